@@ -1,0 +1,1 @@
+"""A compiler for causal queries over neural networks."""

@@ -1,0 +1,1 @@
+"""Claim files: reading, checking and judging them."""

@@ -1,0 +1,1 @@
+"""Effects of interventions as labelled tables."""

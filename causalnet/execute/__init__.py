@@ -1,0 +1,1 @@
+"""Executors: terms in, tensors out."""

@@ -1,0 +1,1 @@
+"""How well a circuit stands for the whole model."""

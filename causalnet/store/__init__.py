@@ -1,0 +1,1 @@
+"""One file for a result: arrays, labels and provenance."""

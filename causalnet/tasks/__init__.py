@@ -1,0 +1,1 @@
+"""Prompt pairs: generators, templates, readers."""

@@ -1,0 +1,1 @@
+"""Runnable programs and claim files; `causalnet demo` reads `ioi.yaml` from here."""
