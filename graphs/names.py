@@ -1,0 +1,76 @@
+"""Reading names: the spelling of mediators and positions, and other libraries' spellings.
+
+Names that are read may be in the spelling of TransformerLens or EAP; names that are printed are
+always canonical.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable
+
+from causalnet.errors import TermError
+
+__all__ = ["canonical", "nearest", "split_positions"]
+
+_ALIASES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), name)
+    for pattern, name in (
+        (r"blocks\.(\d+)\.hook_resid_(pre|mid|post)", r"L\1.resid_\2"),
+        (r"blocks\.(\d+)\.hook_mlp_out", r"L\1.mlp"),
+        (r"(?:input|hook_embed)", "embed"),
+        (r"m(\d+)", r"L\1.mlp"),
+        (r"L?a?(\d+)\.?h(\d+)(\..+)?", r"L\1.H\2\3"),
+    )
+)
+_POSITIONS = re.compile(r"(?P<name>[^\[\]]+)(?:\[(?P<at>[^\[\]]*)\])?")
+
+
+def split_positions(text: str) -> tuple[str, tuple[str, ...]]:
+    """Split `L9.H6[S2,end]` into the name and its positions; no bracket means every position.
+
+    Raises:
+        TermError: Brackets that do not match, or an empty bracket.
+
+    >>> split_positions("L9.H6[S2, end]")
+    ('L9.H6', ('S2', 'end'))
+    >>> split_positions("L9.mlp")
+    ('L9.mlp', ())
+    """
+    match = _POSITIONS.fullmatch(text.strip())
+    positions = () if match is None else _listed(match["at"])
+    if match is None or positions is None:
+        raise TermError(
+            f"{text!r} is not a mediator.",
+            "A mediator is a name with positions in brackets, if any: L9.H6, L9.H6[end].",
+        )
+    return match["name"].strip(), positions
+
+
+def _listed(at: str | None) -> tuple[str, ...] | None:
+    """Return the positions in a bracket, () without a bracket, None if one is empty."""
+    if at is None:
+        return ()
+    names = tuple(name.strip() for name in at.split(","))
+    return names if all(names) else None
+
+
+def canonical(name: str) -> str:
+    """Return the canonical spelling of a name; what is not an alias comes back as it is.
+
+    >>> canonical("blocks.9.hook_mlp_out"), canonical("a5.h3"), canonical("9.6"), canonical("L9H6")
+    ('L9.mlp', 'L5.H3', '9.6', 'L9.H6')
+    """
+    for pattern, replacement in _ALIASES:
+        match = pattern.fullmatch(name)
+        if match:
+            return match.expand(replacement).removesuffix(".out")
+    return name.removesuffix(".out")
+
+
+def nearest(name: str, names: Iterable[str], count: int = 3) -> tuple[str, ...]:
+    """Return the names that look most like a misspelt one, best first.
+
+    >>> nearest("L9.mpl", ["L9.mlp", "L9.H6", "L2.mlp"], count=1)
+    ('L9.mlp',)
+    """
+    return tuple(difflib.get_close_matches(name, list(names), n=count, cutoff=0.5))
