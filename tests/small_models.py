@@ -1,0 +1,132 @@
+"""Small random Llama and GPT-2 models, and a tokenizer with one token per word.
+
+Every parameter is drawn from a generator seeded with `seed`, biases and norm weights included, and
+large enough that attention is far from uniform: a dropped bias or a wrong rotation shows.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import nn
+
+SPECIAL = ("[PAD]", "[UNK]", "[BOS]")
+
+
+def tiny_llama(
+    seed: int = 0,
+    dtype: torch.dtype = torch.float64,
+    layers: int = 2,
+    heads: int = 4,
+    kv_heads: int = 2,
+    width: int = 32,
+    mlp_width: int = 48,
+    vocabulary: int = 64,
+    rope_theta: float = 10_000.0,
+    eps: float = 1e-5,
+    attention: str = "sdpa",
+    bias: bool = False,
+    tied: bool = False,
+    head_width: int | None = None,
+) -> Any:
+    """Return a random LlamaForCausalLM in eval mode, its parameters frozen."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    facts: dict[str, Any] = dict(
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        num_key_value_heads=kv_heads,
+        hidden_size=width,
+        head_dim=head_width or width // heads,
+        intermediate_size=mlp_width,
+        vocab_size=vocabulary,
+        rope_parameters={"rope_theta": rope_theta, "rope_type": "default"},
+        rms_norm_eps=eps,
+        max_position_embeddings=128,
+        attention_bias=bias,
+        mlp_bias=bias,
+        tie_word_embeddings=tied,
+        attn_implementation=attention,
+        pad_token_id=0,
+        bos_token_id=2,
+        eos_token_id=0,
+    )
+    return _randomised(LlamaForCausalLM(LlamaConfig(**facts)), seed, dtype)
+
+
+def tiny_gpt2(
+    seed: int = 0,
+    dtype: torch.dtype = torch.float64,
+    layers: int = 2,
+    heads: int = 4,
+    width: int = 32,
+    mlp_width: int = 64,
+    vocabulary: int = 64,
+    eps: float = 1e-5,
+    attention: str = "sdpa",
+) -> Any:
+    """Return a random GPT2LMHeadModel in eval mode, its parameters frozen."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    facts: dict[str, Any] = dict(
+        n_layer=layers,
+        n_head=heads,
+        n_embd=width,
+        n_inner=mlp_width,
+        vocab_size=vocabulary,
+        n_positions=128,
+        layer_norm_epsilon=eps,
+        attn_implementation=attention,
+        pad_token_id=0,
+        bos_token_id=2,
+        eos_token_id=0,
+    )
+    return _randomised(GPT2LMHeadModel(GPT2Config(**facts)), seed, dtype)
+
+
+def _randomised(module: nn.Module, seed: int, dtype: torch.dtype) -> nn.Module:
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+            if "norm" in name or "ln_" in name:
+                value = 0.1 * noise + (1.0 if name.endswith("weight") else 0.0)
+            elif parameter.ndim == 1:
+                value = 0.3 * noise
+            else:
+                value = noise * (1.5 / parameter.shape[-1] ** 0.5)
+            parameter.copy_(value)
+    return module.to(dtype).eval().requires_grad_(False)
+
+
+def word_tokenizer(words: Iterable[str], bos: bool = False) -> Any:
+    """Return a fast tokenizer with one token per word (or mark), after [PAD], [UNK] and [BOS].
+
+    `bos` puts [BOS] in front of every text that is read with special tokens.
+    """
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    vocabulary = {word: index for index, word in enumerate(dict.fromkeys((*SPECIAL, *words)))}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    if bos:
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single="[BOS] $A", special_tokens=[("[BOS]", vocabulary["[BOS]"])]
+        )
+    fast: Any = PreTrainedTokenizerFast
+    return fast(
+        tokenizer_object=tokenizer,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        bos_token="[BOS]",
+        eos_token="[PAD]",
+    )
+
+
+def random_ids(
+    batch: int, length: int, vocabulary: int = 64, seed: int = 0, first: int = len(SPECIAL)
+) -> torch.Tensor:
+    """Return seeded random token ids [batch, length], without the special tokens."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(first, vocabulary, (batch, length), generator=generator)
