@@ -20,6 +20,7 @@ __all__ = [
     "CausalNetError",
     "ClaimFileError",
     "DeviceError",
+    "FireCountError",
     "FormatError",
     "InternalError",
     "LiftError",
@@ -91,6 +92,10 @@ class LiftError(CausalNetError):
 
 class DeviceError(CausalNetError):
     """A device that is not there."""
+
+
+class FireCountError(CausalNetError):
+    """An intervention that fired more or less often than it must in one forward pass."""
 
 
 class NumericalError(CausalNetError):
