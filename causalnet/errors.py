@@ -28,6 +28,7 @@ __all__ = [
     "ModelNotFoundError",
     "NumericalError",
     "OutOfMemoryError",
+    "ParameterError",
     "PromptError",
     "TermError",
     "UnknownMediatorError",
@@ -100,6 +101,10 @@ class FireCountError(CausalNetError):
 
 class NumericalError(CausalNetError):
     """NaN or infinity in an activation; names the first mediator and prompt."""
+
+
+class ParameterError(CausalNetError, ValueError):
+    """A parameter outside its range, or parameters that do not go together."""
 
 
 class OutOfMemoryError(CausalNetError):
