@@ -1,9 +1,14 @@
 """Intervals, confidence sequences and verdicts: the one place for means and tests.
 
-| what | where |
-|---|---|
-| `Interval` | `interval` |
-| `Verdict`, `Reason`, `Decision`, `TracePoint` | `decision` |
+| what | where | source |
+|---|---|---|
+| `student_interval`, `ratio_interval` | `fixed_sample` | Student 1908; Fieller 1954 |
+| `MeanSequence`, `RatioSequence` | `sequences`, `bounds`, `mixture` | Waudby-Smith et al. 2021; \
+Wang and Ramdas 2024; Johnson 1978 |
+| `WinSequence` | `wins` | Robbins 1970 |
+| `MeanJudge`, `RatioJudge`, `WinJudge` | `judges`, `judging` | |
+| `Interval`, `Verdict`, `Reason`, `Decision`, `TracePoint` | `interval`, `decision` | |
+| `sample_like` | `random_circuits` | |
 """
 
 from causalnet.statistics.decision import (
@@ -14,14 +19,28 @@ from causalnet.statistics.decision import (
     Verdict,
     verdict_of,
 )
+from causalnet.statistics.fixed_sample import ratio_interval, student_interval
 from causalnet.statistics.interval import Interval
+from causalnet.statistics.judges import MeanJudge, RatioJudge, WinJudge
+from causalnet.statistics.random_circuits import sample_like
+from causalnet.statistics.sequences import MeanSequence, RatioSequence
+from causalnet.statistics.wins import WinSequence
 
 __all__ = [
     "Decision",
     "Direction",
     "Interval",
+    "MeanJudge",
+    "MeanSequence",
+    "RatioJudge",
+    "RatioSequence",
     "Reason",
     "TracePoint",
     "Verdict",
+    "WinJudge",
+    "WinSequence",
+    "ratio_interval",
+    "sample_like",
+    "student_interval",
     "verdict_of",
 ]
