@@ -128,7 +128,10 @@ class Encoder:
                 came=f"There is no token {wrong[0]}.",
                 possible=f"The tokenizer has tokens 0..{self.vocabulary - 1}.",
             )
+        # A chat template may have written the first token as text; bos=True never did.
         front = 1 if self.bos and ids[:1] == (self.tokenizer.bos_token_id,) else 0
+        if front and text is not None and self._says(ids, text):
+            front = 0
         text, ends = self._text_and_ends(ids[front:], text)
         return Encoding(text, ids, self.token_texts(ids), (0,) * front + ends, 0, text)
 
@@ -185,6 +188,9 @@ class Encoder:
         following = [start for start, _ in offsets[1:]] + [len(text)]
         ends = tuple(min(stop, after) for (_, stop), after in zip(offsets, following, strict=True))
         return tuple(found["input_ids"]), ends
+
+    def _says(self, ids: tuple[int, ...], text: str) -> bool:
+        return self._decode(ids) == text or self._ids(text) == ids
 
     def _text_and_ends(self, ids: tuple[int, ...], text: str | None) -> tuple[str, tuple[int, ...]]:
         """Return what ids say and where each of them ends, checking a text against them."""
