@@ -1,1 +1,41 @@
-"""From a network to its mediator graph, checked."""
+"""Lifting: a loaded model becomes a mediator graph that provably computes what the model does.
+
+| name | what |
+|---|---|
+| `lift` | take a model apart, rebuild it from its graph, and refuse where they differ |
+| `LiftedNetwork` | the model, its graph and the modules behind the mediators |
+| `rebuild`, `Rebuilt` | every node of the graph computed without calling the model |
+| `Adapter`, `register`, `registered` | what an architecture declares to be lifted |
+| `Places`, `Columns` | the modules where mediators are read and set |
+| `SelfCheck`, `Comparison` | how closely the graph rebuilds the model, part by part |
+| `raised_casts`, `float64_copy` | a model's internal float32 casts raised to float64 |
+| `positions_of` | positions of padded prompts |
+"""
+
+from causalnet.lift.adapter import Adapter
+from causalnet.lift.casts import float64_copy, raised_casts
+from causalnet.lift.check import Comparison, SelfCheck
+from causalnet.lift.network import LiftedNetwork, lift, rebuild
+from causalnet.lift.parts import Constants, Parts
+from causalnet.lift.places import Columns, Places
+from causalnet.lift.rebuild import Rebuilt, positions_of
+from causalnet.lift.registry import register, registered
+
+__all__ = [
+    "Adapter",
+    "Columns",
+    "Comparison",
+    "Constants",
+    "LiftedNetwork",
+    "Parts",
+    "Places",
+    "Rebuilt",
+    "SelfCheck",
+    "float64_copy",
+    "lift",
+    "positions_of",
+    "raised_casts",
+    "rebuild",
+    "register",
+    "registered",
+]

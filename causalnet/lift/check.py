@@ -1,0 +1,231 @@
+"""The self-check of lifting: the graph's own parts against the model's, one by one."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from causalnet.errors import LiftError
+from causalnet.lift.casts import float64_copy, raised_casts
+from causalnet.lift.forward import observed, run_module
+from causalnet.lift.parts import Parts
+from causalnet.lift.places import find_places
+from causalnet.lift.rebuild import Rebuilt, rebuild_parts
+from causalnet.lift.suspicion import suspicion
+
+__all__ = ["Comparison", "SelfCheck", "check_parts"]
+
+PROMPTS, LENGTH, SEED = 8, 12, 0
+ALONE = 2  # how many of the prompts are also run by themselves
+EXACT = 1e-10  # float64
+TIMES_ROUNDING = 3.0  # anything coarser
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One part, rebuilt and as the model computed it.
+
+    Attributes:
+        part: `L0.q` for all queries of a layer, `L0.attention` for the sum of its heads.
+        difference: Largest absolute difference.
+        rounding: The model's own rounding of this part; None in float64.
+        tolerance: The largest difference that is accepted.
+    """
+
+    part: str
+    difference: float
+    rounding: float | None
+    tolerance: float
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SelfCheck:
+    """How closely a lifted graph rebuilds its model.
+
+    Attributes:
+        dtype: The type of the model's weights.
+        prompts: How many prompts of how many tokens were run.
+        comparisons: One per part, in the order of the computation; the last is the logits.
+    """
+
+    dtype: str
+    prompts: tuple[int, int]
+    comparisons: tuple[Comparison, ...]
+
+    @property
+    def logits(self) -> Comparison:
+        """The comparison of the output."""
+        return self.comparisons[-1]
+
+    @property
+    def closest(self) -> Comparison:
+        """The part that came closest to its tolerance."""
+        return max(self.comparisons, key=_share)
+
+    @property
+    def difference(self) -> float:
+        """The largest difference of the logits."""
+        return self.logits.difference
+
+    @property
+    def tolerance(self) -> float:
+        """The difference of the logits that is accepted."""
+        return self.logits.tolerance
+
+    @property
+    def rounding(self) -> float | None:
+        """The model's own rounding of the logits; None in float64."""
+        return self.logits.rounding
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        closest = self.closest
+        return (
+            f"SelfCheck({self.dtype}, {len(self.comparisons)} parts: logits differ by "
+            f"{self.difference:.1e}, tolerance {self.tolerance:.1e}; closest to its tolerance: "
+            f"{closest.part}, {closest.difference:.1e} of {closest.tolerance:.1e})"
+        )
+
+    def to_json(self) -> dict[str, object]:
+        """Return what a report keeps."""
+        return {
+            "dtype": self.dtype,
+            "prompts": list(self.prompts),
+            "parts": len(self.comparisons),
+            "difference": self.difference,
+            "tolerance": self.tolerance,
+            "rounding": self.rounding,
+            "closest_part": self.closest.part,
+            "closest_share": _share(self.closest),
+        }
+
+
+def _share(comparison: Comparison) -> float:
+    """Return which share of its tolerance a difference takes."""
+    if comparison.difference == 0.0:
+        return 0.0
+    return comparison.difference / comparison.tolerance if comparison.tolerance else float("inf")
+
+
+def check_parts(module: nn.Module, parts: Parts) -> SelfCheck:
+    """Compare the rebuilt parts with the model's on seeded prompts.
+
+    In float64 the tolerance is 1e-10, with the model's internal float32 casts raised.  In any other
+    type it is three times the model's own rounding of that part on the same prompts: the larger of
+    one prompt alone against the batch, and the model against itself in float64.
+
+    Raises:
+        LiftError: A part differs by more; the first one is named, with what may have caused it.
+    """
+    ids = _prompts(parts)
+    with torch.no_grad():
+        own, rounding = _run_with_rounding(module, parts, ids)
+        rebuilt = rebuild_parts(parts, ids)
+    comparisons = tuple(_compare(parts, own, rebuilt, rounding))
+    dtype = str(next(module.parameters()).dtype).removeprefix("torch.")
+    return SelfCheck(dtype, (PROMPTS, LENGTH), comparisons)
+
+
+def _prompts(parts: Parts) -> torch.Tensor:
+    tokens = parts.places.tokens
+    device = next(tokens.parameters()).device
+    generator = torch.Generator().manual_seed(SEED)
+    size = (PROMPTS, LENGTH)
+    return torch.randint(parts.graph.shape.vocabulary, size, generator=generator).to(device)
+
+
+def _run_with_rounding(
+    module: nn.Module, parts: Parts, ids: torch.Tensor
+) -> tuple[Mapping[str, torch.Tensor], Mapping[str, float] | None]:
+    """Return the model's own parts, and its rounding of each (None in float64)."""
+    if next(module.parameters()).dtype == torch.float64:
+        with raised_casts(module):
+            return _own_parts(module, parts, ids), None
+    own = _own_parts(module, parts, ids)
+    rounding = dict.fromkeys(own, 0.0)
+    for row in range(ALONE):
+        alone = _own_parts(module, parts, ids[row : row + 1])
+        for name, value in alone.items():
+            rounding[name] = max(rounding[name], _largest(own[name][row : row + 1] - value))
+    twin = float64_copy(module, parts.places.blocks)
+    with raised_casts(twin):
+        for name, value in _own_parts(twin, parts, ids).items():
+            rounding[name] = max(rounding[name], _largest(own[name].double() - value))
+    return own, rounding
+
+
+def _own_parts(module: nn.Module, parts: Parts, ids: torch.Tensor) -> Mapping[str, torch.Tensor]:
+    with observed(find_places(module, parts.adapter), parts) as seen:
+        logits = run_module(module, parts.adapter, ids)
+    seen["logits"] = logits
+    return seen
+
+
+def _largest(difference: torch.Tensor) -> float:
+    return float(difference.abs().max())
+
+
+def _compare(
+    parts: Parts,
+    own: Mapping[str, torch.Tensor],
+    rebuilt: Rebuilt,
+    rounding: Mapping[str, float] | None,
+) -> Iterator[Comparison]:
+    for name, value in _grouped(parts, rebuilt):
+        if name not in own:
+            raise LiftError(
+                f"The model never ran the module of {name}.",
+                f"The adapter of {parts.adapter.module_class} names it.",
+            )
+        difference = (own[name] - value).abs()
+        allowed = EXACT if rounding is None else TIMES_ROUNDING * rounding[name]
+        noise = None if rounding is None else rounding[name]
+        if not bool((difference <= allowed).all()):  # NaN is not within any tolerance
+            raise _refusal(parts, name, difference, allowed)
+        yield Comparison(name, _largest(difference), noise, allowed)
+
+
+def _grouped(parts: Parts, rebuilt: Rebuilt) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield the rebuilt parts as they can be seen in the model, in the order computed."""
+    shape, values = parts.graph.shape, {**rebuilt.parts, **rebuilt.norms}
+    yield "embed", values["embed"]
+    for layer in range(shape.layers):
+        of = f"L{layer}"
+        heads = [f"{of}.H{head}" for head in range(shape.heads)]
+        owner = "KV" if shape.shares_keys else "H"
+        groups = [f"{of}.{owner}{group}" for group in range(shape.kv_heads)]
+        if parts.places.attention_norms:
+            yield f"{of}.attention_norm", values[f"{of}.attention_norm"]
+        for letter, owners in (("q", heads), ("k", groups), ("v", groups), ("z", heads)):
+            yield f"{of}.{letter}", torch.stack([values[f"{o}.{letter}"] for o in owners], dim=2)
+        written = [*heads, f"{of}.attn_bias"] if shape.attention_bias else heads
+        yield f"{of}.attention", torch.stack([values[name] for name in written]).sum(0)
+        yield f"{of}.resid_mid", values[f"{of}.resid_mid"]
+        if parts.adapter.norm != "none":
+            yield f"{of}.mlp_norm", values[f"{of}.mlp_norm"]
+        yield f"{of}.mlp", values[f"{of}.mlp"]
+        yield f"{of}.resid_post", values[f"{of}.resid_post"]
+    if parts.places.final_norm is not None:
+        yield "final_norm", values["final_norm"]
+    yield "logits", values["logits"]
+
+
+def _refusal(parts: Parts, name: str, difference: torch.Tensor, allowed: float) -> LiftError:
+    first = _first_mediator(parts, name, difference, allowed)
+    return LiftError(
+        f"The graph does not rebuild this {parts.adapter.module_class}: the first part that "
+        f"differs is {first}, by {_largest(difference):.2g}.",
+        f"At most {allowed:.2g} is accepted. {suspicion(parts, name)}",
+    )
+
+
+def _first_mediator(parts: Parts, name: str, difference: torch.Tensor, allowed: float) -> str:
+    """Name the first head or group that differs, where the part has several."""
+    layer, _, part = name.partition(".")
+    if part in ("q", "k", "v", "z"):
+        by_head = difference.transpose(0, 2).flatten(1)
+        index = int((~(by_head <= allowed).all(1)).nonzero()[0])
+        shared = part in "kv" and parts.graph.shape.shares_keys
+        return f"{layer}.{'KV' if shared else 'H'}{index}.{part}"
+    return name

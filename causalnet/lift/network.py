@@ -1,0 +1,133 @@
+"""A network lifted into its mediator graph."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from causalnet.errors import LiftError
+from causalnet.graphs import Mediator, MediatorGraph
+from causalnet.lift.adapter import Adapter
+from causalnet.lift.check import SelfCheck, check_parts
+from causalnet.lift.forward import run_module
+from causalnet.lift.parts import Parts, take_apart
+from causalnet.lift.places import Places
+from causalnet.lift.rebuild import Rebuilt, output_weight, rebuild_parts
+from causalnet.lift.registry import adapter_for
+
+if TYPE_CHECKING:
+    from causalnet.models import LanguageModel
+
+__all__ = ["LiftedNetwork", "lift", "rebuild"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LiftedNetwork:
+    """A model with its mediator graph, and the evidence that the graph is the model.
+
+    Attributes:
+        model: The loaded model.
+        parts: The graph, the adapter, and the modules behind each mediator.
+        check: How closely the graph's own parts rebuilt the model.
+    """
+
+    model: "LanguageModel"
+    parts: Parts
+    check: SelfCheck
+
+    @property
+    def graph(self) -> MediatorGraph:
+        """The mediator graph."""
+        return self.parts.graph
+
+    @property
+    def adapter(self) -> Adapter:
+        """What the architecture declares."""
+        return self.parts.adapter
+
+    @property
+    def places(self) -> Places:
+        """The modules behind the mediators."""
+        return self.parts.places
+
+    @property
+    def n_layers(self) -> int:
+        """Number of blocks."""
+        return self.graph.shape.layers
+
+    @property
+    def n_heads(self) -> int:
+        """Number of query heads in a block."""
+        return self.graph.shape.heads
+
+    def __getitem__(self, name: str) -> Mediator:
+        """Return a mediator by name.
+
+        Raises:
+            UnknownMediatorError: No such mediator; the nearest names are given.
+        """
+        return self.graph.find(name)
+
+    def heads(self, layer: int | None = None) -> tuple[Mediator, ...]:
+        """Return all heads, or those of one layer."""
+        return self.graph.heads(layer)
+
+    def mlps(self) -> tuple[Mediator, ...]:
+        """Return the MLP of every layer."""
+        return self.graph.mlps()
+
+    def output_weight(self, layer: int) -> torch.Tensor:
+        """Return W_O per head [heads, d_head, d_model]: a head's output is z @ W_O[head]."""
+        return output_weight(self.parts, layer)
+
+    def run(self, ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> torch.Tensor:
+        """Run the model itself on ids [batch, pos]; logits [batch, pos, vocabulary]."""
+        return run_module(self.model.module, self.adapter, ids, attention_mask)
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        name = type(self.model.module).__name__
+        return f"LiftedNetwork({name}, {self.graph!r}, {self.check!r})"
+
+
+def lift(model: "LanguageModel", grain: Literal["heads"] = "heads") -> LiftedNetwork:
+    """Lift a model into its mediator graph, and check that the graph computes what the model does.
+
+    Every part is rebuilt from the graph, with the stream as the sum of its writers, on a few
+    seeded prompts, and compared with the model's own.
+
+    Args:
+        model: A loaded model.
+        grain: How fine the mediators are: "heads" has heads (with q, k, v, pattern, z) and MLPs.
+
+    Raises:
+        LiftError: A part differs (the first is named), or another grain is asked for.
+        UnsupportedArchitectureError: No adapter for the model's class.
+    """
+    if grain != "heads":
+        raise LiftError(
+            f"No grain {grain!r}.",
+            "There is 'heads': embedding, heads with q, k, v, pattern and z, MLPs, logits.",
+            "Write lift(model, grain='heads').",
+        )
+    declared: Mapping[str, object] = model.declared
+    parts = take_apart(model.module, adapter_for(model.module), declared)
+    return LiftedNetwork(model, parts, check_parts(model.module, parts))
+
+
+def rebuild(
+    net: LiftedNetwork | Parts, ids: torch.Tensor, attention_mask: torch.Tensor | None = None
+) -> Rebuilt:
+    """Compute every node of the graph for token ids [batch, pos], without calling the model.
+
+    Args:
+        net: A lifted network, or its parts.
+        ids: Token ids, padded left or right, or not.
+        attention_mask: 1 for tokens and 0 for padding [batch, pos].
+
+    Raises:
+        LiftError: An activation that is not known.
+    """
+    parts = net.parts if isinstance(net, LiftedNetwork) else net
+    return rebuild_parts(parts, ids, attention_mask)

@@ -1,0 +1,125 @@
+"""What is needed to compute a network from its graph: sizes, constants, and where weights are."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import nn
+
+from causalnet.errors import LiftError
+from causalnet.graphs import MediatorGraph, TransformerShape, transformer_graph
+from causalnet.lift.adapter import Adapter
+from causalnet.lift.places import Places, find_places, parameter
+
+__all__ = ["Constants", "Parts", "take_apart"]
+
+
+@dataclass(frozen=True, slots=True)
+class Constants:
+    """The numbers of a network that are not weights, as its checkpoint declares them.
+
+    Attributes:
+        norm_eps: What norms add to the variance; None without norms.
+        rope_theta: The base of the rotary frequencies; None without rotation.
+        activation: Name of the MLP's activation.
+    """
+
+    norm_eps: float | None
+    rope_theta: float | None
+    activation: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parts:
+    """A network taken apart: its graph, and what computes every node of it.
+
+    Attributes:
+        graph: The mediator graph.
+        adapter: Where this architecture keeps its parts.
+        places: The modules found there.
+        constants: Numbers that are not weights.
+    """
+
+    graph: MediatorGraph
+    adapter: Adapter
+    places: Places
+    constants: Constants
+
+
+def take_apart(module: nn.Module, adapter: Adapter, declared: Mapping[str, object]) -> Parts:
+    """Find every part of a module and lay out its graph.
+
+    Sizes are those of the weights and must be those that the checkpoint declares.
+
+    Raises:
+        LiftError: A part or a fact is missing, or sizes differ.
+    """
+    facts = {**dict(adapter.declared), **declared}
+    places = find_places(module, adapter)
+    shape = _shape(places, adapter, facts)
+    constants = Constants(
+        norm_eps=None if adapter.norm == "none" else float(_number(facts, "norm_eps")),
+        rope_theta=(float(_number(facts, "rope_theta")) if adapter.positions == "rotary" else None),
+        activation=adapter.activation or str(_fact(facts, "activation")),
+    )
+    return Parts(transformer_graph(shape), adapter, places, constants)
+
+
+def _shape(places: Places, adapter: Adapter, facts: Mapping[str, object]) -> TransformerShape:
+    vocabulary, width = parameter(places.unembedding, "weight").shape
+    heads = int(_number(facts, "heads"))
+    query, key = places.queries[0], places.keys[0]
+    d_head, left = divmod(query.stop - query.start, heads)
+    kv_heads, left_kv = divmod(key.stop - key.start, max(d_head, 1))
+    if left or left_kv:
+        raise LiftError(
+            f"{query.stop - query.start} query and {key.stop - key.start} key columns cannot be "
+            f"shared out among {heads} heads."
+        )
+    into = parameter(places.mlp_in[0], "weight").shape
+    sizes = {
+        "layers": len(places.blocks),
+        "heads": heads,
+        "kv_heads": kv_heads,
+        "width": int(width),
+        "head_width": d_head,
+        "mlp_width": int(into[0] if adapter.layout == "out_in" else into[1]),
+        "vocabulary": int(vocabulary),
+    }
+    _compare(sizes, facts)
+    bias = "bias" in dict(places.mixers[0].named_parameters(recurse=False))
+    return TransformerShape(
+        layers=sizes["layers"],
+        heads=heads,
+        kv_heads=kv_heads,
+        d_model=sizes["width"],
+        d_head=d_head,
+        d_mlp=sizes["mlp_width"],
+        vocabulary=sizes["vocabulary"],
+        attention_bias=bias,
+    )
+
+
+def _compare(sizes: Mapping[str, int], facts: Mapping[str, object]) -> None:
+    for name, size in sizes.items():
+        if facts.get(name) is not None and _number(facts, name) != size:
+            raise LiftError(
+                f"The checkpoint declares {name}={facts[name]}, its weights have {size}.",
+                write="Load a checkpoint whose configuration belongs to its weights.",
+            )
+
+
+def _fact(facts: Mapping[str, object], name: str) -> object:
+    if facts.get(name) is None:
+        raise LiftError(
+            f"The model does not declare {name!r}.",
+            f"It declares {', '.join(sorted(facts)) or 'nothing'}.",
+            f"Give it in the adapter: declared=(({name!r}, ...),).",
+        )
+    return facts[name]
+
+
+def _number(facts: Mapping[str, object], name: str) -> float:
+    value = _fact(facts, name)
+    if not isinstance(value, int | float):
+        raise LiftError(f"The model declares {name}={value!r}.", "It is a number.")
+    return value
