@@ -16,10 +16,11 @@ from causalnet.lift.suspicion import suspicion
 
 __all__ = ["Comparison", "SelfCheck", "check_parts"]
 
-PROMPTS, LENGTH, SEED = 8, 12, 0
-ALONE = 2  # how many of the prompts are also run by themselves
-EXACT = 1e-10  # float64
-TIMES_ROUNDING = 3.0  # anything coarser
+BATCH, LENGTH, SEED = 8, 12, 0
+COMPARED = 4  # how many prompts of the batch are run in float64 and compared
+ALONE = 2  # how many of them are run by themselves as well
+EXACT = 1e-10  # the tolerance in float64, and the finest in any type
+TIMES_ROUNDING = 3.0  # the tolerance in any coarser type
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class SelfCheck:
 
     Attributes:
         dtype: The type of the model's weights.
-        prompts: How many prompts of how many tokens were run.
+        prompts: How many prompts of how many tokens were compared.
         comparisons: One per part, in the order of the computation; the last is the logits.
     """
 
@@ -109,11 +110,12 @@ def _share(comparison: Comparison) -> float:
 
 
 def check_parts(module: nn.Module, parts: Parts) -> SelfCheck:
-    """Compare the rebuilt parts with the model's on seeded prompts.
+    """Compare the parts, rebuilt in float64, with the model's own on seeded prompts.
 
-    In float64 the tolerance is 1e-10, with the model's internal float32 casts raised.  In any other
-    type it is three times the model's own rounding of that part on the same prompts: the larger of
-    one prompt alone against the batch, and the model against itself in float64.
+    For a float64 model the tolerance is 1e-10, with its internal float32 casts raised.  In any
+    other type it is three times the model's own rounding of that part on the same prompts: the
+    larger of one prompt alone against the batch, and the model against itself in float64.  Since
+    the rebuilding adds no rounding of its own, a right one takes a third of that.
 
     Raises:
         LiftError: A part differs by more; the first one is named, with what may have caused it.
@@ -121,18 +123,18 @@ def check_parts(module: nn.Module, parts: Parts) -> SelfCheck:
     ids = _prompts(parts)
     with torch.no_grad():
         own, rounding = _run_with_rounding(module, parts, ids)
-        rebuilt = rebuild_parts(parts, ids)
+        rebuilt = rebuild_parts(parts, ids[:COMPARED], dtype=torch.float64)
     comparisons = tuple(_compare(parts, own, rebuilt, rounding))
     dtype = str(next(module.parameters()).dtype).removeprefix("torch.")
-    return SelfCheck(dtype, (PROMPTS, LENGTH), comparisons)
+    return SelfCheck(dtype, (COMPARED, LENGTH), comparisons)
 
 
 def _prompts(parts: Parts) -> torch.Tensor:
     tokens = parts.places.tokens
     device = next(tokens.parameters()).device
     generator = torch.Generator().manual_seed(SEED)
-    size = (PROMPTS, LENGTH)
-    return torch.randint(parts.graph.shape.vocabulary, size, generator=generator).to(device)
+    vocabulary = parts.graph.shape.vocabulary
+    return torch.randint(vocabulary, (BATCH, LENGTH), generator=generator).to(device)
 
 
 def _run_with_rounding(
@@ -141,8 +143,8 @@ def _run_with_rounding(
     """Return the model's own parts, and its rounding of each (None in float64)."""
     if next(module.parameters()).dtype == torch.float64:
         with raised_casts(module):
-            return _own_parts(module, parts, ids), None
-    own = _own_parts(module, parts, ids)
+            return _own_parts(module, parts, ids[:COMPARED]), None
+    own = {name: value[:COMPARED] for name, value in _own_parts(module, parts, ids).items()}
     rounding = dict.fromkeys(own, 0.0)
     for row in range(ALONE):
         alone = _own_parts(module, parts, ids[row : row + 1])
@@ -150,7 +152,7 @@ def _run_with_rounding(
             rounding[name] = max(rounding[name], _largest(own[name][row : row + 1] - value))
     twin = float64_copy(module, parts.places.blocks)
     with raised_casts(twin):
-        for name, value in _own_parts(twin, parts, ids).items():
+        for name, value in _own_parts(twin, parts, ids[:COMPARED]).items():
             rounding[name] = max(rounding[name], _largest(own[name].double() - value))
     return own, rounding
 
@@ -178,9 +180,9 @@ def _compare(
                 f"The model never ran the module of {name}.",
                 f"The adapter of {parts.adapter.module_class} names it.",
             )
-        difference = (own[name] - value).abs()
-        allowed = EXACT if rounding is None else TIMES_ROUNDING * rounding[name]
+        difference = (own[name].double() - value).abs()
         noise = None if rounding is None else rounding[name]
+        allowed = max(EXACT, TIMES_ROUNDING * (noise or 0.0))
         if not bool((difference <= allowed).all()):  # NaN is not within any tolerance
             raise _refusal(parts, name, difference, allowed)
         yield Comparison(name, _largest(difference), noise, allowed)

@@ -29,18 +29,19 @@ def run_module(
     Raises:
         CausalNetError: Padded prompts for a model whose forward takes no mask.
     """
-    if attention_mask is not None and bool(attention_mask.all()):
-        attention_mask = None  # the model is then free to use its causal kernel
-    if attention_mask is not None and "attention_mask" not in adapter.accepts:
+    mask = torch.ones_like(ids) if attention_mask is None else attention_mask
+    if "attention_mask" not in adapter.accepts and not bool(mask.all()):
         raise CausalNetError(
             f"{adapter.module_class} takes no attention mask, and the prompts are padded.",
             f"Its adapter accepts {', '.join(adapter.accepts) or 'nothing but ids'}.",
             "Give prompts of one length, or name attention_mask and position_ids in `accepts`.",
         )
-    offered: dict[str, Any] = {"attention_mask": attention_mask, "use_cache": False}
-    if attention_mask is not None:
-        offered["position_ids"] = positions_of(ids, attention_mask)
-    keywords = {name: offered[name] for name in adapter.accepts if name in offered}
+    offered = {
+        "attention_mask": mask,
+        "position_ids": positions_of(ids, attention_mask),
+        "use_cache": False,
+    }
+    keywords = {name: offered[name] for name in adapter.accepts}
     output = module(ids, **keywords)
     logits: torch.Tensor = output if isinstance(output, torch.Tensor) else output.logits
     return logits

@@ -117,7 +117,10 @@ def lift(model: "LanguageModel", grain: Literal["heads"] = "heads") -> LiftedNet
 
 
 def rebuild(
-    net: LiftedNetwork | Parts, ids: torch.Tensor, attention_mask: torch.Tensor | None = None
+    net: LiftedNetwork | Parts,
+    ids: torch.Tensor,
+    attention_mask: torch.Tensor | None = None,
+    dtype: torch.dtype | None = None,
 ) -> Rebuilt:
     """Compute every node of the graph for token ids [batch, pos], without calling the model.
 
@@ -125,9 +128,10 @@ def rebuild(
         net: A lifted network, or its parts.
         ids: Token ids, padded left or right, or not.
         attention_mask: 1 for tokens and 0 for padding [batch, pos].
+        dtype: The type to compute in, by default that of the weights.
 
     Raises:
         LiftError: An activation that is not known.
     """
     parts = net.parts if isinstance(net, LiftedNetwork) else net
-    return rebuild_parts(parts, ids, attention_mask)
+    return rebuild_parts(parts, ids, attention_mask, dtype)

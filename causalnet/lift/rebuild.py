@@ -60,22 +60,34 @@ def positions_of(ids: torch.Tensor, attention_mask: torch.Tensor | None) -> torc
 
 
 def rebuild_parts(
-    parts: Parts, ids: torch.Tensor, attention_mask: torch.Tensor | None = None
+    parts: Parts,
+    ids: torch.Tensor,
+    attention_mask: torch.Tensor | None = None,
+    dtype: torch.dtype | None = None,
 ) -> Rebuilt:
     """Compute every node of the graph for token ids [batch, pos], padded left or right.
+
+    The computation is in `dtype`, by default that of the weights.
 
     Raises:
         LiftError: An activation that is not known.
     """
     with torch.no_grad():
-        return _Rebuilding(parts, ids, attention_mask).run()
+        return _Rebuilding(parts, ids, attention_mask, dtype).run()
 
 
 class _Rebuilding:
     """Goes through the graph in order; `stream` is the sum of the writers so far."""
 
-    def __init__(self, parts: Parts, ids: torch.Tensor, mask: torch.Tensor | None) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        ids: torch.Tensor,
+        mask: torch.Tensor | None,
+        dtype: torch.dtype | None,
+    ) -> None:
         self.parts, self.places = parts, parts.places
+        self.dtype = dtype or parameter(parts.places.tokens, "weight").dtype
         self.shape: TransformerShape = parts.graph.shape
         self.ids, self.positions = ids, positions_of(ids, mask)
         self.allowed = _allowed(ids, mask)
@@ -108,13 +120,14 @@ class _Rebuilding:
         """Return the sum of all writers so far."""
         if self.stream is None:
             raise InternalError("The residual stream was read before anything was written.")
-        return self.stream.to(self.values["embed"].dtype)
+        return self.stream.to(self.dtype)
 
     def embed(self) -> torch.Tensor:
-        tokens = parameter(self.places.tokens, "weight")[self.ids]
+        tokens = parameter(self.places.tokens, "weight")[self.ids].to(self.dtype)
         if self.places.learned_positions is None:
             return tokens
-        return tokens + parameter(self.places.learned_positions, "weight")[self.positions]
+        learned = parameter(self.places.learned_positions, "weight")
+        return tokens + learned[self.positions].to(self.dtype)
 
     def norm(self, name: str, module: nn.Module | None) -> torch.Tensor:
         value = self.read()
@@ -139,9 +152,9 @@ class _Rebuilding:
             self.values[f"{name}.z"] = z[:, :, head]
         weights = output_weight(self.parts, layer)
         for head in range(shape.heads):
-            self.write(f"L{layer}.H{head}", z[:, :, head] @ weights[head])
+            self.write(f"L{layer}.H{head}", z[:, :, head] @ weights[head].to(self.dtype))
         if shape.attention_bias:
-            bias = parameter(places.mixers[layer], "bias")
+            bias = parameter(places.mixers[layer], "bias").to(self.dtype)
             self.write(f"L{layer}.attn_bias", bias.expand(x.shape))
 
     def keep_groups(self, layer: int, k: torch.Tensor, v: torch.Tensor) -> None:
@@ -204,18 +217,16 @@ def _wide(dtype: torch.dtype) -> torch.dtype:
 def _affine(
     x: torch.Tensor, module: nn.Module, layout: str, columns: Columns | None = None
 ) -> torch.Tensor:
+    own = dict(module.named_parameters(recurse=False))
+    chosen = slice(None) if columns is None else slice(columns.start, columns.stop)
     weight = parameter(module, "weight")
-    into = weight.T if layout == "out_in" else weight
-    bias: torch.Tensor | None = dict(module.named_parameters(recurse=False)).get("bias")
-    if columns is not None:
-        into = into[:, columns.start : columns.stop]
-        bias = None if bias is None else bias[columns.start : columns.stop]
-    product = x @ into
-    return product if bias is None else product + bias
+    into = weight[chosen].T if layout == "out_in" else weight[:, chosen]
+    product = x @ into.to(x.dtype)
+    return product + own["bias"][chosen].to(x.dtype) if "bias" in own else product
 
 
 def _norm(x: torch.Tensor, module: nn.Module, parts: Parts) -> torch.Tensor:
-    own = dict(module.named_parameters(recurse=False))
+    own = {name: value.to(x.dtype) for name, value in module.named_parameters(recurse=False)}
     wide = x.to(_wide(x.dtype))
     if parts.adapter.norm == "layer":
         wide = wide - wide.mean(-1, keepdim=True)

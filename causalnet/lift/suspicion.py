@@ -41,6 +41,9 @@ def _rotary(parts: Parts) -> str:
     theta, table = parts.constants.rope_theta, parts.places.rotary
     if theta is None or table is None:
         return ""
+    kind = str(getattr(table, "rope_type", "default"))
+    if kind != "default":
+        return f"; the model's rotary table is of type {kind!r}, which is not rebuilt"
     frequencies = dict(table.named_buffers(recurse=False)).get("inv_freq")
     if frequencies is None or len(frequencies) < 2:
         return f"; the checkpoint declares rope_theta={theta:g}"
