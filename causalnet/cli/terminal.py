@@ -1,0 +1,143 @@
+"""What is printed, and where: results on standard output, progress and logs on standard error.
+
+A reader that goes away (`causalnet verify FILE | head -1`) must not change the exit status, so
+what it does not read is dropped.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+__all__ = ["ProgressLine", "Terminal", "flush_streams", "write_line"]
+
+SECONDS_BETWEEN_LINES = 5.0
+
+
+def write_line(stream: TextIO | None, text: str) -> None:
+    """Write a line at once; drop it when nobody reads the stream any more."""
+    if stream is None:
+        return
+    try:
+        stream.write(text + "\n")
+        stream.flush()
+    except BrokenPipeError:
+        _discard(stream)
+
+
+def flush_streams() -> None:
+    """Flush both streams now: a pipe that breaks at shutdown would end Python with 120."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            try:
+                stream.flush()
+            except BrokenPipeError:
+                _discard(stream)
+
+
+def _discard(stream: TextIO) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """The three things that a command says.
+
+    Args:
+        json: Whether the one result object takes the place of all text on standard output.
+        quiet: Whether nothing but errors and the result object is printed.
+    """
+
+    json: bool = False
+    quiet: bool = False
+
+    def say(self, text: str = "") -> None:
+        """Print a line of the answer on standard output."""
+        if not (self.json or self.quiet):
+            write_line(sys.stdout, text)
+
+    def note(self, text: str) -> None:
+        """Print a line about the work on standard error."""
+        if not self.quiet:
+            write_line(sys.stderr, text)
+
+    def result(self, value: object) -> None:
+        """Print the one JSON object, when it was asked for."""
+        if self.json:
+            write_line(sys.stdout, json.dumps(value, indent=2, allow_nan=False))
+
+    @contextmanager
+    def progress(self) -> Iterator["ProgressLine"]:
+        """Yield a bar on a terminal, plain lines otherwise, silence when quiet."""
+        if self.quiet or sys.stderr is None:
+            yield ProgressLine(silent=True)
+        elif sys.stderr.isatty():
+            with _bar() as bar:
+                yield ProgressLine(bar=bar)
+        else:
+            yield ProgressLine()
+
+
+def _bar() -> "Progress":
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    return Progress(
+        TextColumn(" {task.description:<34}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[unit]}"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+    )
+
+
+@dataclass(slots=True)
+class ProgressLine:
+    """How far the work is; called with the stage, what is done and what is to do.
+
+    >>> line = ProgressLine(silent=True)
+    >>> line("claim 1", 32, 64)
+    """
+
+    bar: "Progress | None" = None
+    silent: bool = False
+    _tasks: dict[str, "TaskID"] = field(default_factory=dict)
+    _last: float = -SECONDS_BETWEEN_LINES
+    _last_stage: str = ""
+
+    def __call__(self, stage: str, done: int, total: int, unit: str = "") -> None:
+        """Show that `done` of `total` units of a stage are done."""
+        if self.silent:
+            return
+        if self.bar is not None:
+            self._move_bar(self.bar, stage, done, total, unit)
+        elif self._is_due(stage, done, total):
+            write_line(sys.stderr, f" {stage}  {done}/{total} {unit}".rstrip())
+
+    def _move_bar(self, bar: "Progress", stage: str, done: int, total: int, unit: str) -> None:
+        from rich.markup import escape
+
+        if stage not in self._tasks:
+            self._tasks[stage] = bar.add_task(escape(stage), total=total, unit=unit)
+        bar.update(self._tasks[stage], completed=done, total=total)
+
+    def _is_due(self, stage: str, done: int, total: int) -> bool:
+        instant = time.monotonic()
+        is_due = (
+            done >= total
+            or stage != self._last_stage
+            or instant - self._last >= SECONDS_BETWEEN_LINES
+        )
+        if is_due:
+            self._last, self._last_stage = instant, stage
+        return is_due
