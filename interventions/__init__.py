@@ -52,6 +52,7 @@ from causalnet.interventions.worlds import (
     World,
     inputs_of,
     layers_of,
+    reads_of,
     worlds_read_by,
 )
 
@@ -92,6 +93,7 @@ __all__ = [
     "nie",
     "patch",
     "probability",
+    "reads_of",
     "tde",
     "te",
     "tie",

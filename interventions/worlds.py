@@ -32,6 +32,7 @@ __all__ = [
     "World",
     "inputs_of",
     "layers_of",
+    "reads_of",
     "worlds_read_by",
 ]
 
@@ -206,12 +207,13 @@ def layers_of(world: World) -> tuple[Base, tuple[tuple[Assignment, ...], ...]]:
     return world, tuple(reversed(layers))
 
 
-def _reads(value: Value) -> tuple[At, ...]:
+def reads_of(value: Value) -> tuple[At, ...]:
+    """Return every `At` in a value, not those inside the worlds that they read."""
     match value:
         case At():
             return (value,)
         case Op():
-            return tuple(read for argument in value.arguments for read in _reads(argument))
+            return tuple(read for argument in value.arguments for read in reads_of(argument))
         case Const() | Self():
             return ()
 
@@ -219,7 +221,7 @@ def _reads(value: Value) -> tuple[At, ...]:
 def worlds_read_by(world: World) -> tuple[At, ...]:
     """Return every `At` in a world's own layers (not those inside the worlds that they read)."""
     _, layers = layers_of(world)
-    reads = (read for layer in layers for _, value in layer for read in _reads(value))
+    reads = (read for layer in layers for _, value in layer for read in reads_of(value))
     return tuple(dict.fromkeys(reads))
 
 

@@ -1,1 +1,48 @@
-"""Effects of interventions as labelled tables."""
+"""Effects of interventions as labelled tables.
+
+| name | what |
+|---|---|
+| `run` | a query on prompt pairs, to an `EffectTable` |
+| `EffectTable`, `Effect`, `Fraction` | per-prompt values with conventions, ledger, provenance |
+| `explain` | what a query would run |
+| `zero`, `mean`, `resample`, `counterfactual`, `steer`, ... | ablations |
+| `open_result` | a saved table |
+"""
+
+from causalnet.effects.conventions import Conventions, Excluded, LedgerEntry
+from causalnet.effects.explain import Explanation, explain
+from causalnet.effects.opening import open_result
+from causalnet.effects.reference import (
+    constant,
+    counterfactual,
+    mean,
+    mean_per_position,
+    resample,
+    steer,
+    vector,
+    zero,
+)
+from causalnet.effects.run import bind, run
+from causalnet.effects.table import Effect, EffectTable, Fraction
+
+__all__ = [
+    "Conventions",
+    "Effect",
+    "EffectTable",
+    "Excluded",
+    "Explanation",
+    "Fraction",
+    "LedgerEntry",
+    "bind",
+    "constant",
+    "counterfactual",
+    "explain",
+    "mean",
+    "mean_per_position",
+    "open_result",
+    "resample",
+    "run",
+    "steer",
+    "vector",
+    "zero",
+]

@@ -1,1 +1,5 @@
-"""One file for a result: arrays, labels and provenance."""
+"""One file for a result: arrays, labels and provenance; safetensors and JSON, never pickle."""
+
+from causalnet.store.archive import Archive, open_archive, save_archive
+
+__all__ = ["Archive", "open_archive", "save_archive"]

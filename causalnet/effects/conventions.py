@@ -1,0 +1,99 @@
+"""What a number means: its estimand, unit, sign, scale, ablation and read-out."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from causalnet.interventions import Query
+
+__all__ = ["Conventions", "Excluded", "LedgerEntry"]
+
+_SIGN = {
+    "TE": "source - base",
+    "NIE": "patched - unpatched (base patched from source)",
+    "NDE": "Y(source, M := M(base)) - Y(base)",
+    "TIE": "Y(source) - Y(source, M := M(base))",
+    "TDE": "Y(source) - Y(base, M := M(source))",
+    "AE": "patched - unpatched",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Conventions:
+    """Everything that two people must agree on to compare a number.
+
+    Attributes:
+        estimand: Versioned name, `NIE/v1`.
+        sign: The subtraction that is made.
+        direction: `noising` or `denoising`.
+        scale: `raw`, in the read-out's unit.
+        unit: The unit of the values.
+        readout: Versioned name and position of the read-out.
+        meaning: What the read-out is, in words.
+        ablation: What mediators are set to, with reference set and draws.
+        at: Positions at which they are set; `all positions` or names.
+        padding: The side on which prompts were padded.
+    """
+
+    estimand: str
+    sign: str
+    direction: str
+    scale: str
+    unit: str
+    readout: str
+    meaning: str
+    ablation: str
+    at: str
+    padding: str
+
+    @classmethod
+    def of(cls, query: Query, padding: str) -> "Conventions":
+        """Return the conventions of a query."""
+        return cls(
+            estimand=query.name,
+            sign=_SIGN[query.estimand],
+            direction=query.direction,
+            scale="raw",
+            unit=query.readout.unit,
+            readout=str(query.readout),
+            meaning=query.readout.meaning,
+            ablation="none" if query.ablation is None else str(query.ablation),
+            at=",".join(map(str, query.at)) or "all positions",
+            padding=padding,
+        )
+
+    def to_json(self) -> dict[str, str]:
+        """Return the fields as JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "Conventions":
+        """Return the conventions that `to_json` wrote."""
+        return cls(**fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """A prompt that is not part of the mean's numerator, and why; it stays in the denominator."""
+
+    prompt: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """A token that an intervention touched.
+
+    Attributes:
+        prompt: Label of the prompt.
+        position: The position as it was asked for.
+        index: Index of the token in the prompt, without padding.
+        token: Token id.
+        text: The token's text.
+    """
+
+    prompt: str
+    position: str
+    index: int
+    token: int
+    text: str

@@ -1,0 +1,55 @@
+"""What a query would run, without running it."""
+
+from dataclasses import dataclass
+
+from causalnet.execute import schedule
+from causalnet.interventions import Query, check_world
+from causalnet.lift import LiftedNetwork
+from causalnet.tasks import PromptPairs
+
+__all__ = ["Explanation", "explain"]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The work behind a query.
+
+    Attributes:
+        query: The query.
+        worlds: Distinct worlds.
+        prompts: Pairs.
+        forwards: Forward passes, each over one batch.
+        batch_size: Prompts in a batch.
+    """
+
+    query: Query
+    worlds: int
+    prompts: int
+    forwards: int
+    batch_size: int
+
+    def __str__(self) -> str:
+        """Return the query and its cost, a line each."""
+        return (
+            f"QUERY     {self.query}\n"
+            f"WORLDS    {self.worlds} distinct, of {len(self.query.contrasts)} contrasts\n"
+            f"PROMPTS   {self.prompts} pairs in batches of {self.batch_size}\n"
+            f"FORWARDS  {self.forwards}, that is {self.worlds} on each pair\n"
+            f"EXECUTOR  hooks: exact, one forward pass for each distinct world and batch"
+        )
+
+
+def explain(
+    query: Query, net: LiftedNetwork, pairs: PromptPairs, *, batch_size: int = 16
+) -> Explanation:
+    """Say what a query would run: worlds after merging equal ones, and forward passes.
+
+    Raises:
+        UnknownMediatorError, TermError: A query that does not fit the network.
+    """
+    reads = [read for _, contrast in query.contrasts for _, read in contrast.terms]
+    steps = schedule(reads)
+    for step in steps:
+        check_world(step.world, net.graph)
+    batches = -(-len(pairs) // batch_size)
+    return Explanation(query, len(steps), len(pairs), len(steps) * batches, batch_size)

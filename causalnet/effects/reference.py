@@ -1,0 +1,192 @@
+"""Ablations that depend on data: means and resampling over a declared reference set."""
+
+import hashlib
+import json
+import random
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor
+
+from causalnet.errors import AlignmentError, TermError
+from causalnet.execute import Constant, PerPosition, Pooled, TokenBatch, record
+from causalnet.interventions import Ablation, AblationKind, Handle, mean_handle
+from causalnet.lift import LiftedNetwork
+from causalnet.tasks import Prompts
+
+__all__ = [
+    "constant",
+    "counterfactual",
+    "mean",
+    "mean_constants",
+    "mean_per_position",
+    "resample",
+    "resampled_inputs",
+    "steer",
+    "vector",
+    "zero",
+]
+
+
+def zero() -> Ablation:
+    """Return the ablation that sets 0."""
+    return Ablation(AblationKind.ZERO)
+
+
+def counterfactual() -> Ablation:
+    """Return the ablation that sets the value of the paired prompt."""
+    return Ablation(AblationKind.COUNTERFACTUAL)
+
+
+def mean(reference: Prompts) -> Ablation:
+    """Return the ablation that sets the mean over all tokens of a reference set."""
+    return Ablation(AblationKind.MEAN, digest_of(reference), len(reference))
+
+
+def mean_per_position(reference: Prompts) -> Ablation:
+    """Return the ablation that sets the mean at each position of each template."""
+    return Ablation(AblationKind.MEAN_PER_POSITION, digest_of(reference), len(reference))
+
+
+def resample(reference: Prompts, draws: int = 1) -> Ablation:
+    """Return the ablation that sets values of independent prompts of a reference set.
+
+    Args:
+        reference: The set; prompts are drawn among those of the same template and length.
+        draws: Independent draws for each prompt, whose effects are averaged.
+    """
+    return Ablation(AblationKind.RESAMPLE, digest_of(reference), len(reference), draws)
+
+
+def vector(label: str, values: Tensor) -> tuple[Handle, Pooled]:
+    """Return a vector under a handle, to pass in `run(..., vectors=dict([cn.vector(...)]))`.
+
+    Args:
+        label: What it is called.
+        values: [d].
+    """
+    raw = values.detach().cpu().contiguous().to(torch.float64).numpy().tobytes()
+    return Handle(label, hashlib.sha256(raw).hexdigest()), Pooled(values)
+
+
+def constant(handle: Handle) -> Ablation:
+    """Return the ablation that sets a given vector."""
+    return Ablation(AblationKind.CONSTANT, vector=handle)
+
+
+def steer(handle: Handle, factor: float = 1.0) -> Ablation:
+    """Return the intervention that adds `factor` times a given vector."""
+    return Ablation(AblationKind.STEER, vector=handle, factor=factor)
+
+
+def digest_of(prompts: Prompts) -> str:
+    """Return a sha256 of the token ids of prompts."""
+    return hashlib.sha256(json.dumps(prompts.ids).encode()).hexdigest()
+
+
+def mean_constants(
+    nodes: Iterable[str], ablation: Ablation, net: LiftedNetwork, reference: Prompts
+) -> dict[Handle, Constant]:
+    """Return the mean of every node over a reference set, summed in float64.
+
+    Args:
+        nodes: Names of nodes.
+        ablation: A mean, pooled or per position.
+        net: The lifted network.
+        reference: The reference set; padding is not counted.
+    """
+    names = list(dict.fromkeys(nodes))
+    per_position = ablation.kind is AblationKind.MEAN_PER_POSITION
+    sums: dict[tuple[str, str], Tensor] = {}  # (node, template) -> [T, d]
+    counts: dict[str, Tensor] = {}  # template -> [T]
+
+    def add(batch: TokenBatch, values: Mapping[str, Tensor]) -> None:
+        for row, (template, ids) in enumerate(
+            zip(batch.prompts.templates, batch.prompts.ids, strict=True)
+        ):
+            length = len(ids)
+            counts[template] = _grown(counts.get(template), torch.ones(length, dtype=torch.float64))
+            for name in names:
+                real = values[name][row, :length].to("cpu", torch.float64)
+                sums[name, template] = _grown(sums.get((name, template)), real)
+
+    record(names, net, reference, add)
+    constants: dict[Handle, Constant] = {}
+    for name in names:
+        if per_position:
+            means = {t: sums[name, t] / count[:, None] for t, count in counts.items()}
+            constants[mean_handle(name, ablation)] = PerPosition(means)
+        else:
+            total = sum(sums[name, t].sum(0) for t in counts)
+            pooled = total / sum(float(count.sum()) for count in counts.values())
+            constants[mean_handle(name, ablation)] = Pooled(torch.as_tensor(pooled))
+    return constants
+
+
+def _grown(total: Tensor | None, more: Tensor) -> Tensor:
+    """Add two tensors of different lengths at their first positions."""
+    if total is None:
+        return more
+    longer, shorter = (total, more) if len(total) >= len(more) else (more, total)
+    result = longer.clone()
+    result[: len(shorter)] += shorter
+    return result
+
+
+def resampled_inputs(
+    ablation: Ablation, prompts: Prompts, reference: Prompts, seed: int
+) -> dict[str, Prompts]:
+    """Return the inputs `resample 0`, `resample 1`, ...: a reference prompt for every prompt.
+
+    Args:
+        ablation: Resampling, with its draws.
+        prompts: The prompts that are patched.
+        reference: Where values come from; same template and length as the prompt.
+        seed: Seed of the draws.
+
+    Raises:
+        AlignmentError: A prompt without a reference prompt of its template and length.
+    """
+    drawn = random.Random(seed)
+    alike: dict[tuple[str, int], list[int]] = {}
+    for row, (template, length) in enumerate(
+        zip(reference.templates, reference.lengths, strict=True)
+    ):
+        alike.setdefault((template, length), []).append(row)
+    inputs = {}
+    for draw in range(ablation.draws):
+        chosen: list[int] = []
+        for row, key in enumerate(zip(prompts.templates, prompts.lengths, strict=True)):
+            if key not in alike:
+                raise AlignmentError(
+                    f"Prompt {prompts.texts[row]!r} has no reference prompt of its template "
+                    f"with {key[1]} tokens.",
+                    "Resampling takes values of prompts that line up.",
+                    "Give a larger reference set, or one of the same templates.",
+                )
+            chosen.append(drawn.choice(alike[key]))
+        inputs[f"resample {draw}"] = reference.rows(chosen)
+    return inputs
+
+
+def check_reference(ablation: Ablation | None, reference: Prompts | None) -> None:
+    """Check that the reference set is the one that the ablation names.
+
+    Raises:
+        TermError: It is missing, not needed, or another.
+    """
+    wanted = None if ablation is None else ablation.reference
+    if (wanted is None) != (reference is None):
+        raise TermError(
+            f"The ablation {ablation} {'needs' if wanted else 'uses no'} reference prompts.",
+            "",
+            "Pass the same prompts to the ablation and as reference=... ."
+            if wanted
+            else "Leave reference out.",
+        )
+    if reference is not None and digest_of(reference) != wanted:
+        raise TermError(
+            "These reference prompts are not those that the ablation was made with.",
+            "The set is part of what an ablation means.",
+            "Pass the same prompts to both.",
+        )

@@ -1,0 +1,170 @@
+"""From a query to a table: bind what it leaves open, run its worlds, subtract."""
+
+import sys
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from causalnet.effects.conventions import Conventions, Excluded, LedgerEntry
+from causalnet.effects.reference import check_reference, mean_constants, resampled_inputs
+from causalnet.effects.table import EffectTable
+from causalnet.execute import Answers, Bindings, Constant, Evaluation, Padding, Progress, evaluate
+from causalnet.interventions import (
+    Ablation,
+    AblationKind,
+    Base,
+    Handle,
+    Query,
+    Read,
+    accuracy,
+)
+from causalnet.lift import LiftedNetwork
+from causalnet.tasks import PromptPairs, Prompts
+
+__all__ = ["bind", "run"]
+
+
+def run(
+    query: Query,
+    net: LiftedNetwork,
+    pairs: PromptPairs,
+    *,
+    reference: Prompts | None = None,
+    vectors: Mapping[Handle, Constant] | None = None,
+    batch_size: int = 16,
+    padding: Padding = "right",
+    seed: int = 0,
+    only_correct: bool = False,
+    progress: Progress | None = None,
+) -> EffectTable:
+    """Compute every contrast of a query on every pair, exactly, by the hook executor.
+
+    Args:
+        query: What to compute: `cn.nie(net.heads(), at="end")`.
+        net: The lifted network.
+        pairs: Prompt pairs.
+        reference: The reference set that the query's ablation was made with, if it has one.
+        vectors: Vectors for constants and steering, by handle; see `cn.vector`.
+        batch_size: Prompts in a batch; halved when memory runs out.
+        padding: The side on which shorter prompts are filled.
+        seed: Seed of resampling.
+        only_correct: Exclude prompts whose base answer is not the model's first choice; they stay
+            in the denominator of means.
+        progress: Told about every forward pass.
+
+    Raises:
+        UnknownMediatorError, TermError: A query that does not fit the network.
+        AlignmentError: Pairs that do not line up where they must.
+        NumericalError: NaN or infinity in an activation.
+    """
+    bindings = bind(query.ablation, _nodes(query), net, pairs, reference, vectors, seed)
+    unpatched = Read(query.readout, Base("base" if query.direction == "noising" else "source"))
+    correct = Read(accuracy, Base("base"))
+    reads = [read for _, contrast in query.contrasts for _, read in contrast.terms]
+    reads += [unpatched, correct] if only_correct else [unpatched]
+    result = evaluate(
+        reads, net, bindings, batch_size=batch_size, padding=padding, progress=progress
+    )
+    values = {read: _array(value) for read, value in result.values.items()}
+    rows = [
+        sum((weight * values[read] for weight, read in contrast.terms), np.zeros(len(pairs)))
+        for _, contrast in query.contrasts
+    ]
+    table = EffectTable(
+        values=np.stack(rows),
+        rows=tuple(label for label, _ in query.contrasts),
+        prompts=pairs.labels,
+        conventions=Conventions.of(query, padding),
+        unpatched=values[unpatched],
+        ledger=_ledger(query, pairs),
+        provenance=_provenance(net, pairs, result, seed),
+    )
+    if not only_correct:
+        return table
+    wrong = [label for label, hit in zip(pairs.labels, values[correct], strict=True) if not hit]
+    return table.without(
+        tuple(Excluded(label, "the base answer is not the model's first choice") for label in wrong)
+    )
+
+
+def bind(
+    ablation: Ablation | None,
+    nodes: tuple[str, ...],
+    net: LiftedNetwork,
+    pairs: PromptPairs,
+    reference: Prompts | None = None,
+    vectors: Mapping[Handle, Constant] | None = None,
+    seed: int = 0,
+) -> Bindings:
+    """Return what the worlds of an ablation need: prompts, means, vectors.
+
+    Args:
+        ablation: What mediators are set to; None where nothing is set.
+        nodes: The nodes that are set.
+        net: The lifted network.
+        pairs: Prompt pairs.
+        reference: The reference set of means and resampling.
+        vectors: Vectors by handle.
+        seed: Seed of resampling.
+
+    Raises:
+        TermError: A reference set that is missing or another than the ablation's.
+        AlignmentError: A pair without a reference prompt that lines up with it.
+    """
+    check_reference(ablation, reference)
+    constants: dict[Handle, Constant] = dict(vectors or {})
+    inputs: dict[str, Prompts] = {"base": pairs.base, "source": pairs.source}
+    if ablation is not None and reference is not None:
+        if ablation.kind is AblationKind.RESAMPLE:
+            inputs |= resampled_inputs(ablation, pairs.base, reference, seed)
+        else:
+            constants |= mean_constants(nodes, ablation, net, reference)
+    answers = Answers(pairs.answers, pairs.foils, pairs.reduction)
+    return Bindings(inputs, answers, constants)
+
+
+def _nodes(query: Query) -> tuple[str, ...]:
+    if query.ablation is None:
+        return ()
+    site = query.ablation.site
+    return tuple(dict.fromkeys(site(mediator) for row in query.treated for mediator in row))
+
+
+def _array(value: Tensor) -> "np.ndarray[Any, np.dtype[np.float64]]":
+    return value.detach().to("cpu").double().numpy()
+
+
+def _ledger(query: Query, pairs: PromptPairs) -> tuple[LedgerEntry, ...]:
+    """List the tokens at which mediators are set, in the prompts of the patched world."""
+    if query.ablation is None:
+        return ()
+    prompts = pairs.base if query.direction == "noising" else pairs.source
+    entries = []
+    for row, label in enumerate(pairs.labels):
+        places = [(str(at), prompts.at(at)[row]) for at in query.at]
+        places = places or [("all", index) for index in range(prompts.lengths[row])]
+        for name, index in places:
+            token, text = prompts.ids[row][index], prompts.tokens[row][index]
+            entries.append(LedgerEntry(label, name, index, token, text))
+    return tuple(entries)
+
+
+def _provenance(
+    net: LiftedNetwork, pairs: PromptPairs, result: Evaluation, seed: int
+) -> dict[str, Any]:
+    return {
+        "model": net.model.provenance.to_json(),
+        "graph": net.graph.fingerprint(),
+        "self_check": net.check.to_json(),
+        "pairs": {"digest": pairs.digest(), "record": pairs.record.to_json()},
+        "executor": "hooks",
+        "forwards": result.forwards,
+        "batch_size": result.batch_size,
+        "halvings": result.halvings,
+        "seed": seed,
+        "causalnet": version("causalnet-lab"),
+        "python": sys.version.split()[0],
+    }

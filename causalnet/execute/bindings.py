@@ -1,0 +1,149 @@
+"""What terms leave open: the prompts behind inputs and the tensors behind constants."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from causalnet.errors import AlignmentError, TermError
+from causalnet.execute.batch import TokenBatch
+from causalnet.interventions import Handle
+from causalnet.tasks import PromptPairs, Prompts
+
+__all__ = ["Answers", "Bindings", "Constant", "PerPosition", "Pooled", "constant_rows"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pooled:
+    """One vector for every prompt and position.
+
+    Attributes:
+        vector: [d].
+    """
+
+    vector: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PerPosition:
+    """A vector for each position of each template.
+
+    Attributes:
+        by_template: Template key to values, [T, d].
+    """
+
+    by_template: Mapping[str, Tensor]
+
+
+Constant: TypeAlias = Pooled | PerPosition
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The token sets that read-outs score, a row for each prompt.
+
+    Attributes:
+        answers: Token ids of the right answers.
+        foils: Token ids of the wrong ones.
+        reduction: How the logits of a set become one number: `mean` or `logsumexp`.
+    """
+
+    answers: tuple[tuple[int, ...], ...]
+    foils: tuple[tuple[int, ...], ...]
+    reduction: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bindings:
+    """Everything that a term needs to be executed.
+
+    Attributes:
+        inputs: Prompts by the name of their input, all with the same number of rows.
+        answers: What read-outs score.
+        constants: Tensors by handle.
+    """
+
+    inputs: Mapping[str, Prompts]
+    answers: Answers
+    constants: Mapping[Handle, Constant] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, pairs: PromptPairs, constants: Mapping[Handle, Constant] | None = None
+    ) -> "Bindings":
+        """Return the bindings of prompt pairs: inputs `base` and `source`, and their answers."""
+        answers = Answers(pairs.answers, pairs.foils, pairs.reduction)
+        return cls({"base": pairs.base, "source": pairs.source}, answers, dict(constants or {}))
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.answers.answers)
+
+    def prompts(self, name: str) -> Prompts:
+        """Return the prompts of an input.
+
+        Raises:
+            TermError: The input was not bound.
+        """
+        if name not in self.inputs:
+            raise TermError(
+                f"The input {name!r} is not bound.", f"Bound are {', '.join(self.inputs)}."
+            )
+        return self.inputs[name]
+
+    def constant(self, handle: Handle) -> Constant:
+        """Return the constant of a handle.
+
+        Raises:
+            TermError: It was not bound.
+        """
+        if handle not in self.constants:
+            raise TermError(
+                f"The constant {handle.label!r} is not bound.", "", "Pass it in `constants`."
+            )
+        return self.constants[handle]
+
+
+def constant_rows(constant: Constant, batch: TokenBatch, like: Tensor) -> Tensor:
+    """Return a constant as values for a batch, [B, T, d] or broadcastable to it.
+
+    Args:
+        constant: The constant.
+        batch: The prompts it is set in.
+        like: The value that it replaces, [B, T, d].
+
+    Raises:
+        AlignmentError: A prompt whose template has no reference, or is longer than it.
+        TermError: A vector of another width.
+    """
+    match constant:
+        case Pooled(vector):
+            _check_width(vector, like)
+            return vector.to(like)
+        case PerPosition(by_template):
+            filled = torch.zeros_like(like)
+            for row, (template, ids) in enumerate(
+                zip(batch.prompts.templates, batch.prompts.ids, strict=True)
+            ):
+                values = by_template.get(template)
+                if values is None or len(values) < len(ids):
+                    raise AlignmentError(
+                        f"Prompt {batch.prompts.texts[row]!r} has no mean at every position.",
+                        "A mean per position needs reference prompts of the same template and "
+                        "length.",
+                        "Use the pooled mean, or a reference set with this template.",
+                    )
+                _check_width(values, like)
+                start = int(batch.offsets[row])
+                filled[row, start : start + len(ids)] = values[: len(ids)].to(like)
+            return filled
+
+
+def _check_width(values: Tensor, like: Tensor) -> None:
+    if values.shape[-1] != like.shape[-1]:
+        raise TermError(
+            f"A constant of width {values.shape[-1]} was given.",
+            f"The value that it replaces is {like.shape[-1]} wide.",
+        )
