@@ -134,7 +134,7 @@ def _grown(total: Tensor | None, more: Tensor) -> Tensor:
 
 
 def resampled_inputs(
-    ablation: Ablation, prompts: Prompts, reference: Prompts, seed: int
+    ablation: Ablation, prompts: Prompts, reference: Prompts, seed: int | str
 ) -> dict[str, Prompts]:
     """Return the inputs `resample 0`, `resample 1`, ...: a reference prompt for every prompt.
 

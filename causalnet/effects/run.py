@@ -97,7 +97,7 @@ def bind(
     pairs: PromptPairs,
     reference: Prompts | None = None,
     vectors: Mapping[Handle, Constant] | None = None,
-    seed: int = 0,
+    seed: int | str = 0,
 ) -> Bindings:
     """Return what the worlds of an ablation need: prompts, means, vectors.
 
