@@ -32,7 +32,9 @@ def fieller(moments: Moments, multiplier: Array) -> tuple[Array, Array]:
     bounded = (a > 0) & (denominator > 0)
     safe = np.where(bounded, a, 1.0)
     root = np.sqrt(np.maximum(b**2 - a * c, 0.0))
-    low, high = (b - root) / safe, (b + root) / safe
+    # The ratio itself is never excluded; rounding must not exclude it either.
+    ratio = numerator / np.where(bounded, denominator, 1.0)
+    low, high = np.minimum((b - root) / safe, ratio), np.maximum((b + root) / safe, ratio)
     return np.where(bounded, low, np.nan), np.where(bounded, high, np.nan)
 
 

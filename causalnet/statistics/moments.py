@@ -73,7 +73,8 @@ class Moments:
         second = np.einsum("...ij,...i,...j->...", self.second, weights, weights)
         third = np.einsum("...ijk,...i,...j,...k->...", self.third, weights, weights, weights)
         size = np.einsum("...ii,...i->...", self.second, weights * weights)
-        spread = second > ROUNDING * size
+        offset = np.einsum("...i,...i->...", np.abs(self.mean), np.abs(weights))
+        spread = second > ROUNDING * size + self.n * (ROUNDING * offset) ** 2
         safe = np.where(spread, second, 1.0)
         correction = self.n * np.sqrt(self.n - 1) / (self.n - 2)
         return np.asarray(np.where(spread, correction * third / safe**1.5, 0.0))

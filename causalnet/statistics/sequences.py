@@ -3,6 +3,22 @@
 A sequence with error probability `alpha` at each end has the level 1 - 2 alpha: with at least
 that probability it holds the true number at every look at once.  Which guarantee is exact and
 which is asymptotic is said in `mixture` and `wins`.
+
+For means and ratios it was tried (`bench/verdict_error_rates.py`, 2,000 sweeps, a look after every
+8 prompts, up to 200 and up to 1,000) at alpha = 0.05.  The larger of false SUPPORTED and false
+REFUTED was
+
+| noise | 200 prompts | 1,000 prompts |
+|---|---|---|
+| Gaussian; t with 4 or 3 degrees | 0.015 | 0.029 |
+| exponential (skewness 2), either way | 0.030 | 0.044 |
+| log-normal (skewness 6.2), either way | 0.059 | 0.080 |
+| perfect but for 1 prompt in 20 | 0.197 | 0.205 |
+| for comparison: a t test at every look, Gaussian | 0.233 | 0.300 |
+
+So it holds up to moderate skewness, is off by a little under extreme skewness, and cannot know of
+failures so rare that the first 32 prompts may show none.  Where failures are rare and large, judge
+a rate with `WinSequence`, which is exact.
 """
 
 from typing import final
