@@ -4,7 +4,7 @@ Every parameter is drawn from a generator seeded with `seed`, biases and norm we
 large enough that attention is far from uniform: a dropped bias or a wrong rotation shows.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -28,6 +28,7 @@ def tiny_llama(
     bias: bool = False,
     tied: bool = False,
     head_width: int | None = None,
+    rope_scaling: Mapping[str, object] | None = None,
 ) -> Any:
     """Return a random LlamaForCausalLM in eval mode, its parameters frozen."""
     from transformers import LlamaConfig, LlamaForCausalLM
@@ -40,7 +41,11 @@ def tiny_llama(
         head_dim=head_width or width // heads,
         intermediate_size=mlp_width,
         vocab_size=vocabulary,
-        rope_parameters={"rope_theta": rope_theta, "rope_type": "default"},
+        rope_parameters={
+            "rope_theta": rope_theta,
+            "rope_type": "default",
+            **(rope_scaling or {}),
+        },
         rms_norm_eps=eps,
         max_position_embeddings=128,
         attention_bias=bias,
@@ -82,6 +87,83 @@ def tiny_gpt2(
         eos_token_id=0,
     )
     return _randomised(GPT2LMHeadModel(GPT2Config(**facts)), seed, dtype)
+
+
+class LinearBlock(nn.Module):
+    """Attention that looks everywhere alike (its queries and keys are zero), then a linear MLP."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.q, self.k, self.v, self.o = (nn.Linear(width, width, bias=False) for _ in range(4))
+        self.mlp = nn.Sequential(*(nn.Linear(width, width, bias=False) for _ in range(2)))
+
+    def forward(self, x: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        q, k, v = (
+            side(x).view(*x.shape[:2], self.heads, -1).transpose(1, 2)
+            for side in (self.q, self.k, self.v)
+        )
+        seen = (
+            attention_mask.bool()[:, None, None] & torch.ones_like(x @ x.mT).bool().tril()[:, None]
+        )
+        scores = (q @ k.mT).masked_fill(~seen, torch.finfo(x.dtype).min)
+        x = x + self.o((scores.softmax(-1) @ v).transpose(1, 2).flatten(2))
+        out: torch.Tensor = x + self.mlp(x)
+        return out
+
+
+class LinearNetwork(nn.Module):
+    """A network whose logits are linear in its embedding: no norms, uniform attention."""
+
+    def __init__(self, layers: int, heads: int, width: int, vocabulary: int) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(vocabulary, width)
+        self.blocks = nn.ModuleList(LinearBlock(width, heads) for _ in range(layers))
+        self.unembed = nn.Linear(width, vocabulary, bias=False)
+
+    def forward(self, ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        x = self.embed(ids)
+        for block in self.blocks:
+            x = block(x, attention_mask)
+        logits: torch.Tensor = self.unembed(x)
+        return logits
+
+
+def linear_network(
+    seed: int = 0,
+    dtype: torch.dtype = torch.float64,
+    layers: int = 2,
+    heads: int = 4,
+    width: int = 32,
+    vocabulary: int = 64,
+) -> nn.Module:
+    """Return a random linear network, its architecture registered for lifting."""
+    from causalnet.lift import Adapter, register
+
+    register(
+        Adapter(
+            module_class="LinearNetwork",
+            embedding="embed",
+            tokens="embed",
+            blocks="blocks",
+            query="q",
+            key="k",
+            value="v",
+            mixer="o",
+            mlp="mlp",
+            mlp_in="mlp.0",
+            mlp_out="mlp.1",
+            unembedding="unembed",
+            activation="identity",
+            accepts=("attention_mask",),
+            declared=(("heads", heads),),
+        )
+    )
+    network = _randomised(LinearNetwork(layers, heads, width, vocabulary), seed, dtype)
+    for name, parameter in network.named_parameters():
+        if name.endswith(("q.weight", "k.weight")):
+            parameter.zero_()
+    return network
 
 
 def _randomised(module: nn.Module, seed: int, dtype: torch.dtype) -> nn.Module:

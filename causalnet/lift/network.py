@@ -131,7 +131,7 @@ def rebuild(
         dtype: The type to compute in, by default that of the weights.
 
     Raises:
-        LiftError: An activation that is not known.
+        LiftError: An activation or a rotary scaling that is not known.
     """
     parts = net.parts if isinstance(net, LiftedNetwork) else net
     return rebuild_parts(parts, ids, attention_mask, dtype)

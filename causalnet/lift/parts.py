@@ -1,7 +1,8 @@
 """What is needed to compute a network from its graph: sizes, constants, and where weights are."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from numbers import Real
 
 from torch import nn
 
@@ -21,11 +22,13 @@ class Constants:
         norm_eps: What norms add to the variance; None without norms.
         rope_theta: The base of the rotary frequencies; None without rotation.
         activation: Name of the MLP's activation.
+        rope_scaling: How the rotary frequencies are scaled; empty where they are not.
     """
 
     norm_eps: float | None
     rope_theta: float | None
     activation: str
+    rope_scaling: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,11 +58,12 @@ def take_apart(module: nn.Module, adapter: Adapter, declared: Mapping[str, objec
     """
     facts = {**dict(adapter.declared), **declared}
     places = find_places(module, adapter)
-    shape = _shape(places, adapter, facts)
+    shape, scaling = _shape(places, adapter, facts), facts.get("rope_scaling")
     constants = Constants(
-        norm_eps=None if adapter.norm == "none" else float(_number(facts, "norm_eps")),
-        rope_theta=(float(_number(facts, "rope_theta")) if adapter.positions == "rotary" else None),
+        norm_eps=None if adapter.norm == "none" else _number(facts, "norm_eps"),
+        rope_theta=_number(facts, "rope_theta") if adapter.positions == "rotary" else None,
         activation=adapter.activation or str(_fact(facts, "activation")),
+        rope_scaling=scaling if isinstance(scaling, Mapping) else {},
     )
     return Parts(transformer_graph(shape), adapter, places, constants)
 
@@ -120,6 +124,6 @@ def _fact(facts: Mapping[str, object], name: str) -> object:
 
 def _number(facts: Mapping[str, object], name: str) -> float:
     value = _fact(facts, name)
-    if not isinstance(value, int | float):
+    if not isinstance(value, Real):  # numpy's numbers, which GGUF files give, included
         raise LiftError(f"The model declares {name}={value!r}.", "It is a number.")
-    return value
+    return float(value)

@@ -15,6 +15,7 @@ from causalnet.errors import InternalError, LiftError
 from causalnet.graphs import TransformerShape
 from causalnet.lift.parts import Parts
 from causalnet.lift.places import Columns, parameter
+from causalnet.lift.rotary import frequencies, rotate
 
 __all__ = ["ACTIVATIONS", "Rebuilt", "positions_of", "rebuild_parts"]
 
@@ -70,7 +71,7 @@ def rebuild_parts(
     The computation is in `dtype`, by default that of the weights.
 
     Raises:
-        LiftError: An activation that is not known.
+        LiftError: An activation or a rotary scaling that is not known.
     """
     with torch.no_grad():
         return _Rebuilding(parts, ids, attention_mask, dtype).run()
@@ -93,6 +94,7 @@ class _Rebuilding:
         self.allowed = _allowed(ids, mask)
         self.values: dict[str, torch.Tensor] = {}
         self.norms: dict[str, torch.Tensor] = {}
+        self.speeds = _speeds(parts)
         self.stream: torch.Tensor | None = None
 
     def run(self) -> Rebuilt:
@@ -170,9 +172,8 @@ class _Rebuilding:
 
     def pattern(self, q: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
         """Return the attention pattern [batch, group, head in group, pos, attended]."""
-        theta = self.parts.constants.rope_theta
-        if theta is not None:
-            q, k = (_rotate(side, self.positions, theta) for side in (q, k))
+        if self.speeds is not None:
+            q, k = (rotate(side, self.positions, self.speeds) for side in (q, k))
         grouped = q.view(*q.shape[:2], self.shape.kv_heads, self.shape.heads_per_group, -1)
         scores = torch.einsum("btgrd,bsgd->bgrts", grouped, k)
         if self.parts.adapter.scale == "rsqrt_head_width":
@@ -236,15 +237,11 @@ def _norm(x: torch.Tensor, module: nn.Module, parts: Parts) -> torch.Tensor:
     return scaled + own["bias"] if "bias" in own else scaled
 
 
-def _rotate(x: torch.Tensor, positions: torch.Tensor, theta: float) -> torch.Tensor:
-    """Rotate [batch, pos, heads, d_head], first half against second (Su et al. 2021)."""
-    width = x.shape[-1]
-    exact = _wide(x.dtype)
-    steps = torch.arange(0, width, 2, device=x.device, dtype=exact) / width
-    angles = positions[..., None].to(exact) * theta**-steps  # [batch, pos, d_head / 2]
-    cos, sin = (part[:, :, None].to(x.dtype) for part in (angles.cos(), angles.sin()))
-    first, second = x.chunk(2, dim=-1)
-    return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
+def _speeds(parts: Parts) -> torch.Tensor | None:
+    constants, width = parts.constants, parts.graph.shape.d_head
+    if constants.rope_theta is None:
+        return None
+    return frequencies(constants.rope_theta, width, constants.rope_scaling)
 
 
 def _activation(name: str) -> Callable[[torch.Tensor], torch.Tensor]:

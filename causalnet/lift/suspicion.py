@@ -41,9 +41,10 @@ def _rotary(parts: Parts) -> str:
     theta, table = parts.constants.rope_theta, parts.places.rotary
     if theta is None or table is None:
         return ""
+    declared = str(parts.constants.rope_scaling.get("rope_type", "default"))
     kind = str(getattr(table, "rope_type", "default"))
-    if kind != "default":
-        return f"; the model's rotary table is of type {kind!r}, which is not rebuilt"
+    if kind != "default" or declared != "default":
+        return f"; the checkpoint declares rotary type {declared!r}, the model's table is {kind!r}"
     frequencies = dict(table.named_buffers(recurse=False)).get("inv_freq")
     if frequencies is None or len(frequencies) < 2:
         return f"; the checkpoint declares rope_theta={theta:g}"
