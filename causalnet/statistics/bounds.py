@@ -8,6 +8,9 @@ from causalnet.statistics.samples import Array
 
 __all__ = ["fieller", "mean_sequence_bounds", "ratio_sequence_bounds"]
 
+# Of products in float64.
+ROUNDING = 1e-15
+
 
 def fieller(moments: Moments, multiplier: Array) -> tuple[Array, Array]:
     """Return all f that D(f) = numerator - f denominator cannot exclude (Fieller 1954).
@@ -31,7 +34,8 @@ def fieller(moments: Moments, multiplier: Array) -> tuple[Array, Array]:
     c = numerator**2 - scale * s[..., 0, 0]
     bounded = (a > 0) & (denominator > 0)
     safe = np.where(bounded, a, 1.0)
-    root = np.sqrt(np.maximum(b**2 - a * c, 0.0))
+    # The difference carries the rounding of its terms: proportional samples keep that width.
+    root = np.sqrt(np.maximum(b**2 - a * c, ROUNDING * b**2))
     # The ratio itself is never excluded; rounding must not exclude it either.
     ratio = numerator / np.where(bounded, denominator, 1.0)
     low, high = np.minimum((b - root) / safe, ratio), np.maximum((b + root) / safe, ratio)

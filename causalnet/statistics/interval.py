@@ -21,7 +21,7 @@ class Interval:
 
     >>> interval = Interval(0.91, 1.04, level=0.9, method="student_t")
     >>> print(interval)
-    [0.910, 1.040] (90 %)
+    [0.91, 1.04] (90 %)
     >>> 1.0 in interval
     True
     >>> Interval.from_json(interval.to_json()) == interval
@@ -39,7 +39,7 @@ class Interval:
 
     def __str__(self) -> str:
         """Print the ends and the level."""
-        return f"[{self.low:.3f}, {self.high:.3f}] ({100 * self.level:.6g} %)"
+        return f"[{self.low:.4g}, {self.high:.4g}] ({100 * self.level:.6g} %)"
 
     @property
     def width(self) -> float:

@@ -53,7 +53,7 @@ class MeanSequence:
     >>> sequence = MeanSequence(alpha=0.05)
     >>> sequence.add(np.random.default_rng(0).normal(1.0, 2.0, size=100))
     >>> print(sequence.interval)
-    [0.606, 1.719] (90 %)
+    [0.6063, 1.719] (90 %)
     """
 
     def __init__(self, alpha: float = 0.05, expected_n: int = 200) -> None:
@@ -120,7 +120,7 @@ class RatioSequence:
     >>> sequence = RatioSequence(alpha=0.05)
     >>> sequence.add(0.9 * denominators + rng.normal(0.0, 1.0, size=200), denominators)
     >>> print(sequence.interval)
-    [0.831, 0.928] (90 %)
+    [0.8312, 0.9276] (90 %)
     """
 
     def __init__(self, alpha: float = 0.05, expected_n: int = 200) -> None:

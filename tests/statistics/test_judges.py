@@ -230,6 +230,13 @@ def test_a_circuit_that_equals_the_model_on_every_prompt_is_faithful() -> None:
     assert exactly.reason is Reason.TOO_CLOSE_TO_THRESHOLD
 
 
+@given(st.integers(0, 10**6), st.floats(0.05, 2.0), DIRECTIONS)
+def test_rounding_decides_nothing(seed: int, factor: float, direction: Direction) -> None:
+    _, denominators = pairs(1.0, 64, seed)
+    decision = judged(RatioJudge(factor, direction), factor * denominators, denominators)
+    assert decision.verdict is Verdict.INCONCLUSIVE
+
+
 @pytest.mark.parametrize("value", [5.0, 0.1])
 def test_equal_numbers_decide_nothing(value: float) -> None:
     mean, ratio = MeanJudge(0.0), RatioJudge(0.9)
