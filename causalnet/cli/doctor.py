@@ -13,10 +13,12 @@ from causalnet.errors import CausalNetError
 
 if TYPE_CHECKING:
     from causalnet.lift import LiftedNetwork
+    from causalnet.tasks import PromptPairs
 
 __all__ = ["run_doctor"]
 
 PACKAGES = ("causalnet-lab", "torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy")
+PROMPTS, LENGTH = 4, 10
 OPTIONAL = {"gguf": "gguf", "matplotlib": "plots"}
 
 
@@ -75,8 +77,9 @@ def _look(source: str, seed: int, device: str, dtype: str, terminal: Terminal) -
     yield Finding("weights", State.OK, f"sha256 {model.provenance.weights_sha256}")
     net = lift(model)
     yield Finding("lift", State.OK, repr(net.check))
-    yield from _swaps(net, seed)
-    yield _determinism(net, seed)
+    pairs = _random_pairs(net, seed)
+    yield from _swaps(net, pairs)
+    yield _determinism(net, pairs)
 
 
 def _packages() -> Iterator[Finding]:
@@ -105,23 +108,46 @@ def _cuda() -> Finding:
     )
 
 
-def _swaps(net: "LiftedNetwork", seed: int) -> Iterator[Finding]:
-    from causalnet.cli.self_swap import self_swaps
+def _random_pairs(net: "LiftedNetwork", seed: int) -> "PromptPairs":
+    """Pairs of random tokens, so that any tokenizer will do."""
+    import torch
 
-    for swap in self_swaps(net, seed):
+    from causalnet.tasks import PromptPairs
+
+    generator = torch.Generator().manual_seed(seed)
+    size = (2, PROMPTS, LENGTH)
+    base, source = torch.randint(net.graph.shape.vocabulary, size, generator=generator).tolist()
+    rows = [
+        {"base": ids, "source": other, "answer": [0], "foil": [1]}
+        for ids, other in zip(base, source, strict=True)
+    ]
+    return PromptPairs.build(net.model.tokenizer, rows)
+
+
+def _swaps(net: "LiftedNetwork", pairs: "PromptPairs") -> Iterator[Finding]:
+    """Look at one mediator of each kind in the middle of the network."""
+    from causalnet.execute import self_swap
+
+    layer = net.n_layers // 2
+    head = f"L{layer}.H{net.n_heads - 1}"
+    for name in ("embed", f"L{layer}.resid_pre", f"{head}.z", head, f"L{layer}.mlp"):
+        swap = self_swap(net, pairs, net[name])
         legs = {
-            "its own value changes nothing, bit for bit": swap.is_exact,
-            "the source differs": swap.source_differs,
-            "the receiver changes": swap.receiver_changes,
+            "its own value changes no bit": swap.no_op_is_exact,
+            f"the source differs (by {swap.source_difference:.2g})": swap.source_difference > 0,
+            f"the logits change (by {swap.receiver_difference:.2g})": swap.receiver_difference > 0,
         }
-        detail = "; ".join(leg if stands else f"NOT: {leg}" for leg, stands in legs.items())
-        state = State.OK if swap.stands else State.FAILED
+        detail = "; ".join(leg if stands else f"NOT SO: {leg}" for leg, stands in legs.items())
+        state = State.OK if swap.is_sound else State.FAILED
         yield Finding(f"swap {swap.mediator}", state, detail)
 
 
-def _determinism(net: "LiftedNetwork", seed: int) -> Finding:
-    from causalnet.cli.self_swap import is_deterministic
+def _determinism(net: "LiftedNetwork", pairs: "PromptPairs") -> Finding:
+    from causalnet.execute import check_determinism
 
-    if is_deterministic(net, seed):
-        return Finding("determinism", State.OK, "the same batch twice gives the same bits")
-    return Finding("determinism", State.WARNING, "the same batch twice gives other bits here")
+    found = check_determinism(net, pairs)
+    rows = f"rows run one by one differ by at most {found.batch_difference:.1e} logits"
+    if found.repeats_exactly:
+        detail = f"the same batch twice gives the same bits; {rows}"
+        return Finding("determinism", State.OK, detail)
+    return Finding("determinism", State.WARNING, f"the same batch twice gives other bits; {rows}")

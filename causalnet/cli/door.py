@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from causalnet.cli.status import Status
-from causalnet.cli.terminal import Terminal, flush_streams, write_line
+from causalnet.cli.terminal import Terminal, flush_streams, prepare_streams, write_line
 from causalnet.errors import CausalNetError, InternalError
 
 if TYPE_CHECKING:
@@ -23,28 +23,32 @@ __all__ = ["run_command_line"]
 COMMANDS = ("demo", "verify", "explain", "schema", "doctor")
 
 
-def run_command_line(arguments: Sequence[str]) -> int:
-    """Run the arguments as a command and return the exit status; never raises."""
+def run_command_line(arguments: Sequence[str], commands: "typer.Typer | None" = None) -> int:
+    """Run the arguments as a command and return the exit status; never raises.
+
+    Args:
+        arguments: What stands behind `causalnet` on the command line.
+        commands: Other commands than causalnet's.
+    """
+    prepare_streams()
     try:
-        status = _run(arguments)
-        flush_streams()
+        status = _run(arguments, commands)
     except KeyboardInterrupt:
-        return _report("Interrupted.", Status.INTERRUPTED, arguments)
-    except BrokenPipeError:
-        return Status.PIPE_CLOSED
+        status = _report("Interrupted.", Status.INTERRUPTED, arguments)
     except Exception as error:  # the outermost door: whatever is left is a mistake of ours
-        return _report(_our_mistake(error), Status.OUR_ERROR, arguments, error)
-    return status
+        status = _report(_our_mistake(error), Status.OUR_ERROR, arguments, error)
+    refused = flush_streams()
+    return status if refused is None else Status.OUR_ERROR
 
 
-def _run(arguments: Sequence[str]) -> int:
+def _run(arguments: Sequence[str], commands: "typer.Typer | None") -> int:
     import typer
     from typer.main import get_command
 
     from causalnet.cli.app import app
 
     try:
-        answer = get_command(app).main(
+        answer = get_command(commands or app).main(
             args=list(arguments), prog_name="causalnet", standalone_mode=False
         )
     except CausalNetError as error:
@@ -53,7 +57,7 @@ def _run(arguments: Sequence[str]) -> int:
         return _report(_usage(error, arguments), Status.BAD_INPUT, arguments, error)
     except typer.Abort as error:
         raise KeyboardInterrupt from error
-    except SystemExit as error:  # typer's and rich's way to leave a closed pipe
+    except SystemExit as error:  # typer's way to leave when its own reader is gone
         return Status.SUPPORTED if error.code in (0, None) else Status.PIPE_CLOSED
     if answer == Status.INTERRUPTED:  # typer turns KeyboardInterrupt into this
         raise KeyboardInterrupt
@@ -79,13 +83,16 @@ def _our_mistake(error: Exception) -> str:
 def _report(
     message: str, status: Status, arguments: Sequence[str], error: Exception | None = None
 ) -> Status:
+    lines = [f"causalnet: {message}"]
     if os.environ.get("CAUSALNET_DEBUG") and error is not None:
-        write_line(sys.stderr, "".join(traceback.format_exception(error)).rstrip())
+        lines.insert(0, "".join(traceback.format_exception(error)).rstrip())
     elif status is Status.OUR_ERROR:
-        message += " CAUSALNET_DEBUG=1 shows where it happened."
-    write_line(sys.stderr, f"causalnet: {message}")
+        lines.append("CAUSALNET_DEBUG=1 shows where it happened.")
     kind = "Interrupted" if error is None else type(error).__name__
-    Terminal(json="--json" in arguments).result(
-        {"exit_status": int(status), "error": {"kind": kind, "message": message}}
-    )
+    failure = {"exit_status": int(status), "error": {"kind": kind, "message": message}}
+    try:
+        write_line(sys.stderr, "\n".join(lines))
+        Terminal(json="--json" in arguments).result(failure)
+    except OSError:
+        pass  # nobody can be told; the status stands
     return status

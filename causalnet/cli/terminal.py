@@ -11,38 +11,57 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-__all__ = ["ProgressLine", "Terminal", "flush_streams", "write_line"]
+__all__ = ["ProgressLine", "Terminal", "discard", "flush_streams", "prepare_streams", "write_line"]
 
 SECONDS_BETWEEN_LINES = 5.0
 
 
 def write_line(stream: TextIO | None, text: str) -> None:
-    """Write a line at once; drop it when nobody reads the stream any more."""
+    """Write a line at once; drop it when nobody reads the stream any more.
+
+    Raises:
+        OSError: The system refuses for another reason, such as a full disk.
+    """
     if stream is None:
         return
     try:
         stream.write(text + "\n")
         stream.flush()
     except BrokenPipeError:
-        _discard(stream)
+        discard(stream)
 
 
-def flush_streams() -> None:
-    """Flush both streams now: a pipe that breaks at shutdown would end Python with 120."""
+def prepare_streams() -> None:
+    """Let text that a stream's encoding cannot hold be replaced instead of raising."""
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            try:
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def flush_streams() -> OSError | None:
+    """Flush both streams and return what the system refused.
+
+    What cannot be flushed is dropped here, because Python ends with 120 when it meets it later.
+    """
+    refused = None
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
                 stream.flush()
-            except BrokenPipeError:
-                _discard(stream)
+        except OSError as error:
+            discard(stream)
+            refused = None if isinstance(error, BrokenPipeError) else error
+    return refused
 
 
-def _discard(stream: TextIO) -> None:
+def discard(stream: TextIO) -> None:
+    """Send what a stream holds, and all that it is given later, nowhere."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
