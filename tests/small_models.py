@@ -106,7 +106,7 @@ class LinearBlock(nn.Module):
         seen = (
             attention_mask.bool()[:, None, None] & torch.ones_like(x @ x.mT).bool().tril()[:, None]
         )
-        scores = (q @ k.mT).masked_fill(~seen, torch.finfo(x.dtype).min)
+        scores = (q @ k.mT * q.shape[-1] ** -0.5).masked_fill(~seen, torch.finfo(x.dtype).min)
         x = x + self.o((scores.softmax(-1) @ v).transpose(1, 2).flatten(2))
         out: torch.Tensor = x + self.mlp(x)
         return out

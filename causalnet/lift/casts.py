@@ -71,9 +71,10 @@ def _exact_frequencies(table: nn.Module) -> torch.Tensor | None:
     if compute is None:
         return None
     exact = compute(config)[0].to(buffers["inv_freq"].device)
-    own = buffers["inv_freq"].double()
-    is_rounding = own.shape == exact.shape and torch.allclose(own, exact, rtol=1e-6, atol=0.0)
-    return exact if is_rounding else None
+    own = buffers["inv_freq"]
+    rounding = max(1e-6, 2 * torch.finfo(own.dtype).eps)  # a float64 table holds float32 numbers
+    is_same = own.shape == exact.shape and torch.allclose(own.double(), exact, rounding, 0.0)
+    return exact if is_same else None
 
 
 def float64_copy(module: nn.Module, blocks: Sequence[nn.Module]) -> nn.Module:
@@ -87,14 +88,15 @@ def float64_copy(module: nn.Module, blocks: Sequence[nn.Module]) -> nn.Module:
     for parameter in module.parameters():
         if id(parameter) not in shared:
             memo[id(parameter)] = nn.Parameter(parameter.double(), requires_grad=False)
-    names = [name for name, part in module.named_modules() if any(part is b for b in blocks)]
+    paths = {id(part): path for path, part in module.named_modules()}
     twin = copy.deepcopy(module, memo)
-    for buffered in twin.modules():
-        for name, buffer in list(buffered.named_buffers(recurse=False)):
-            if buffer.is_floating_point():
-                setattr(buffered, name, buffer.double())
-    for name in names:
-        _widen_while_running(twin.get_submodule(name))
+    for part in twin.modules():
+        for name, buffer in list(part.named_buffers(recurse=False)):
+            # Rotary tables keep their type, which tells `raised_casts` how coarse they are.
+            if buffer.is_floating_point() and not name.endswith("inv_freq"):
+                setattr(part, name, buffer.double())
+    for block in blocks:
+        _widen_while_running(twin.get_submodule(paths[id(block)]))
     return twin
 
 
