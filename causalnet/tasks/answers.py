@@ -76,10 +76,12 @@ def _single_token(
         return _known_index(encoder, choice, choice.index, what, where)
     text = choice.text or ""
     added = encoder.continuation(prompt, text) if text else ()
+    # One token, but hardly the one that is meant: "to" + "Mary", or "to " + " Mary".
     glued = prompt.text[-1:].isalnum() and text[:1].isalpha()
-    if added is None or len(added) != 1 or glued:
+    doubled = prompt.text[-1:] == text[:1] == " "
+    if added is None or len(added) != 1 or glued or doubled:
         raise AnswerError(
-            came=f"{where}: the {what} {text!r} {_shape(encoder, prompt, added)}.",
+            came=f"{where}: the {what} {text!r} {_shape(encoder, text, added)}.",
             possible=f"One token behind {prompt.text[-24:]!r}.",
             write=_advice(encoder, prompt, text, added),
         )
@@ -91,22 +93,23 @@ def _single_token(
     return added[0]
 
 
-def _shape(encoder: Encoder, prompt: Encoding, added: tuple[int, ...] | None) -> str:
+def _shape(encoder: Encoder, text: str, added: tuple[int, ...] | None) -> str:
     if added is None:
         return "changes the prompt's own last token"
     if len(added) == 1:
-        return f"continues the word {prompt.text.split()[-1]!r}"
+        return "adds a second space" if text[:1] == " " else "continues the prompt's last word"
     pieces = " ".join(repr(piece) for piece in encoder.token_texts(added))
     return f"is {len(added)} tokens" + (f": {pieces}" if pieces else "")
 
 
 def _advice(encoder: Encoder, prompt: Encoding, text: str, added: tuple[int, ...] | None) -> str:
     """Say what to write in place of an answer that is not one token."""
-    spaced = encoder.continuation(prompt, " " + text.lstrip())
-    if not text.startswith(" ") and spaced is not None and len(spaced) == 1:
-        return f"Write {' ' + text!r}, with its space."
-    if prompt.text[-1:].isspace():
+    if prompt.text[-1:] == " " and text:
         return f"Take the space at the prompt's end out and write {' ' + text.lstrip()!r}."
+    spaced = encoder.continuation(prompt, " " + text.lstrip())
+    fits = spaced is not None and len(spaced) == 1 and not encoder.is_unknown(spaced[0])
+    if text and not text.startswith(" ") and fits:
+        return f"Write {' ' + text!r}, with its space."
     if added is not None and len(added) > 1:
         first, *others = encoder.token_texts(added)
         if not first.strip():

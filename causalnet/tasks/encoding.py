@@ -1,6 +1,7 @@
 """From text to token ids, and from characters to tokens."""
 
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, Protocol, runtime_checkable
 
 from causalnet.errors import PromptError
@@ -195,17 +196,16 @@ class Encoder:
     def _text_and_ends(self, ids: tuple[int, ...], text: str | None) -> tuple[str, tuple[int, ...]]:
         """Return what ids say and where each of them ends, checking a text against them."""
         decoded = self._decode(ids)
-        if text is None or text == decoded:
-            ends = self._ends_by_decoding(ids)
-            return decoded, tuple(min(end, len(decoded)) for end in ends)
-        again, ends = self._ids_and_ends(text)
-        if again != ids:
-            raise PromptError(
-                came=f"The ids read {decoded!r} and the text is {text!r}.",
-                possible="Ids and text that say the same with this tokenizer.",
-                write="Leave one of them out, or use the tokenizer that wrote them.",
-            )
-        return text, ends
+        said = decoded if text is None else text
+        if self._ids(said) == ids:
+            return said, self._ids_and_ends(said)[1]
+        if text is None or text == decoded:  # ids that the tokenizer would not write itself
+            return decoded, self._ends_by_decoding(ids, decoded)
+        raise PromptError(
+            came=f"The ids read {decoded!r} and the text is {text!r}.",
+            possible="Ids and text that say the same with this tokenizer.",
+            write="Leave one of them out, or use the tokenizer that wrote them.",
+        )
 
     def _checked_ends(self, ids: tuple[int, ...], text: str) -> tuple[int, ...]:
         """Follow characters through a tokenizer without offsets, exactly or not at all."""
@@ -215,12 +215,12 @@ class Encoder:
                 possible="Positions as token indices.",
                 write="Use a fast tokenizer, or give the prompt as ids.",
             )
-        return self._ends_by_decoding(ids)
+        return self._ends_by_decoding(ids, text)
 
-    def _ends_by_decoding(self, ids: tuple[int, ...]) -> tuple[int, ...]:
-        # A letter whose bytes are not all there decodes to U+FFFD: it is not complete yet.
+    def _ends_by_decoding(self, ids: tuple[int, ...], text: str) -> tuple[int, ...]:
+        # Bytes of a letter that is not complete yet decode to something else than the letter.
         prefixes = (self._decode(ids[: n + 1]) for n in range(len(ids)))
-        return tuple(len(prefix.rstrip("\ufffd")) for prefix in prefixes)
+        return tuple(_shared_length(prefix, text) for prefix in prefixes)
 
     def _refuse_unknown_words(self, text: str, ids: tuple[int, ...], ends: tuple[int, ...]) -> None:
         unknown = self.tokenizer.unk_token
@@ -234,3 +234,9 @@ class Encoder:
                     possible="Words of its vocabulary.",
                     write=f"Write the prompt in other words: {text!r}.",
                 )
+
+
+def _shared_length(one: str, other: str) -> int:
+    """Return how many characters two texts have in common from their start."""
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+    return sum(1 for _ in same)

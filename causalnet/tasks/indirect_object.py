@@ -89,23 +89,24 @@ def ioi(
     Raises:
         PromptError: For an unknown option, or if too few pairs can be used.
     """
-    given = {
-        "corruption": corruption,
-        "templates": templates if isinstance(templates, str) or not templates else [*templates],
-        "order": order,
-        "names": names and list(names),
-        "places": places and list(places),
-        "objects": objects and list(objects),
-    }
     chosen_option("corruption", corruption, CORRUPTIONS)
     chosen_option("order", order, ORDERS)
     small = _is_acceptance(templates)
     forms = _templates(templates)
-    words = (
-        _words("names", names, ACCEPTANCE_NAMES if small else NAMES, least=5),
-        _words("places", places, ACCEPTANCE_PLACES if small else PLACES),
-        _words("objects", objects, ACCEPTANCE_OBJECTS if small else OBJECTS),
+    chosen = {"names": names, "places": places, "objects": objects}
+    built_in = (
+        (ACCEPTANCE_NAMES, ACCEPTANCE_PLACES, ACCEPTANCE_OBJECTS)
+        if small
+        else (NAMES, PLACES, OBJECTS)
     )
+    words = tuple(
+        _words(what, given, ours, least=5 if what == "names" else 1)
+        for (what, given), ours in zip(chosen.items(), built_in, strict=True)
+    )
+    options: dict[str, object] = {"corruption": corruption, "order": order}
+    for name, value in {"templates": templates, **chosen}.items():
+        if value is not None:
+            options[name] = value if isinstance(value, str) else list(value)
 
     def draw(random: Random, row: int) -> PairRow:
         return _draw(random, row, forms, words, corruption, order)
@@ -118,7 +119,7 @@ def ioi(
         templates=tuple(form.text for form in forms),
         bos=bos,
         chat_template=chat_template,
-        options={name: value for name, value in given.items() if value is not None},
+        options=options,
     )
     return draw_pairs(tokenizer, draw, record=record)
 
@@ -127,7 +128,7 @@ def _draw(
     random: Random,
     row: int,
     templates: tuple[Template, ...],
-    words: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]],
+    words: tuple[tuple[str, ...], ...],
     corruption: str,
     order: str,
 ) -> PairRow:
@@ -171,22 +172,25 @@ def _is_acceptance(templates: str | Sequence[str] | None) -> bool:
 def _templates(templates: str | Sequence[str] | None) -> tuple[Template, ...]:
     if templates is None:
         texts: Sequence[str] = TEMPLATES
+    elif isinstance(templates, str):
+        texts = (ACCEPTANCE_TEMPLATE,)
     else:
-        texts = (ACCEPTANCE_TEMPLATE,) if isinstance(templates, str) else templates
+        texts = _words("templates", templates, ())
     forms = tuple(Template(text) for text in texts)
     for form in forms:
         form.check_slots(("A", "B", "S"), ("P", "O"))
-    if not forms:
-        raise PromptError(came="templates is empty.", write="Give one, or None for all.")
     return forms
 
 
 def _words(
     what: str, given: Sequence[str] | None, built_in: tuple[str, ...], least: int = 1
 ) -> tuple[str, ...]:
-    words = built_in if given is None else tuple(given)
-    if isinstance(given, str) or len(set(words)) < least or "" in words:
-        raise PromptError(
-            came=f"{what}={given!r}.", possible=f"A list of at least {least} different words."
-        )
-    return words
+    """Return the built-in words, or those given if they are enough different texts."""
+    if given is None:
+        return built_in
+    is_list = isinstance(given, Sequence) and not isinstance(given, str)
+    if not is_list or not all(isinstance(word, str) and word.strip() for word in given):
+        raise PromptError(came=f"{what}={given!r}.", possible="A list of texts.")
+    if len(set(given)) < least:
+        raise PromptError(came=f"{what}={given!r}.", possible=f"At least {least} different ones.")
+    return tuple(given)

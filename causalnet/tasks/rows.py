@@ -93,7 +93,7 @@ def _refuse_unknown_fields(plain: Mapping[str, object], where: str) -> None:
         if not isinstance(name, str) or (name not in FIELDS and not _is_position(name)):
             near = difflib.get_close_matches(str(name), (*FIELDS, "positions.NAME"), n=1)
             raise PromptError(
-                came=f"{where}: unknown field {name!r}.",
+                came=f"{where}: unknown field {str(name)[:60]!r}.",
                 possible=f"A pair has {', '.join((*FIELDS, 'positions.NAME'))}.",
                 write=f"Did you mean {near[0]!r}?" if near else "Take it out.",
             )
