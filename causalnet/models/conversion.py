@@ -11,10 +11,12 @@ import json
 import os
 import shutil
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +38,8 @@ MANIFEST = "causalnet.json"
 _FORMAT = 1
 
 _WEIGHTS = "model.safetensors"
+_PARTIAL = ".partial-"
+_DAY = 86_400  # seconds
 
 
 def user_folder() -> Path:
@@ -61,14 +65,15 @@ def converted_folder(path: Path) -> tuple[Path, dict[str, Any]]:
         ModelFileError: the file is truncated, altered, or no GGUF file.
         UnsupportedArchitectureError: transformers cannot read this architecture from GGUF.
     """
-    header = read_gguf_header(path)
     sha256 = file_sha256(path)
     folder = user_folder() / "models" / f"gguf{_FORMAT}-{sha256}"
     manifest = _usable_manifest(folder)
     if manifest is None:
+        header = read_gguf_header(path)
         with _one_process_at_a_time(folder.with_suffix(".lock")):
             manifest = _usable_manifest(folder)  # another process may have been first
             if manifest is None:
+                _put_aside(folder)
                 _convert(path, header, sha256, folder)
                 manifest = read_json(folder / MANIFEST)
     return folder, manifest
@@ -77,28 +82,36 @@ def converted_folder(path: Path) -> tuple[Path, dict[str, Any]]:
 def _usable_manifest(folder: Path) -> dict[str, Any] | None:
     """Return the manifest, or None where the folder is not there or was altered.
 
-    An altered folder is put aside and converted again, for the GGUF file itself is at hand; a
-    warning says so.  The weights are hashed here only when the file's size or time is not the
-    recorded one; the full hash follows when the model's provenance is asked for.
+    The weights are hashed here only when the file's size or time is not the recorded one; the
+    full hash follows when the model's provenance is asked for.
     """
-    if not folder.is_dir():
+    if not (folder / MANIFEST).is_file():
         return None
     try:
         manifest = read_json(folder / MANIFEST)
-        unaltered = manifest["stamp"] == _stamp(folder / _WEIGHTS) or (
-            manifest["weights_sha256"] == safetensors_sha256([folder / _WEIGHTS])
-        )
+        if manifest["stamp"] == _stamp(folder / _WEIGHTS):
+            return manifest
+        weights_sha256 = safetensors_sha256([folder / _WEIGHTS])
     except (ModelFileError, KeyError, FileNotFoundError):
-        unaltered = False
-    if unaltered:
-        return manifest
-    warnings.warn(
-        f"The converted model in {str(folder)!r} was altered or is incomplete; it is converted "
-        "again from its GGUF file.",
-        stacklevel=2,
-    )
-    shutil.rmtree(folder)
-    return None
+        return None
+    return manifest if manifest["weights_sha256"] == weights_sha256 else None
+
+
+def _put_aside(folder: Path) -> None:
+    """Remove an altered folder, for the GGUF file itself is at hand, and say so.
+
+    What conversions that were killed left behind a day ago goes as well.
+    """
+    if folder.exists():
+        warnings.warn(
+            f"The converted model in {str(folder)!r} was altered or is incomplete; it is "
+            "converted again from its GGUF file.",
+            stacklevel=2,
+        )
+        shutil.rmtree(folder)
+    for partial_folder in folder.parent.glob(f"{_PARTIAL}*"):
+        if time.time() - partial_folder.stat().st_mtime > _DAY:
+            shutil.rmtree(partial_folder, ignore_errors=True)
 
 
 def _stamp(path: Path) -> list[int]:
@@ -142,7 +155,7 @@ def _convert(path: Path, header: GGUFHeader, sha256: str, folder: Path) -> None:
     _check_architecture(path, header)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
+        partial = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=folder.parent))
     except OSError as refusal:
         raise _unwritable(refusal) from None
     try:
@@ -196,14 +209,13 @@ def _write_folder(path: Path, header: GGUFHeader, sha256: str, folder: Path) -> 
 @contextmanager
 def _conversion_bar_off() -> Iterator[None]:
     """Silence the bar of the conversion, which transformers' own switch does not reach."""
-    from transformers import modeling_gguf_pytorch_utils as reader
-
+    reader: Any = import_module("transformers.modeling_gguf_pytorch_utils")
     bar = reader.tqdm
-    reader.tqdm = partial(bar, disable=True)  # type: ignore[misc,assignment]  # put back below
+    reader.tqdm = partial(bar, disable=True)
     try:
         yield
     finally:
-        reader.tqdm = bar  # type: ignore[misc]  # as above
+        reader.tqdm = bar
 
 
 def _write_weights(path: Path, module: "torch.nn.Module", target: Path) -> None:
