@@ -23,7 +23,7 @@ Draw = Callable[[Random, int], PairRow]
 _DROPPED = {
     AlignmentError: "base and source do not align",
     AnswerError: "an answer or foil is not one token",
-    PromptError: "a word is unknown to the tokenizer",
+    PromptError: "the tokenizer cannot read a word or prompt",
 }
 
 

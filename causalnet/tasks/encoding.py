@@ -9,6 +9,9 @@ from causalnet.errors import PromptError
 __all__ = ["Encoder", "Encoding", "Tokenizer"]
 
 
+_MARK = "\ue000"  # a character for private use, which no template writes
+
+
 @runtime_checkable
 class Tokenizer(Protocol):
     """What is used of a Hugging Face tokenizer, fast or slow."""
@@ -159,16 +162,21 @@ class Encoder:
         """Apply the chat template and say where the given text begins."""
         if not self.chat_template:
             return given, 0
-        text = self.tokenizer.apply_chat_template(
-            [{"role": "user", "content": given}], tokenize=False, add_generation_prompt=True
-        )
-        start = text.rfind(given)
-        if start < 0:
+        # What stands before any message: searching for the text itself could find it elsewhere.
+        start = self._as_message(_MARK).find(_MARK)
+        text = self._as_message(given)
+        if start < 0 or not text.startswith(given, start):
             raise PromptError(
                 came=f"The chat template changes the text {given!r}.",
                 write="Take out spaces at its ends, or write chat_template=False.",
             )
         return text, start
+
+    def _as_message(self, content: str) -> str:
+        text: str = self.tokenizer.apply_chat_template(
+            [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
+        )
+        return text
 
     def _ids(self, text: str) -> tuple[int, ...]:
         return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])

@@ -65,6 +65,14 @@ def test_chat_template_moves_positions_and_writes_one_bos(smollm2_tokenizer: Any
     assert encoding.ids[0] == smollm2_tokenizer.bos_token_id != encoding.ids[1]
 
 
+@pytest.mark.parametrize("text", ["assistant", "user", "You are a helpful AI", "\n"])
+def test_a_text_that_the_chat_template_writes_too(smollm2_tokenizer: Any, text: str) -> None:
+    encoding = Encoder(smollm2_tokenizer, chat_template=True).encode(text)
+    last = encoding.last_token(len(text))
+    behind = smollm2_tokenizer.decode(encoding.ids[last + 1 :])
+    assert behind == "<|im_end|>\n<|im_start|>assistant\n"
+
+
 def test_ids_that_say_something_else_are_refused(smollm2_tokenizer: Any) -> None:
     encoder = Encoder(smollm2_tokenizer)
     ids = encoder.encode("Mary left").ids

@@ -21,7 +21,12 @@ from causalnet.tasks import (
 from causalnet.tasks.indirect_object import ACCEPTANCE_TEMPLATE, NAMES
 from causalnet.tasks.sequences import KINDS
 from causalnet.tasks.templates import Template
-from tests.tasks.tokenizers_of_words import piece_tokenizer, task_tokenizer, task_words
+from tests.tasks.tokenizers_of_words import (
+    piece_tokenizer,
+    spaced_tokenizer,
+    task_tokenizer,
+    task_words,
+)
 
 Generate = Callable[..., PromptPairs]
 WORDED: list[tuple[Generate, dict[str, str]]] = [
@@ -72,6 +77,22 @@ def test_pairs_align_on_whole_words(generate: Generate, options: dict[str, str],
 
 
 TOKENIZER = task_tokenizer()
+
+
+@pytest.mark.parametrize(
+    ("generate", "options"), [*WORDED[:4], *WORDED[-3:]], ids=[*NAMED[:4], *NAMED[-4:-1]]
+)
+def test_pairs_align_where_spaces_belong_to_words(
+    generate: Generate, options: dict[str, str]
+) -> None:
+    pairs = generate(SPACED, n=20, **options)
+    check_alignment(pairs)
+    for row, (index,) in enumerate(pairs.answers):
+        spelled = SPACED.convert_ids_to_tokens(index)
+        assert spelled == pairs.answer_texts[row][0].replace(" ", "\u2581")
+
+
+SPACED = spaced_tokenizer(task_words())
 
 
 @pytest.mark.parametrize("policies", [{"bos": True}, {"chat_template": True}])

@@ -51,6 +51,22 @@ def piece_tokenizer(words: Iterable[str], split: Iterable[str]) -> Any:
     return fast(tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]")
 
 
+def spaced_tokenizer(words: Iterable[str]) -> Any:
+    """Return a tokenizer that writes a word with the space before it, as SentencePiece does."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    pieces = [piece for word in words for piece in (f"\u2581{word}", word)]
+    vocabulary = {piece: index for index, piece in enumerate(("[UNK]", "\u2581", *pieces))}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Metaspace(), pre_tokenizers.Punctuation()]
+    )
+    tokenizer.decoder = decoders.Metaspace()
+    fast: Any = PreTrainedTokenizerFast
+    return fast(tokenizer_object=tokenizer, unk_token="[UNK]")
+
+
 def byte_tokenizer() -> Any:
     """Return a tokenizer without offsets: one token per byte, written in Python."""
     from transformers import ByT5Tokenizer
