@@ -135,6 +135,18 @@ def test_a_fact_that_nobody_declares() -> None:
         take_apart(tiny_llama(), LLAMA, {**declared, "norm_eps": "small"})
 
 
+def test_a_part_that_the_model_never_runs() -> None:
+    class Spare(LinearNetwork):
+        def __init__(self) -> None:
+            super().__init__(layers=1, heads=4, width=8, vocabulary=11)
+            self.spare = nn.Linear(8, 8)
+
+    linear = lift(load(linear_network())).adapter
+    register(replace(linear, module_class="Spare", embedding="spare"))
+    with pytest.raises(LiftError, match="The model never ran the module of embed"):
+        lift(load(Spare().double()))
+
+
 def test_an_activation_that_nobody_knows() -> None:
     network = linear_network()
     register(replace(lift(load(network)).adapter, activation="swoosh"))

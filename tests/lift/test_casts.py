@@ -75,3 +75,6 @@ def test_a_float64_copy_computes_what_float64_weights_compute(
     assert own.dtype == torch.float64
     assert float((own - exact).abs().max()) <= 1e-10
     assert {parameter.dtype for parameter in module.parameters()} == {dtype}
+    twins = [p for path, p in twin.named_parameters() if ".layers." in path or ".h." in path]
+    assert twins
+    assert {parameter.dtype for parameter in twins} == {dtype}  # one block at a time was wide

@@ -145,6 +145,14 @@ def test_coarser_types_are_judged_by_their_own_rounding(make: Any, dtype: torch.
         assert comparison.difference <= comparison.rounding * 1.01 + 1e-10
 
 
+def test_rounding_includes_one_prompt_alone_against_the_batch() -> None:
+    module = tiny_llama(dtype=torch.float32)
+    module.lm_head.register_forward_hook(lambda _m, _a, out: out + 1e-3 * (len(out) == 1))
+    check = lift(load(module)).check
+    assert check.rounding == pytest.approx(1e-3, rel=0.05)
+    assert check.tolerance == pytest.approx(3e-3, rel=0.05)
+
+
 def test_the_check_says_what_it_found() -> None:
     check = lift(load(tiny_llama())).check
     assert check.rounding is None
