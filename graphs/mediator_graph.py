@@ -167,7 +167,11 @@ class MediatorGraph:
         return self._of_kind(Kind.HEAD, layer)
 
     def mlps(self, layer: int | None = None) -> tuple[Mediator, ...]:
-        """Return all MLPs, or that of one layer, in order."""
+        """Return all MLPs, or that of one layer, in order.
+
+        Raises:
+            UnknownMediatorError: A layer that is not there.
+        """
         return self._of_kind(Kind.MLP, layer)
 
     def _of_kind(self, kind: Kind, layer: int | None) -> tuple[Mediator, ...]:
@@ -208,7 +212,14 @@ class MediatorGraph:
         return tuple(found)
 
     def ancestors(self, name: str | Mediator) -> frozenset[str]:
-        """Return the node and all its ancestors, in time linear in their number."""
+        """Return the node and all its ancestors, in time linear in their number.
+
+        Those of a residual cut are the writers before it and their ancestors; cuts are not nodes
+        and are never among them.
+
+        Raises:
+            UnknownMediatorError: No such mediator.
+        """
         mediator = self.find(name)
         seen: set[str] = set()
         entered = 0  # writers[:entered] are on the stack or done
@@ -228,7 +239,14 @@ class MediatorGraph:
         return frozenset(seen)
 
     def is_ancestor(self, earlier: str | Mediator, later: str | Mediator) -> bool:
-        """Return whether a directed path leads from one mediator to another, or they are equal."""
+        """Return whether a directed path leads from one mediator to another, or they are equal.
+
+        From a residual cut a path leads through a receiver that reads past it; into a cut, through
+        a writer before it.
+
+        Raises:
+            UnknownMediatorError: No such mediator.
+        """
         start, end = self.find(earlier), self.find(later)
         if start == end:
             return True

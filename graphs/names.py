@@ -19,9 +19,14 @@ _ALIASES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"blocks\.(\d+)\.hook_mlp_out", r"L\1.mlp"),
         (r"(?:input|hook_embed)", "embed"),
         (r"m(\d+)", r"L\1.mlp"),
+        (r"a(\d+)\.h(\d+)<([qkv])>", r"L\1.H\2.\3"),
         (r"L?a?(\d+)\.?h(\d+)(\..+)?", r"L\1.H\2\3"),
     )
 )
+_WORDS = (("blocks.", "L"), ("hook_", ""), ("attn", "H"))
+_LOOK_ALIKE = str.maketrans("lio", "110")
+_LONGEST = 100  # characters of a misspelt name that are compared
+_LEAST_LIKENESS, _SAME_LAYER, _MARGIN = 0.5, 0.25, 0.1
 _POSITIONS = re.compile(r"(?P<name>[^\[\]]+)(?:\[(?P<at>[^\[\]]*)\])?")
 
 
@@ -70,7 +75,29 @@ def canonical(name: str) -> str:
 def nearest(name: str, names: Iterable[str], count: int = 3) -> tuple[str, ...]:
     """Return the names that look most like a misspelt one, best first.
 
-    >>> nearest("L9.mpl", ["L9.mlp", "L9.H6", "L2.mlp"], count=1)
+    Case and look-alikes (`l` and `1`) do not count, and names of the same layer come first.
+
+    >>> nearest("L9.mpl", ["L9.mlp", "L9.H6", "L29.mlp"])
     ('L9.mlp',)
+    >>> nearest("L23.Hl", ["L23.H0", "L23.H1", "L2.H1"])
+    ('L23.H1',)
     """
-    return tuple(difflib.get_close_matches(name, list(names), n=count, cutoff=0.5))
+    wanted, layer = _folded(name[:_LONGEST]), _layer(name)
+    scored = []
+    for known in names:
+        likeness = difflib.SequenceMatcher(None, wanted, _folded(known)).ratio()
+        if likeness >= _LEAST_LIKENESS:
+            scored.append((likeness + _SAME_LAYER * (_layer(known) == layer), known))
+    scored.sort(key=lambda pair: -pair[0])  # stable: equally near names keep their order
+    return tuple(known for score, known in scored[:count] if score > scored[0][0] - _MARGIN)
+
+
+def _layer(name: str) -> str | None:
+    number = re.search(r"\d+", name)
+    return number[0] if number else None
+
+
+def _folded(name: str) -> str:
+    for theirs, ours in _WORDS:
+        name = name.replace(theirs, ours)
+    return name.casefold().translate(_LOOK_ALIKE)

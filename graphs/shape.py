@@ -1,6 +1,7 @@
 """The sizes of a decoder-only transformer."""
 
 from dataclasses import dataclass
+from operator import index
 
 from causalnet.errors import CausalNetError
 
@@ -43,6 +44,8 @@ class TransformerShape:
         for name, size in sizes.items():
             if size < 1:
                 raise CausalNetError(f"{name} is {size}.", "Sizes are at least 1.")
+            object.__setattr__(self, name, index(size))  # equal shapes print alike
+        object.__setattr__(self, "attention_bias", bool(self.attention_bias))
         if self.heads % self.kv_heads:
             raise CausalNetError(
                 f"{self.heads} heads cannot share {self.kv_heads} K/V groups.",

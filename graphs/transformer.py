@@ -67,9 +67,7 @@ class _Layout:
                 name = name or f"{prefix}.H{group}.{letter}"
                 self.read(Mediator(name, kind, layer, group), self.head)
         heads = [self.add_head(layer, head) for head in range(shape.heads)]
-        for (
-            mediator
-        ) in heads:  # writers after all readers: heads of one layer do not feed each other
+        for mediator in heads:  # after all readers: heads of one layer do not feed each other
             slot = Slot("z", Merge.PLAIN, (f"{mediator.name}.z",))
             self.write(mediator, self.stream, (slot,))
         if shape.attention_bias:

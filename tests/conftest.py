@@ -6,7 +6,10 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
+settings.register_profile("causalnet", deadline=None)  # speed is counted, never timed
+settings.load_profile("causalnet")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two workers, two cores
 
 if TYPE_CHECKING:

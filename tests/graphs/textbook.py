@@ -1,0 +1,104 @@
+"""The causal graph of a transformer, edge by edge, written down without causalnet's graph."""
+
+from typing import Any
+
+import networkx as nx
+from hypothesis import strategies as st
+
+from causalnet.graphs import TransformerShape
+
+SMOLLM2 = TransformerShape(30, 9, 3, 576, 64, 1536, 49152)
+GPT2_SMALL = TransformerShape(12, 12, 12, 768, 64, 3072, 50257)
+
+
+@st.composite
+def shapes(draw: st.DrawFn, most_layers: int = 4) -> TransformerShape:
+    """Small shapes, with and without shared keys and an attention bias."""
+    kv_heads = draw(st.integers(1, 3))
+    return TransformerShape(
+        layers=draw(st.integers(1, most_layers)),
+        heads=kv_heads * draw(st.integers(1, 3)),
+        kv_heads=kv_heads,
+        d_model=8,
+        d_head=4,
+        d_mlp=16,
+        vocabulary=11,
+        attention_bias=draw(st.booleans()),
+    )
+
+
+def key_owner(shape: TransformerShape, layer: int, head: int) -> str:
+    """Whose key and value a head reads: its own, or its group's where groups are shared."""
+    if shape.heads == shape.kv_heads:
+        return f"L{layer}.H{head}"
+    return f"L{layer}.KV{head * shape.kv_heads // shape.heads}"
+
+
+def block_receivers(shape: TransformerShape, layer: int) -> list[str]:
+    """The channels of a layer's attention."""
+    queries = [f"L{layer}.H{head}.q" for head in range(shape.heads)]
+    owners = dict.fromkeys(key_owner(shape, layer, head) for head in range(shape.heads))
+    return queries + [f"{owner}.{letter}" for owner in owners for letter in "kv"]
+
+
+def stream_graph(shape: TransformerShape) -> Any:
+    """The network as it computes: partial sums of the residual stream are nodes.
+
+    The sum of the first n writers is the node n; receivers read one of them.
+    """
+    graph = nx.DiGraph()
+    graph.add_edge("embed", 1)
+    written = 1
+
+    def write(name: str) -> None:
+        nonlocal written
+        graph.add_edges_from([(written, written + 1), (name, written + 1)])
+        written += 1
+
+    for layer in range(shape.layers):
+        graph.add_edges_from((written, receiver) for receiver in block_receivers(shape, layer))
+        for head in range(shape.heads):
+            name, owner = f"L{layer}.H{head}", key_owner(shape, layer, head)
+            graph.add_edges_from(
+                [
+                    (f"{name}.q", f"{name}.pattern"),
+                    (f"{owner}.k", f"{name}.pattern"),
+                    (f"{name}.pattern", f"{name}.z"),
+                    (f"{owner}.v", f"{name}.z"),
+                    (f"{name}.z", name),
+                ]
+            )
+        for head in range(shape.heads):
+            write(f"L{layer}.H{head}")
+        if shape.attention_bias:
+            write(f"L{layer}.attn_bias")
+        graph.add_edge(written, f"L{layer}.mlp")
+        write(f"L{layer}.mlp")
+    graph.add_edge(written, "logits")
+    return graph
+
+
+def residual_edges(shape: TransformerShape) -> set[tuple[str, str]]:
+    """Every edge from a writer into a receiver, through the sums that lie between."""
+    graph = stream_graph(shape)
+    sums = [node for node in graph if isinstance(node, int)]
+    return {
+        (writer, receiver)
+        for n in sums
+        for receiver in graph.successors(n)
+        if not isinstance(receiver, int)
+        for m in sums
+        if m <= n
+        for writer in graph.predecessors(m)
+        if not isinstance(writer, int)
+    }
+
+
+def cut_sizes(shape: TransformerShape) -> dict[str, int]:
+    """How many writers lie before each residual cut."""
+    block = shape.heads + shape.attention_bias + 1
+    return {
+        f"L{layer}.resid_{name}": 1 + layer * block + inside
+        for layer in range(shape.layers)
+        for name, inside in (("pre", 0), ("mid", block - 1), ("post", block))
+    }
