@@ -82,13 +82,16 @@ def converted_folder(path: Path) -> tuple[Path, dict[str, Any]]:
 def _usable_manifest(folder: Path) -> dict[str, Any] | None:
     """Return the manifest, or None where the folder is not there or was altered.
 
-    The weights are hashed here only when the file's size or time is not the recorded one; the
-    full hash follows when the model's provenance is asked for.
+    The configuration and the tokenizer are hashed each time.  The weights are hashed here only
+    when the file's size or time is not the recorded one; the full hash follows when the model's
+    provenance is asked for.
     """
     if not (folder / MANIFEST).is_file():
         return None
     try:
         manifest = read_json(folder / MANIFEST)
+        if manifest["files"] != {path.name: file_sha256(path) for path in _small_files(folder)}:
+            return None
         if manifest["stamp"] == _stamp(folder / _WEIGHTS):
             return manifest
         weights_sha256 = safetensors_sha256([folder / _WEIGHTS])
@@ -112,6 +115,11 @@ def _put_aside(folder: Path) -> None:
     for partial_folder in folder.parent.glob(f"{_PARTIAL}*"):
         if time.time() - partial_folder.stat().st_mtime > _DAY:
             shutil.rmtree(partial_folder, ignore_errors=True)
+
+
+def _small_files(folder: Path) -> list[Path]:
+    """Return the configuration and the tokenizer's files."""
+    return sorted(path for path in folder.iterdir() if path.name not in (MANIFEST, _WEIGHTS))
 
 
 def _stamp(path: Path) -> list[int]:
@@ -197,7 +205,7 @@ def _write_folder(path: Path, header: GGUFHeader, sha256: str, folder: Path) -> 
         "file": path.name,
         "file_sha256": sha256,
         "weights_sha256": safetensors_sha256([folder / _WEIGHTS]),
-        "tokenizer_sha256": file_sha256(folder / "tokenizer.json"),
+        "files": {path.name: file_sha256(path) for path in _small_files(folder)},
         "declared": declared_by_gguf(header),
         "metadata": _short_metadata(header),
         "versions": dict(library_versions()),

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,17 @@ from causalnet.models.sources import pickled
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["check_folder", "folder_module", "folder_tokenizer", "read_json", "weight_files"]
+__all__ = [
+    "check_folder",
+    "folder_module",
+    "folder_tokenizer",
+    "has_tokenizer",
+    "read_json",
+    "weight_files",
+]
 
 _INDEX = "model.safetensors.index.json"
+_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
@@ -97,20 +106,52 @@ def check_folder(folder: Path) -> dict[str, Any]:
         )
     for path in weight_files(folder):
         read_entries(path)
+    _check_model_type(folder, str(config.get("model_type")))
     return config
 
 
+def _check_model_type(folder: Path, model_type: str) -> None:
+    """Refuse what transformers has no language model for."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as known
+
+    if model_type not in known:
+        near = get_close_matches(model_type, known, n=3)
+        raise UnsupportedArchitectureError(
+            came=f"The model in {str(folder)!r} has the model_type {model_type!r}.",
+            possible=f"transformers has {len(known)} kinds of causal language models"
+            f"{', such as ' + ', '.join(near) if near else ''}.",
+            write="Give a model of the Llama family or GPT-2.",
+        )
+
+
 @contextmanager
-def progress_bars_off() -> Iterator[None]:
-    """Silence transformers' bars: they say nothing that a user can act on, and fill logs."""
+def _told_by_us(what: str, folder: Path) -> Iterator[None]:
+    """Silence transformers while it loads, and make its refusals ours.
+
+    Its bars say nothing that a user can act on and fill logs.  Its warnings here are about
+    tensors that are missing, unknown or of another shape, which are errors for us.
+    """
+    from huggingface_hub.errors import StrictDataclassError
     from transformers.utils import logging
 
-    was_on = logging.is_progress_bar_enabled()
+    had_bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers' own
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # as above
     try:
         yield
+    except Exception as refusal:
+        # tokenizers raises bare `Exception` for a damaged file, so there is no narrower class
+        known = isinstance(refusal, ValueError | TypeError | KeyError | StrictDataclassError)
+        if not known and type(refusal) is not Exception:
+            raise
+        raise ModelFileError(
+            came=f"The {what} in {str(folder)!r} cannot be read: {str(refusal).strip()[:300]}",
+            possible="A file there is truncated or altered, or of a later format.",
+            write="Fetch or copy it again.",
+        ) from refusal
     finally:
-        if was_on:
+        logging.set_verbosity(verbosity)
+        if had_bars:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]  # transformers' own
 
 
@@ -131,7 +172,7 @@ def folder_module(
     """
     from transformers import AutoModelForCausalLM
 
-    with progress_bars_off():
+    with _told_by_us("model", folder):
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             str(folder),
             dtype=dtype,
@@ -139,6 +180,7 @@ def folder_module(
             local_files_only=True,
             trust_remote_code=False,
             use_safetensors=True,
+            ignore_mismatched_sizes=True,  # else a RuntimeError without the names
             output_loading_info=True,
             **options,
         )
@@ -153,7 +195,7 @@ def _check_report(folder: Path, report: Mapping[str, Any]) -> None:
     wrong = {
         "lacks": report["missing_keys"],
         "has, unknown to the network,": report["unexpected_keys"],
-        "has in another shape": [str(key) for key in report["mismatched_keys"]],
+        "has in another shape": [key[0] for key in report["mismatched_keys"]],
     }
     for what, names in wrong.items():
         if names:
@@ -166,6 +208,11 @@ def _check_report(folder: Path, report: Mapping[str, Any]) -> None:
             )
 
 
+def has_tokenizer(folder: Path) -> bool:
+    """Say whether a folder holds a tokenizer."""
+    return any((folder / name).is_file() for name in _TOKENIZERS)
+
+
 def folder_tokenizer(folder: Path) -> Any:
     """Load the tokenizer of a folder.
 
@@ -174,13 +221,13 @@ def folder_tokenizer(folder: Path) -> Any:
     """
     from transformers import AutoTokenizer
 
-    names = ("tokenizer.json", "tokenizer.model", "vocab.json")
-    if not any((folder / name).is_file() for name in names):
+    if not has_tokenizer(folder):
         raise ModelFileError(
             came=f"The folder {str(folder)!r} has no tokenizer.",
-            possible=f"It lies in one of {', '.join(names)}.",
+            possible=f"It lies in one of {', '.join(_TOKENIZERS)}.",
             write="Save one there with save_pretrained, or give tokenizer=.",
         )
-    return AutoTokenizer.from_pretrained(
-        str(folder), local_files_only=True, trust_remote_code=False
-    )
+    with _told_by_us("tokenizer", folder):
+        return AutoTokenizer.from_pretrained(
+            str(folder), local_files_only=True, trust_remote_code=False
+        )

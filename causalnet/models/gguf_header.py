@@ -94,6 +94,7 @@ class _Reader:
             raise _damaged(self.path, f"says an alignment of {alignment!r}")
         start = -(-self.at // alignment) * alignment
         tensors = tuple(self.placed(row, start, alignment) for row in rows)
+        self.check_end(tensors)
         return GGUFHeader(version, MappingProxyType(metadata), tensors)
 
     def take(self, count: int, what: str) -> bytes:
@@ -151,19 +152,23 @@ class _Reader:
     def placed(
         self, row: tuple[str, tuple[int, ...], int, int], data_start: int, alignment: int
     ) -> GGUFTensor:
-        """Work out where a tensor's bytes lie and check that they are there."""
+        """Work out where a tensor's bytes lie."""
         name, shape, type_code, offset = row
         start = data_start + offset
         end = start + _byte_count(self.path, name, shape, type_code)
         if offset % alignment:
             raise _damaged(self.path, f"puts its tensor {name!r} at the odd offset {offset:,}")
-        if end > len(self.data):
+        return GGUFTensor(name, shape, type_code, start, end)
+
+    def check_end(self, tensors: tuple[GGUFTensor, ...]) -> None:
+        """Check that every tensor's bytes are there; the last tensor says how many are not."""
+        last = max(tensors, key=lambda tensor: tensor.end, default=None)
+        if last is not None and last.end > len(self.data):
             raise _damaged(
                 self.path,
-                f"has {len(self.data):,} bytes, but its tensor {name!r} ends at byte {end:,}: "
-                f"{end - len(self.data):,} bytes are missing",
+                f"has {len(self.data):,} bytes, but its tensor {last.name!r} ends at byte "
+                f"{last.end:,}: {last.end - len(self.data):,} bytes are missing",
             )
-        return GGUFTensor(name, shape, type_code, start, end)
 
 
 def _byte_count(path: Path, name: str, shape: tuple[int, ...], type_code: int) -> int:

@@ -3,7 +3,8 @@
 import sys
 from pathlib import Path
 
-from causalnet.errors import ModelNotFoundError
+from causalnet.errors import ModelFileError, ModelNotFoundError
+from causalnet.models.folders import has_tokenizer, weight_files
 
 __all__ = ["find_hub_folder"]
 
@@ -23,26 +24,26 @@ def find_hub_folder(name: str) -> Path:
         ModelNotFoundError: the name is not among the local files, and the hub does not have it,
             does not answer, or may not be asked (`HF_HUB_OFFLINE`).
     """
-    from huggingface_hub import constants, snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub import constants, try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
 
     try:
-        folder = snapshot_download(name, local_files_only=True)
+        config = try_to_load_from_cache(name, "config.json")
     except HFValidationError:
         raise _absent(name, "and it is no name that the hub could have") from None
-    except LocalEntryNotFoundError:
-        pass
-    else:
-        if _has_config(Path(folder)):
-            return Path(folder)
+    if isinstance(config, str) and _is_complete(Path(config).parent):
+        return Path(config).parent
     if constants.is_offline_mode():
         raise _absent(name, "and HF_HUB_OFFLINE forbids asking the hub")
     return _fetch(name)
 
 
-def _has_config(folder: Path) -> bool:
-    """Say whether a snapshot was fetched far enough to hold a configuration."""
-    return (folder / "config.json").is_file()
+def _is_complete(folder: Path) -> bool:
+    """Say whether a snapshot was fetched far enough to be loaded."""
+    try:
+        return bool(weight_files(folder)) and has_tokenizer(folder)
+    except ModelFileError:
+        return False
 
 
 def _fetch(name: str) -> Path:

@@ -1,6 +1,7 @@
 """`load`: from a source to a network, its tokenizer and its provenance."""
 
 import gc
+import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -242,7 +243,7 @@ def _provenance_in_memory(model: LanguageModel) -> ModelProvenance:
         weights_sha256=module_sha256(model.module),
         tokenizer_sha256=tokenizer_sha256(model.tokenizer),
         file_sha256=None,
-        config=as_dict(),
+        config=json.loads(json.dumps(as_dict(), default=str)),  # as it is read back
         versions=library_versions(),
         dtype=str(model.dtype).removeprefix("torch."),
         device=str(model.device),

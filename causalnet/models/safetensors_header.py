@@ -54,7 +54,7 @@ def read_entries(path: Path) -> tuple[SafetensorsEntry, ...]:
         )
     except (ValueError, KeyError, TypeError, AttributeError) as mistake:
         raise _damaged(path, f"has a header that cannot be read ({mistake})") from None
-    for entry in entries:
+    for entry in sorted(entries, key=lambda entry: -entry.end):  # the last one names all bytes
         _check_extent(path, entry, size)
     return entries
 
