@@ -1,0 +1,60 @@
+"""How numbers are written in a report, and where an axis gets its ticks.
+
+>>> signed(-0.4216), signed(2.5), plain(0.8)
+('−0.42', '+2.50', '0.80')
+>>> bounds(-0.6, float("inf"))
+'[−0.60, ∞)'
+"""
+
+import math
+
+__all__ = ["bounds", "plain", "signed", "ticks"]
+
+
+def plain(value: float) -> str:
+    """Write a number with two decimals, more where it is small, fewer where it is large."""
+    if math.isnan(value):
+        return "not a number"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    size = abs(value)
+    if size == 0:
+        return "0"
+    text = f"{value:.{_decimals(size)}f}" if 1e-4 <= size < 1e7 else f"{value:.1e}"
+    return text.replace("-", "−")
+
+
+def signed(value: float) -> str:
+    """Write a number with its sign, as effects are."""
+    return f"+{plain(value)}" if value > 0 else plain(value)
+
+
+def bounds(low: float, high: float, *, sign: bool = False) -> str:
+    """Write an interval; an infinite end is open."""
+    write = signed if sign else plain
+    left = "(" if math.isinf(low) else "["
+    right = ")" if math.isinf(high) else "]"
+    return f"{left}{write(low)}, {write(high)}{right}"
+
+
+def ticks(low: float, high: float, count: int = 5) -> list[float]:
+    """Return about `count` round values inside the range.
+
+    >>> ticks(0.0, 1.0)
+    [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    """
+    raw = (high - low) / count
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * 0.999)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [round(index * step, 12) for index in range(first, last + 1)]
+
+
+def _decimals(size: float) -> int:
+    if size >= 100:
+        return 0
+    if size >= 10:
+        return 1
+    if size >= 0.0995:
+        return 2
+    return 1 - math.floor(math.log10(size))

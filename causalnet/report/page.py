@@ -1,0 +1,406 @@
+"""The report as one HTML file that loads nothing and runs only its own two scripts."""
+
+import base64
+import hashlib
+from collections import Counter
+from functools import cache
+from importlib.resources import files
+
+from causalnet.report.heatmap import heatmap_svg
+from causalnet.report.layout import circuit_json
+from causalnet.report.markup import Markup, join, script_json, tag
+from causalnet.report.numbers import bounds, plain, signed
+from causalnet.report.palette import DARK, LIGHT, VERDICT_SIGNS, variable
+from causalnet.report.verdicts import sequence_svg, verdict_svg
+from causalnet.report.view import (
+    Circuit,
+    EffectRow,
+    Heatmap,
+    ProvenanceGroup,
+    ReportView,
+    VerdictRow,
+)
+
+__all__ = ["html_text"]
+
+# cytoscape.js would add this very sheet by itself, which the policy would refuse.
+_CYTOSCAPE_SHEET = Markup(".__________cytoscape_container { position: relative; }")
+
+
+def html_text(view: ReportView) -> str:
+    """Return the whole page as text.
+
+    The page's policy lets it load nothing from anywhere, lets only the scripts and style sheets run
+    whose hashes it lists, and forbids turning text into markup at run time.
+    """
+    sheet = Markup(_colours() + _asset("report.css"))
+    scripts = [_asset("cytoscape.min.js"), _asset("report.js")] if view.circuit else []
+    scripts = scripts or [_asset("report.js")]
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=_policy(scripts, [sheet])),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="referrer", content="no-referrer"),
+        tag("title", view.title),
+        tag("style", _CYTOSCAPE_SHEET, id="__________cytoscape_stylesheet"),
+        tag("style", sheet),
+    )
+    body = tag(
+        "body",
+        tag("main", *_sections(view)),
+        tag("div", id="tip", role="tooltip", hidden=True),
+        tag("script", script_json(view.to_json()), type="application/json", id="report-view"),
+        *(tag("script", script) for script in scripts),
+    )
+    return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
+
+
+def _sections(view: ReportView) -> list[Markup | None]:
+    members = [member.mediator for member in view.circuit.members] if view.circuit else []
+    return [
+        _heading(view),
+        *(_verdict(row) for row in view.verdicts),
+        _heatmap(view.heatmap, members) if view.heatmap else None,
+        _circuit(view.circuit) if view.circuit else None,
+        _effects(view.effects, view.heatmap) if view.effects else None,
+        _provenance(view.provenance) if view.provenance else None,
+        _notes(view.notes) if view.notes else None,
+        tag(
+            "footer",
+            "This file is complete in itself: it loads nothing. Its data are in the element "
+            "“report-view” as JSON. The circuit is drawn by cytoscape.js (MIT licence).",
+        ),
+    ]
+
+
+def _policy(scripts: list[Markup], sheets: list[Markup]) -> str:
+    styles = " ".join(_digest(sheet) for sheet in [_CYTOSCAPE_SHEET, *sheets])
+    return "; ".join(
+        [
+            "default-src 'none'",
+            "script-src " + " ".join(_digest(script) for script in scripts),
+            f"style-src {styles}",
+            "img-src data:",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "require-trusted-types-for 'script'",
+            "trusted-types 'none'",
+        ]
+    )
+
+
+def _digest(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+@cache
+def _asset(name: str) -> Markup:
+    return Markup(files("causalnet.report").joinpath("assets", name).read_text("utf-8"))
+
+
+def _colours() -> str:
+    """Return the palette as CSS variables; up and down the stream have colours of their own."""
+
+    def rules(table: dict[str, str], upstream: str, downstream: str) -> str:
+        named = {**table, "upstream": upstream, "downstream": downstream}
+        return ":root{" + ";".join(f"--cn-{key}:{value}" for key, value in named.items()) + "}"
+
+    light, dark = rules(LIGHT, "#8a3ea8", "#00798f"), rules(DARK, "#d79bf0", "#4fd0e3")
+    return f"{light}@media (prefers-color-scheme: dark){{{dark}}}\n"
+
+
+def _heading(view: ReportView) -> Markup:
+    counts = Counter(row.verdict for row in view.verdicts)
+    tally = [
+        tag("li", _badge(name, f"{counts[name]} {name}", filled=False), class_=name.lower())
+        for name in VERDICT_SIGNS
+        if counts[name]
+    ]
+    return tag(
+        "header",
+        tag("h1", tag("bdi", view.title)),
+        tag("p", tag("bdi", view.task), class_="lead") if view.task else None,
+        tag("p", tag("bdi", view.model), class_="muted") if view.model else None,
+        tag("ul", *tally, class_="tally") if tally else None,
+    )
+
+
+def _badge(verdict: str, words: str, *, filled: bool = True) -> Markup:
+    sign = tag("span", VERDICT_SIGNS[verdict], class_="sign", aria_hidden="true")
+    return tag("span", sign, words, class_="badge filled" if filled else "badge")
+
+
+def _verdict(row: VerdictRow) -> Markup:
+    heading = tag(
+        "div",
+        tag("h3", tag("bdi", row.statement)),
+        tag("p", tag("bdi", row.kind), _expectation(row), class_="kind"),
+    )
+    return tag(
+        "section",
+        tag("header", heading, _badge(row.verdict, row.verdict)),
+        tag("p", tag("b", "Why: "), tag("bdi", row.reason), class_="why"),
+        _drawings(row),
+        _numbers(row),
+        _conventions(row),
+        class_=f"card verdict {row.verdict.lower()}",
+    )
+
+
+def _expectation(row: VerdictRow) -> Markup | None:
+    if row.expected is None:
+        return None
+    if row.expected == row.verdict:
+        return tag("span", " · as the claim file expects")
+    return tag("span", f" · the claim file expects {row.expected}", class_="surprise")
+
+
+def _drawings(row: VerdictRow) -> Markup:
+    level = f"{row.level:.0%} confidence sequence" if row.level is not None else "Estimate"
+    interval = tag(
+        "figure",
+        tag("figcaption", f"{level}; shaded: where the claim holds"),
+        Markup(verdict_svg(row)),
+    )
+    funnel = sequence_svg(row)
+    if not funnel:
+        return tag("div", interval, class_="drawings single")
+    sequence = tag(
+        "figure",
+        tag("figcaption", "The same sequence, prompt after prompt"),
+        Markup(funnel),
+    )
+    return tag("div", interval, sequence, class_="drawings")
+
+
+def _numbers(row: VerdictRow) -> Markup:
+    unit = f" {row.unit}" if row.unit else ""
+    relation = "at least" if row.direction == "at_least" else "at most"
+    shown: list[tuple[str, str]] = []
+    if row.estimate is not None:
+        shown.append(("Estimate", plain(row.estimate) + unit))
+    if row.low is not None and row.high is not None:
+        level = f" ({row.level:.0%})" if row.level is not None else ""
+        shown.append(("Interval" + level, bounds(row.low, row.high) + unit))
+    if row.threshold is not None:
+        shown.append(("Claimed", f"{relation} {plain(row.threshold)}{unit}"))
+    if row.alpha is not None:
+        shown.append(("Error rate", f"α = {row.alpha:g}"))
+    shown.append(("Prompts", f"{row.n:,}"))
+    return tag("dl", *map(_definition, shown), class_="numbers")
+
+
+def _conventions(row: VerdictRow) -> Markup | None:
+    if not row.conventions:
+        return None
+    return tag("dl", *map(_definition, row.conventions), class_="choices")
+
+
+def _definition(pair: tuple[str, str]) -> Markup:
+    return tag("div", tag("dt", tag("bdi", pair[0])), tag("dd", tag("bdi", pair[1])))
+
+
+def _heatmap(heatmap: Heatmap, members: list[str]) -> Markup:
+    parts = [
+        f"Each cell is the {heatmap.estimand} of one head on the {heatmap.outcome}",
+        f" at {heatmap.at}" if heatmap.at else "",
+        f", mean over {heatmap.prompts} prompt pairs" if heatmap.prompts else "",
+        f" ({heatmap.method})" if heatmap.method else "",
+        ". The head's activation on the source prompt is patched into the run on the base prompt.",
+        " Ringed cells belong to the circuit." if members else "",
+        f" Brackets are {heatmap.level:.0%} intervals, cell by cell." if heatmap.level else "",
+    ]
+    return join(
+        tag("h2", "Where the effect sits"),
+        tag("p", tag("bdi", "".join(parts)), class_="about"),
+        tag(
+            "div",
+            tag("div", Markup(heatmap_svg(heatmap, members)), class_="scroll"),
+            class_="card panel",
+        ),
+    )
+
+
+def _circuit(circuit: Circuit) -> Markup:
+    heads = sum(member.head is not None for member in circuit.members)
+    mlps = sum(member.is_mlp for member in circuit.members)
+    count = f"{heads} of {circuit.layers * circuit.heads} heads"
+    if mlps:
+        count += f" and {mlps} of {circuit.layers} MLPs"
+    about = (
+        f"{count}, early layers below, late ones above. Lines are structural: a member may write "
+        "into every later one through the residual stream. No line is a measured effect. Only "
+        "neighbouring members are joined; click one to see all that it may read from and write to."
+    )
+    canvas = tag("div", _zoom(), tag("div", id="circuit"), class_="canvas")
+    drawing = tag("div", canvas, _side(), class_="circuit")
+    return join(
+        tag("h2", "The circuit"),
+        tag("p", about, class_="about"),
+        tag("div", drawing, _key(circuit), class_="card"),
+        tag(
+            "script",
+            script_json(circuit_json(circuit)),
+            type="application/json",
+            id="circuit-graph",
+        ),
+    )
+
+
+def _zoom() -> Markup:
+    buttons = (
+        ("zoom-in", "+", "Zoom in"),
+        ("zoom-out", "−", "Zoom out"),
+        ("zoom-fit", "Fit", "Fit"),
+    )
+    return tag(
+        "div",
+        *(
+            tag("button", label, id=name, type="button", aria_label=spoken)
+            for name, label, spoken in buttons
+        ),
+        class_="zoom",
+    )
+
+
+def _side() -> Markup:
+    unchosen = tag(
+        "div",
+        tag(
+            "p",
+            "Click a member, here or in the drawing. Click into the drawing to zoom with the "
+            "wheel; drag to move.",
+        ),
+        tag("h4", "Members"),
+        tag("div", id="all-members", class_="chips"),
+        id="unchosen",
+    )
+    chosen = tag(
+        "div",
+        tag("h3", tag("bdi", id="chosen-name")),
+        tag("p", id="chosen-where", class_="muted"),
+        tag("p", id="chosen-effect", class_="effect"),
+        tag("p", id="chosen-group", class_="muted"),
+        tag("h4", "May write into"),
+        tag("div", id="chosen-down", class_="chips"),
+        tag("h4", "May read from"),
+        tag("div", id="chosen-up", class_="chips"),
+        tag("h4", "\u00a0"),
+        tag("button", "Back to all members", id="release", type="button"),
+        id="chosen",
+        hidden=True,
+    )
+    return tag("div", unchosen, chosen, class_="side", id="panel", aria_live="polite")
+
+
+def _key(circuit: Circuit) -> Markup:
+    measured = any(member.effect is not None for member in circuit.members)
+    entries = [
+        tag("span", tag("i", class_="plain"), "may write into (neighbours)"),
+        tag("span", tag("i", class_="up"), "upstream of the chosen member"),
+        tag("span", tag("i", class_="down"), "downstream of it"),
+        tag("span", "small dots: heads outside the circuit"),
+    ]
+    if measured:
+        entries.append(
+            tag("span", "fill: the member's own mean effect, coloured as in the heat map")
+        )
+    return tag("div", *entries, class_="key")
+
+
+def _effects(rows: tuple[EffectRow, ...], heatmap: Heatmap | None) -> Markup:
+    unit = f" ({heatmap.unit})" if heatmap and heatmap.unit else ""
+    head = tag(
+        "tr",
+        tag("th", "Mediator"),
+        tag("th", f"Mean effect{unit}", class_="number"),
+        tag("th", "Interval", class_="number"),
+        tag("th", "", class_="bar"),
+    )
+    reach = max((abs(end) for row in rows for end in _ends(row)), default=1.0) or 1.0
+    return join(
+        tag("h2", "Largest effects"),
+        tag("p", "Effect = patched − unpatched; sorted by size.", class_="about"),
+        tag(
+            "div",
+            tag("table", tag("thead", head), tag("tbody", *(_effect(row, reach) for row in rows))),
+            class_="card panel",
+        ),
+    )
+
+
+def _ends(row: EffectRow) -> list[float]:
+    ends = [row.effect, row.low, row.high]
+    return [end for end in ends if end is not None and abs(end) < float("inf")]
+
+
+def _effect(row: EffectRow, reach: float) -> Markup:
+    interval = None
+    if row.low is not None and row.high is not None:
+        interval = bounds(row.low, row.high, sign=True)
+    return tag(
+        "tr",
+        tag("td", tag("bdi", row.mediator)),
+        tag("td", signed(row.effect), class_="number"),
+        tag("td", interval, class_="number"),
+        tag("td", _bar(row, reach), class_="bar"),
+    )
+
+
+def _bar(row: EffectRow, reach: float) -> Markup:
+    def at(value: float) -> float:
+        return 100 + max(-1.0, min(1.0, value / reach)) * 96
+
+    colour = variable("negative" if row.effect < 0 else "positive")
+    left, right = sorted((at(0), at(row.effect)))
+    whisker = None
+    if row.low is not None and row.high is not None:
+        whisker = tag(
+            "line",
+            x1=at(row.low),
+            y1=8,
+            x2=at(row.high),
+            y2=8,
+            stroke="currentColor",
+            stroke_width="1.6",
+        )
+    return tag(
+        "svg",
+        tag("line", x1=100, y1=0, x2=100, y2=16, stroke="currentColor", stroke_opacity="0.4"),
+        tag("rect", x=left, y=3, width=right - left, height=10, fill=colour, fill_opacity="0.75"),
+        whisker,
+        viewBox="0 0 200 16",
+        class_="cn-figure",
+        aria_hidden="true",
+    )
+
+
+def _provenance(groups: tuple[ProvenanceGroup, ...]) -> Markup:
+    cards = [
+        tag(
+            "div",
+            tag("h3", tag("bdi", group.title)),
+            tag(
+                "table",
+                *(
+                    tag("tr", tag("th", tag("bdi", key), scope="row"), tag("td", tag("bdi", value)))
+                    for key, value in group.rows
+                ),
+            ),
+            class_="card panel",
+        )
+        for group in groups
+    ]
+    return join(
+        tag("h2", "Where this comes from"),
+        tag("p", "All that is needed to make the report again.", class_="about"),
+        tag("div", *cards, class_="groups"),
+    )
+
+
+def _notes(notes: tuple[str, ...]) -> Markup:
+    return join(
+        tag("h2", "Notes"),
+        tag("ul", *(tag("li", tag("bdi", note)) for note in notes), class_="notes"),
+    )

@@ -1,0 +1,280 @@
+"""Drawings of a verdict: the interval against the threshold, and the sequence that decided it."""
+
+import math
+from dataclasses import dataclass
+
+from causalnet.report.markup import Markup, join, tag
+from causalnet.report.numbers import bounds, plain, ticks
+from causalnet.report.palette import variable
+from causalnet.report.view import TracePoint, VerdictRow
+
+__all__ = ["sequence_svg", "verdict_svg"]
+
+_WIDTH, _HEIGHT, _MARGIN = 560.0, 128.0, 18.0
+_FUNNEL_WIDTH, _FUNNEL_HEIGHT = 400.0, 172.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """A line from a range of values to a range of pixels; what lies outside is held at its end."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, value: float) -> float:
+        held = min(max(value, self.low), self.high)
+        return self.start + (held - self.low) / (self.high - self.low) * (self.end - self.start)
+
+
+def verdict_svg(row: VerdictRow) -> str:
+    """Draw the estimate, its interval and the threshold on one axis, as a piece of SVG.
+
+    The side of the threshold on which the claim holds is shaded.
+    """
+    low, high = _range(row)
+    scale = _Scale(low, high, _MARGIN, _WIDTH - _MARGIN)
+    base = _HEIGHT - 30
+    return tag(
+        "svg",
+        _shade(row, scale, 20.0, base),
+        _axis(scale, base, row.unit),
+        _threshold(row, scale, base),
+        _interval(row, scale, (20 + base) / 2 + 8),
+        viewBox=f"0 0 {_WIDTH:g} {_HEIGHT:g}",
+        class_="cn-figure",
+        role="img",
+        aria_label=_spoken(row),
+        font_family="system-ui, sans-serif",
+        xmlns="http://www.w3.org/2000/svg",
+    )
+
+
+def sequence_svg(row: VerdictRow) -> str:
+    """Draw the confidence sequence over the number of prompts, as a piece of SVG.
+
+    Empty when the row has fewer than two points: there is no sequence to see then.
+    """
+    points = [point for point in row.trace if not math.isnan(point.estimate)]
+    if len(points) < 2:
+        return Markup("")
+    low, high = _range(row, points)
+    across = _Scale(0, points[-1].n, 44, _FUNNEL_WIDTH - 14)
+    up = _Scale(low, high, _FUNNEL_HEIGHT - 34, 10)
+    return tag(
+        "svg",
+        _funnel_shade(row, across, up),
+        _funnel_axes(across, up),
+        _funnel(row, points, across, up),
+        _funnel_threshold(row, across, up),
+        viewBox=f"0 0 {_FUNNEL_WIDTH:g} {_FUNNEL_HEIGHT:g}",
+        class_="cn-figure",
+        role="img",
+        aria_label=f"Confidence sequence over {points[-1].n} prompts",
+        font_family="system-ui, sans-serif",
+        xmlns="http://www.w3.org/2000/svg",
+    )
+
+
+def _range(row: VerdictRow, points: list[TracePoint] | None = None) -> tuple[float, float]:
+    """Return what the axis must show; a wide early band may run out of it."""
+    shown = [row.estimate, row.low, row.high, row.threshold]
+    shown += [point.estimate for point in points or ()]
+    finite = [value for value in shown if value is not None and math.isfinite(value)]
+    low, high = min(finite, default=0.0), max(finite, default=1.0)
+    span = (high - low) or max(abs(high), 1.0) * 0.5
+    if low > 0 >= low - 0.8 * span:
+        low = 0.0  # zero is worth seeing where it is near
+    if high < 0 <= high + 0.8 * span:
+        high = 0.0
+    if points:
+        reach = [
+            value
+            for point in points[max(1, len(points) // 8) :]
+            for value in (point.low, point.high)
+        ]
+        low = max(min([low, *reach]), low - 1.2 * span)
+        high = min(max([high, *reach]), high + 1.2 * span)
+    span = (high - low) or span
+    return low - 0.09 * span, high + 0.09 * span
+
+
+def _colour(row: VerdictRow) -> str:
+    return variable(row.verdict.lower())
+
+
+def _spoken(row: VerdictRow) -> str:
+    parts: list[str] = [row.verdict]
+    if row.estimate is not None:
+        parts.append(f"estimate {plain(row.estimate)}")
+    if row.low is not None and row.high is not None:
+        parts.append(f"interval {bounds(row.low, row.high)}")
+    if row.threshold is not None:
+        parts.append(f"threshold {_relation(row)} {plain(row.threshold)}")
+    return ", ".join(parts)
+
+
+def _relation(row: VerdictRow) -> str:
+    return "≥" if row.direction == "at_least" else "≤"
+
+
+def _shade(row: VerdictRow, scale: _Scale, top: float, base: float) -> Markup | None:
+    if row.threshold is None:
+        return None
+    at = scale(row.threshold)
+    left, right = (at, scale.end) if row.direction == "at_least" else (scale.start, at)
+    return tag(
+        "rect",
+        x=left,
+        y=top,
+        width=right - left,
+        height=base - top,
+        fill=variable("supported"),
+        fill_opacity="0.11",
+    )
+
+
+def _axis(scale: _Scale, base: float, unit: str) -> Markup:
+    marks = [
+        join(
+            _line(scale(value), base, scale(value), base + 5, stroke_opacity="0.5"),
+            _text(scale(value), base + 18, _tick(value)),
+        )
+        for value in ticks(scale.low, scale.high, 6)
+    ]
+    zero = None
+    if scale.low < 0 < scale.high:
+        zero = _line(scale(0), 20, scale(0), base, stroke_opacity="0.18")
+    name = _text(scale.end, base + 29, unit, text_anchor="end", font_size="11") if unit else None
+    return join(zero, _line(scale.start, base, scale.end, base, stroke_opacity="0.5"), *marks, name)
+
+
+def _tick(value: float) -> str:
+    return f"{value:g}".replace("-", "−")
+
+
+def _threshold(row: VerdictRow, scale: _Scale, base: float) -> Markup | None:
+    if row.threshold is None:
+        return None
+    at = scale(row.threshold)
+    right = at < (scale.start + scale.end) / 2
+    return join(
+        _line(at, 6, at, base, stroke_width="2", stroke_dasharray="5 4"),
+        _text(
+            at + (6 if right else -6),
+            14,
+            f"claimed {_relation(row)} {plain(row.threshold)}",
+            text_anchor="start" if right else "end",
+            opacity="1",
+            font_weight="600",
+        ),
+    )
+
+
+def _interval(row: VerdictRow, scale: _Scale, y: float) -> Markup:
+    colour, parts = _colour(row), list[Markup]()
+    if row.low is not None and row.high is not None:
+        left, right = scale(row.low), scale(row.high)
+        parts.append(
+            _line(left, y, right, y, stroke=colour, stroke_width="7", stroke_opacity="0.45")
+        )
+        parts += [
+            _line(end, y - 9, end, y + 9, stroke=colour, stroke_width="3")
+            for end, value in ((left, row.low), (right, row.high))
+            if math.isfinite(value)
+        ]
+    if row.estimate is None or not math.isfinite(row.estimate):
+        middle = (scale.start + scale.end) / 2
+        parts.append(_text(middle, y - 16, "no estimate", font_style="italic"))
+        return join(*parts)
+    at = scale(row.estimate)
+    parts.append(tag("circle", cx=at, cy=y, r=7.5, fill=colour))
+    label = min(max(at, scale.start + 18), scale.end - 18)
+    parts.append(
+        _text(
+            label,
+            y - 15,
+            plain(row.estimate),
+            fill=colour,
+            font_size="17",
+            font_weight="700",
+            opacity="1",
+        )
+    )
+    return join(*parts)
+
+
+def _funnel_shade(row: VerdictRow, across: _Scale, up: _Scale) -> Markup | None:
+    if row.threshold is None:
+        return None
+    at = up(row.threshold)
+    top, bottom = (up.end, at) if row.direction == "at_least" else (at, up.start)
+    return tag(
+        "rect",
+        x=across.start,
+        y=top,
+        width=across.end - across.start,
+        height=bottom - top,
+        fill=variable("supported"),
+        fill_opacity="0.11",
+    )
+
+
+def _funnel_axes(across: _Scale, up: _Scale) -> Markup:
+    rows = [
+        join(
+            _line(across.start, up(value), across.end, up(value), stroke_opacity="0.12"),
+            _text(across.start - 6, up(value) + 4, _tick(value), text_anchor="end"),
+        )
+        for value in ticks(up.low, up.high, 4)
+    ]
+    columns = [
+        _text(across(value), up.start + 16, _tick(value)) for value in ticks(0, across.high, 5)
+    ]
+    name = _text((across.start + across.end) / 2, up.start + 31, "prompts looked at")
+    floor = _line(across.start, up.start, across.end, up.start, stroke_opacity="0.5")
+    return join(*rows, *columns, floor, name)
+
+
+def _funnel(row: VerdictRow, points: list[TracePoint], across: _Scale, up: _Scale) -> Markup:
+    colour = _colour(row)
+    upper = [(across(point.n), up(point.high)) for point in points]
+    lower = [(across(point.n), up(point.low)) for point in points]
+    middle = [(across(point.n), up(point.estimate)) for point in points]
+    return join(
+        tag("polygon", points=_path(upper + lower[::-1]), fill=colour, fill_opacity="0.22"),
+        _curve(upper, colour, "1.4"),
+        _curve(lower, colour, "1.4"),
+        _curve(middle, colour, "2.4"),
+        tag("circle", cx=middle[-1][0], cy=middle[-1][1], r=4.5, fill=colour),
+    )
+
+
+def _funnel_threshold(row: VerdictRow, across: _Scale, up: _Scale) -> Markup | None:
+    if row.threshold is None:
+        return None
+    at = up(row.threshold)
+    return _line(across.start, at, across.end, at, stroke_width="1.8", stroke_dasharray="5 4")
+
+
+def _path(points: list[tuple[float, float]]) -> str:
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+
+
+def _curve(points: list[tuple[float, float]], colour: str, width: str) -> Markup:
+    return tag("polyline", points=_path(points), fill="none", stroke=colour, stroke_width=width)
+
+
+def _line(x1: float, y1: float, x2: float, y2: float, **style: str) -> Markup:
+    return tag("line", x1=x1, y1=y1, x2=x2, y2=y2, **{"stroke": "currentColor", **style})
+
+
+def _text(x: float, y: float, words: str, **style: str) -> Markup:
+    plain_style = {
+        "fill": "currentColor",
+        "font_size": "12",
+        "text_anchor": "middle",
+        "opacity": "0.78",
+    }
+    return tag("text", words, x=x, y=y, **{**plain_style, **style})
