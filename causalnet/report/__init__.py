@@ -11,6 +11,7 @@ Whatever the strings of a report hold, they come out as text: see `causalnet.rep
 """
 
 from causalnet.report.heatmap import heatmap_svg
+from causalnet.report.picture import write_png
 from causalnet.report.verdicts import sequence_svg, verdict_svg
 from causalnet.report.view import (
     Circuit,
@@ -39,4 +40,5 @@ __all__ = [
     "sequence_svg",
     "verdict_svg",
     "write_html",
+    "write_png",
 ]

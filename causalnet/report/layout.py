@@ -14,8 +14,8 @@ from causalnet.report.view import Circuit, Member
 
 __all__ = ["circuit_json", "stage"]
 
-_COLUMN, _NARROW_COLUMN = 66.0, 12.0
-_ROW, _MLP_ROW, _EMPTY_ROW = 54.0, 34.0, 13.0
+_COLUMN, _NARROW_COLUMN = 72.0, 12.0
+_ROW, _MLP_ROW, _EMPTY_ROW = 46.0, 32.0, 9.0
 _FAINT_LIMIT = 1600  # beyond this the faint dots of other heads say nothing and cost time
 _SHOWN_LINES = 80
 _LONGEST_LABEL = 14

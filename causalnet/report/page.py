@@ -111,7 +111,7 @@ def _colours() -> str:
 
 
 def _heading(view: ReportView) -> Markup:
-    counts = Counter(row.verdict for row in view.verdicts)
+    counts: Counter[str] = Counter(row.verdict for row in view.verdicts)
     tally = [
         tag("li", _badge(name, f"{counts[name]} {name}", filled=False), class_=name.lower())
         for name in VERDICT_SIGNS
@@ -186,7 +186,7 @@ def _numbers(row: VerdictRow) -> Markup:
     if row.threshold is not None:
         shown.append(("Claimed", f"{relation} {plain(row.threshold)}{unit}"))
     if row.alpha is not None:
-        shown.append(("Error rate", f"α = {row.alpha:g}"))
+        shown.append(("Error rate", f"{row.alpha:g}"))
     shown.append(("Prompts", f"{row.n:,}"))
     return tag("dl", *map(_definition, shown), class_="numbers")
 
@@ -207,7 +207,7 @@ def _heatmap(heatmap: Heatmap, members: list[str]) -> Markup:
         f" at {heatmap.at}" if heatmap.at else "",
         f", mean over {heatmap.prompts} prompt pairs" if heatmap.prompts else "",
         f" ({heatmap.method})" if heatmap.method else "",
-        ". The head's activation on the source prompt is patched into the run on the base prompt.",
+        ". Effect = patched − unpatched.",
         " Ringed cells belong to the circuit." if members else "",
         f" Brackets are {heatmap.level:.0%} intervals, cell by cell." if heatmap.level else "",
     ]

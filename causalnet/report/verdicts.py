@@ -8,10 +8,10 @@ from causalnet.report.numbers import bounds, plain, ticks
 from causalnet.report.palette import variable
 from causalnet.report.view import TracePoint, VerdictRow
 
-__all__ = ["sequence_svg", "verdict_svg"]
+__all__ = ["axis_range", "sequence_svg", "verdict_svg"]
 
 _WIDTH, _HEIGHT, _MARGIN = 560.0, 128.0, 18.0
-_FUNNEL_WIDTH, _FUNNEL_HEIGHT = 400.0, 172.0
+_FUNNEL_WIDTH, _FUNNEL_HEIGHT = 430.0, 148.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def verdict_svg(row: VerdictRow) -> str:
 
     The side of the threshold on which the claim holds is shaded.
     """
-    low, high = _range(row)
+    low, high = axis_range(row)
     scale = _Scale(low, high, _MARGIN, _WIDTH - _MARGIN)
     base = _HEIGHT - 30
     return tag(
@@ -59,7 +59,7 @@ def sequence_svg(row: VerdictRow) -> str:
     points = [point for point in row.trace if not math.isnan(point.estimate)]
     if len(points) < 2:
         return Markup("")
-    low, high = _range(row, points)
+    low, high = axis_range(row, points)
     across = _Scale(0, points[-1].n, 44, _FUNNEL_WIDTH - 14)
     up = _Scale(low, high, _FUNNEL_HEIGHT - 34, 10)
     return tag(
@@ -77,9 +77,11 @@ def sequence_svg(row: VerdictRow) -> str:
     )
 
 
-def _range(row: VerdictRow, points: list[TracePoint] | None = None) -> tuple[float, float]:
-    """Return what the axis must show; a wide early band may run out of it."""
+def axis_range(row: VerdictRow, points: list[TracePoint] | None = None) -> tuple[float, float]:
+    """Return what the axis must show, in the claim's unit; a wide early band may run out of it."""
     shown = [row.estimate, row.low, row.high, row.threshold]
+    if row.estimate is None:
+        shown += [0.0, 1.0]  # nothing was measured: show where it could have been
     shown += [point.estimate for point in points or ()]
     finite = [value for value in shown if value is not None and math.isfinite(value)]
     low, high = min(finite, default=0.0), max(finite, default=1.0)

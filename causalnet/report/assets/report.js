@@ -40,24 +40,24 @@
       return share ? mix(pole, card, 0.12 + 0.88 * Math.abs(share) ** 0.75) : card;
     };
     const words = (node) => (Math.abs(node.data("share") || 0) > 0.45 ? css("--cn-on-strong") : ink);
-    const font = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', Arial, sans-serif";
+    const font = "system-ui, sans-serif";
     return [
-      { selector: "node", style: { "font-family": font, "font-size": 13, color: ink } },
+      { selector: "node", style: { "font-family": font, "font-size": 15, color: ink } },
       { selector: ".member", style: {
-        shape: "round-rectangle", width: 56, height: 27, label: "data(label)", "text-valign": "center",
+        shape: "round-rectangle", width: 66, height: 31, label: "data(label)", "text-valign": "center",
         "text-halign": "center", "background-color": fill, color: words, "border-width": 1.5,
         "border-color": muted, "font-weight": 600, "text-max-width": 120 } },
-      { selector: ".member[kind = 'mlp']", style: { shape: "rectangle", width: 60, height: 21, "font-size": 12 } },
+      { selector: ".member[kind = 'mlp']", style: { shape: "rectangle", width: 66, height: 25, "font-size": 14 } },
       { selector: ".member[kind = 'end']", style: {
         width: 96, height: 30, "background-color": css("--soft"), "border-style": "solid" } },
       { selector: ".faint", style: {
         width: 5, height: 5, "background-color": muted, "background-opacity": 0.32, events: "no" } },
       { selector: ".layer", style: {
         width: 1, height: 1, "background-opacity": 0, label: "data(label)", "text-valign": "center",
-        "text-halign": "left", color: muted, "font-size": 12, events: "no" } },
+        "text-halign": "left", color: muted, "font-size": 14, events: "no" } },
       { selector: ".layer[?used]", style: { color: ink, "font-weight": 600 } },
       { selector: "edge", style: {
-        width: 1.2, "line-color": muted, "line-opacity": 0.3, "curve-style": "straight", events: "no" } },
+        width: 1.6, "line-color": muted, "line-opacity": 0.5, "curve-style": "straight", events: "no" } },
       { selector: ".up", style: { "line-color": css("--cn-upstream") } },
       { selector: ".down", style: { "line-color": css("--cn-downstream") } },
       { selector: "edge.up, edge.down", style: {

@@ -1,0 +1,281 @@
+"""The report as one picture: the heat map above, the verdicts with their intervals below."""
+
+import math
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from causalnet.errors import CausalNetError
+from causalnet.report.heatmap import strength
+from causalnet.report.numbers import bounds, plain
+from causalnet.report.palette import LIGHT, VERDICT_SIGNS
+from causalnet.report.verdicts import axis_range
+from causalnet.report.view import Circuit, Heatmap, ReportView, VerdictRow
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["write_png"]
+
+_INK, _MUTED, _GROUND, _LINE = "#1b1d23", "#5a606b", "#ffffff", "#dfddd7"
+_WIDTH, _HEAD, _HEATMAP, _ROW, _FOOT = 13.0, 1.15, 4.6, 1.3, 0.35  # inches
+# A reader's own matplotlibrc must not change the picture, nor send its strings to LaTeX.
+_SETTINGS = {
+    "text.usetex": False,
+    "text.parse_math": False,
+    "font.family": "DejaVu Sans",
+    "svg.fonttype": "path",
+    "axes.unicode_minus": True,
+}
+
+
+def write_png(report: ReportView, path: str | Path, *, dpi: int = 160) -> Path:
+    """Write the heat map and the verdicts as one picture, and return its path.
+
+    Args:
+        report: What to show.
+        path: Where to write; missing folders are made.
+        dpi: Dots per inch; the picture is 13 inches wide.
+
+    Raises:
+        CausalNetError: matplotlib is not installed.
+        FormatError: A field of the report is not of its declared type.
+    """
+    try:
+        from matplotlib import rc_context
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise CausalNetError(
+            came="matplotlib is not installed.",
+            possible="The picture of a report needs it; the HTML report does not.",
+            write="Run: pip install 'causalnet-lab[plots]'",
+        ) from None
+    view = report.checked()
+    place = Path(path)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with rc_context(_SETTINGS):
+        figure = Figure(figsize=(_WIDTH, _height(view)), facecolor=_GROUND)
+        _draw(figure, view)
+        figure.savefig(place, format="png", dpi=dpi)
+    return place
+
+
+def _height(view: ReportView) -> float:
+    heatmap = _HEATMAP if view.heatmap else 0.0
+    return _HEAD + heatmap + _ROW * len(view.verdicts) + _FOOT
+
+
+def _draw(figure: "Figure", view: ReportView) -> None:
+    height = _height(view)
+
+    def axes(left: float, top: float, width: float, tall: float) -> "Axes":
+        """Place axes by inches from the top left corner."""
+        return figure.add_axes(
+            (left / _WIDTH, 1 - (top + tall) / height, width / _WIDTH, tall / height)
+        )
+
+    _heading(figure, view, height)
+    top = _HEAD
+    if view.heatmap:
+        _heatmap(figure, axes(0.9, top + 0.35, 10.8, 3.2), view.heatmap, view.circuit)
+        top += _HEATMAP
+    for row in view.verdicts:
+        _verdict_words(figure, row, 1 - (top + 0.1) / height, height)
+        _verdict_axes(axes(7.3, top + 0.18, 5.3, 0.62), row)
+        top += _ROW
+
+
+def _heading(figure: "Figure", view: ReportView, height: float) -> None:
+    title, line = (
+        _drawable(view.title),
+        _drawable(" · ".join(filter(None, (view.task, view.model)))),
+    )
+    place: dict[str, Any] = {"ha": "left", "va": "top"}
+    figure.text(
+        0.4 / _WIDTH, 1 - 0.3 / height, _cut(title, 88), size=17, weight="bold", color=_INK, **place
+    )
+    words = "\n".join(textwrap.wrap(_cut(line, 290), 150))
+    figure.text(0.4 / _WIDTH, 1 - 0.68 / height, words, size=9.5, color=_MUTED, **place)
+
+
+def _heatmap(figure: "Figure", axes: "Axes", heatmap: Heatmap, circuit: Circuit | None) -> None:
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import LinearSegmentedColormap, Normalize
+    from matplotlib.patches import Rectangle
+
+    known = [cell for cell in heatmap.cells if math.isfinite(cell.effect)]
+    largest = max((abs(cell.effect) for cell in known), default=0.0) or 1.0
+    stops = [index / 100 for index in range(-100, 101)]
+    colours = LinearSegmentedColormap.from_list(
+        "causalnet", [_mixed(stop, strength(stop, 1.0)) for stop in stops]
+    )
+    scale = Normalize(-largest, largest)
+    members = {member.mediator for member in circuit.members} if circuit else set()
+    has_mlps = any(cell.head is None for cell in heatmap.cells)
+    for cell in sorted(known, key=lambda cell: cell.mediator in members):
+        row = heatmap.heads + 0.5 if cell.head is None else cell.head
+        ringed = cell.mediator in members
+        axes.add_patch(
+            Rectangle(
+                (cell.layer - 0.48, row - 0.48),
+                0.96,
+                0.96,
+                facecolor=colours(scale(cell.effect)),
+                edgecolor=_INK if ringed else "none",
+                linewidth=1.6 if ringed else 0,
+            )
+        )
+        if strength(cell.effect, largest) > 0.55 and heatmap.layers <= 40:
+            axes.text(
+                cell.layer,
+                row,
+                plain(abs(cell.effect)),
+                color="#ffffff",
+                size=7,
+                weight="bold",
+                ha="center",
+                va="center",
+            )
+    _heatmap_frame(axes, heatmap, has_mlps, bool(members))
+    bar = figure.colorbar(ScalarMappable(scale, colours), ax=axes, fraction=0.025, pad=0.015)
+    bar.outline.set_visible(False)  # type: ignore[operator]  # matplotlib types it as a method
+    bar.ax.tick_params(labelsize=8, colors=_MUTED, length=0)
+    bar.set_label(_drawable(heatmap.unit), color=_MUTED, size=9)
+
+
+def _heatmap_frame(axes: "Axes", heatmap: Heatmap, has_mlps: bool, ringed: bool) -> None:
+    axes.set_xlim(-0.6, heatmap.layers - 0.4)
+    axes.set_ylim(heatmap.heads + (1.1 if has_mlps else -0.4), -0.6)
+    step = math.ceil(heatmap.layers / 40)
+    axes.set_xticks(range(0, heatmap.layers, step))
+    every = math.ceil(heatmap.heads / 20)
+    names = {head: f"H{head}" for head in range(0, heatmap.heads, every)}
+    if has_mlps:
+        names[heatmap.heads + 0.5] = "MLP"  # type: ignore[index]  # the row after a gap
+    axes.set_yticks(list(names), list(names.values()))
+    axes.tick_params(length=0, labelsize=8.5, colors=_MUTED)
+    axes.set_xlabel("layer", color=_MUTED, size=9)
+    for spine in axes.spines.values():
+        spine.set_color(_LINE)
+    how = ", ".join(filter(None, (heatmap.at and f"at {heatmap.at}", heatmap.method)))
+    title = f"{heatmap.estimand.capitalize()} on the {heatmap.outcome}" + (
+        f" ({how})" if how else ""
+    )
+    axes.set_title(
+        _cut(_drawable(title), 120), loc="left", size=11.5, weight="bold", color=_INK, pad=20
+    )
+    sign = "effect = patched − unpatched; blue: patching lowers the outcome, orange: raises it"
+    axes.text(
+        0,
+        1.025,
+        sign + ("; ringed: in the circuit" if ringed else ""),
+        transform=axes.transAxes,
+        size=9,
+        color=_MUTED,
+    )
+
+
+def _mixed(sign: float, share: float) -> tuple[float, ...]:
+    """Mix a pole's colour with white."""
+    pole = LIGHT["negative" if sign < 0 else "positive"]
+    parts = [int(pole[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    return tuple(share * part + 1 - share for part in parts)
+
+
+def _verdict_words(figure: "Figure", row: VerdictRow, top: float, height: float) -> None:
+    colour = LIGHT[row.verdict.lower()]
+    place: dict[str, Any] = {"ha": "left", "va": "top"}
+    badge: dict[str, Any] = {
+        "boxstyle": "round,pad=0.4,rounding_size=0.9",
+        "facecolor": colour,
+        "edgecolor": "none",
+    }
+    figure.text(
+        0.52 / _WIDTH,
+        top - 0.04 / height,
+        f"{VERDICT_SIGNS[row.verdict]} {row.verdict}",
+        size=9,
+        weight="bold",
+        color="#ffffff",
+        bbox=badge,
+        **place,
+    )
+    statement = "\n".join(textwrap.wrap(_cut(_drawable(row.statement), 96), 50))
+    figure.text(2.15 / _WIDTH, top, statement, size=11, weight="bold", color=_INK, **place)
+    lines = statement.count("\n") + 1
+    why = "\n".join(textwrap.wrap(_drawable(row.reason), 72, max_lines=4 - lines, placeholder=" …"))
+    figure.text(
+        2.15 / _WIDTH, top - (0.06 + 0.2 * lines) / height, why, size=8.5, color=_MUTED, **place
+    )
+
+
+def _verdict_axes(axes: "Axes", row: VerdictRow) -> None:
+    low, high = axis_range(row)
+    colour = LIGHT[row.verdict.lower()]
+    axes.set_xlim(low, high)
+    axes.set_ylim(0, 1)
+    axes.set_yticks([])
+    axes.tick_params(labelsize=8, colors=_MUTED, length=3)
+    for name, spine in axes.spines.items():
+        spine.set_visible(name == "bottom")
+        spine.set_color(_MUTED)
+    if row.threshold is not None:
+        _threshold(axes, row, low, high)
+    if row.low is not None and row.high is not None:
+        left, right = max(row.low, low), min(row.high, high)
+        axes.plot([left, right], [0.42] * 2, color=colour, alpha=0.45, lw=5, solid_capstyle="butt")
+        ends = [end for end in (row.low, row.high) if math.isfinite(end)]
+        axes.plot(ends, [0.42] * len(ends), "|", color=colour, ms=13, mew=2.2)
+    if row.estimate is None or not math.isfinite(row.estimate):
+        axes.text(0.02, 0.42, "no estimate", transform=axes.transAxes, size=9, color=_MUTED)
+    else:
+        axes.plot([row.estimate], [0.42], "o", color=colour, ms=9)
+        axes.text(
+            row.estimate,
+            0.72,
+            _numbers(row),
+            ha=_side(row.estimate, low, high),
+            size=9,
+            weight="bold",
+            color=colour,
+        )
+    if row.unit:
+        axes.set_xlabel(_drawable(row.unit), size=8, color=_MUTED, labelpad=1)
+
+
+def _threshold(axes: "Axes", row: VerdictRow, low: float, high: float) -> None:
+    at = float(row.threshold or 0.0)
+    holds = (at, high) if row.direction == "at_least" else (low, at)
+    axes.axvspan(*holds, color=LIGHT["supported"], alpha=0.1, lw=0)
+    axes.axvline(at, color=_INK, lw=1.6, ls=(0, (4, 3)))
+    relation = "≥" if row.direction == "at_least" else "≤"
+    words = f"claimed {relation} {plain(at)}"
+    axes.text(at, 1.04, words, ha=_side(at, low, high), size=8.5, weight="bold", color=_INK)
+
+
+def _numbers(row: VerdictRow) -> str:
+    text = plain(row.estimate or 0.0)
+    if row.low is None or row.high is None:
+        return text
+    return f"{text} {bounds(row.low, row.high)}"
+
+
+def _side(value: float, low: float, high: float) -> str:
+    share = (value - low) / (high - low)
+    return "left" if share < 0.25 else "right" if share > 0.75 else "center"
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _drawable(text: str) -> str:
+    """Put a box for each character that the font lacks, which matplotlib would warn about."""
+    from matplotlib.font_manager import findfont, get_font
+
+    # matplotlib's own font, so that the picture is the same on every machine.
+    font: Any = get_font(findfont("DejaVu Sans"))
+    known = font.get_charmap()
+    spaced = " ".join(text.split())
+    return "".join(letter if ord(letter) in known else "\u25a1" for letter in spaced)
