@@ -2,15 +2,15 @@
 
 import re
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path as FilePath
 
 from causalnet.claims.schema import Claim, ClaimFile, ExistsClaim
-from causalnet.claims.source_text import Place, SourceText, nearest_word, read_source
-from causalnet.claims.tree import PlacedTree, parse
-from causalnet.errors import ClaimFileError, UnknownMediatorError
-from causalnet.graphs import Kind, MediatorGraph, canonical
+from causalnet.claims.source_text import Place, SourceText, read_source
+from causalnet.claims.tree import Path, PlacedTree, parse
+from causalnet.errors import ClaimFileError
+from causalnet.graphs import Kind, Mediator, MediatorGraph, canonical, nearest
 
-__all__ = ["check_against_graph", "circuit_of", "universe"]
+__all__ = ["check_against_graph", "circuit_of", "place_error", "universe"]
 
 _MEMBER = re.compile(r"L\d{1,4}\.(?:H\d{1,4}|mlp)")
 
@@ -36,7 +36,7 @@ def circuit_of(
     source = claim_file.source or SourceText("", "")
     place: Locate = locate if locate is not None and (own or claim is None) else _nowhere
     if isinstance(given, str):
-        file = Path(source.path).parent / given
+        file = FilePath(source.path).parent / given
         if not file.is_file():
             raise source.error(
                 place(()),
@@ -103,43 +103,55 @@ def _checked(
     return tuple(found)
 
 
-def universe(claim_file: ClaimFile, graph: MediatorGraph) -> tuple[str, ...]:
-    """Return the names of everything that can be ablated: heads, or heads and MLPs, in order."""
+def universe(claim_file: ClaimFile, graph: MediatorGraph) -> dict[str, Mediator]:
+    """Return everything that can be ablated, by name: heads, or heads and MLPs, in order."""
     kinds = {Kind.HEAD} if claim_file.ablation.ablate == "heads" else {Kind.HEAD, Kind.MLP}
-    return tuple(node.mediator.name for node in graph.nodes if node.mediator.kind in kinds)
+    mediators = (node.mediator for node in graph.nodes)
+    return {mediator.name: mediator for mediator in mediators if mediator.kind in kinds}
 
 
-def check_against_graph(
-    claim_file: ClaimFile, graph: MediatorGraph, label: str = "the model"
-) -> None:
-    """Refuse a circuit with a name that the model does not have.
+def check_against_graph(claim_file: ClaimFile, graph: MediatorGraph) -> None:
+    """Refuse a circuit that this model does not have, or that is all of it.
 
     Raises:
-        ClaimFileError: The circuit is of another model, or a name is misspelt; the nearest names
-            are given.
+        ClaimFileError: A circuit of another model or a misspelt name (the nearest is given), or a
+            circuit of everything that can be ablated, about which no claim could fail.
     """
     known = universe(claim_file, graph)
-    source = claim_file.source or SourceText("", "")
-    for claim in (None, *claim_file.claims):
-        for name in circuit_of(claim_file, claim):
+    for index, claim in enumerate((None, *claim_file.claims)):
+        path: Path = ("circuit",) if claim is None else ("claims", index - 1, "circuit")
+        circuit = circuit_of(claim_file, claim)
+        for position, name in enumerate(circuit):
             if name not in known:
-                raise _unknown(source, graph, name, label)
+                raise _unknown(claim_file, (*path, position), name, graph)
+        if len(circuit) == len(known):
+            raise place_error(
+                claim_file,
+                path,
+                f"The circuit is all {len(known)} mediators that can be ablated.",
+                "With nothing left to ablate every such claim is true.",
+                "Name a part of the model.",
+            )
 
 
-def _unknown(
-    source: SourceText, graph: MediatorGraph, name: str, label: str
-) -> ClaimFileError | UnknownMediatorError:
+def _unknown(claim_file: ClaimFile, path: Path, name: str, graph: MediatorGraph) -> ClaimFileError:
     shape = graph.shape
-    close = nearest_word(name, [mediator.name for mediator in graph.heads()])
-    parts = (
-        f"The circuit names {name!r}, which {label} does not have.",
-        f"It has layers 0..{shape.layers - 1} and heads 0..{shape.heads - 1}.",
-        (f"The nearest name is {close!r}. " if close else "")
-        + "A circuit of another model cannot be tested on this one: check 'model: {source: …}'.",
+    close = nearest(name, graph.names(), 1)
+    return place_error(
+        claim_file,
+        path,
+        f"The circuit names {name!r}, which this model does not have.",
+        f"It has layers 0..{shape.layers - 1} with heads 0..{shape.heads - 1}; a circuit of "
+        "another model cannot be tested on it.",
+        (f"Did you mean {close[0]!r}? " if close else "") + "Check 'model: {source: …}'.",
     )
-    lines = source.text.splitlines()
-    for number, line in enumerate(lines):
-        found = re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.])", line)
-        if found:
-            return source.error(Place(number, found.start(), len(name)), *parts)
-    return ClaimFileError(*parts, path=source.path)
+
+
+def place_error(
+    claim_file: ClaimFile, path: Path, came: str, possible: str = "", write: str = ""
+) -> ClaimFileError:
+    """Make an error about a value that was already read, with its place where there is one."""
+    if claim_file.source is None:
+        return ClaimFileError(came, possible, write)
+    tree = parse(claim_file.source)
+    return tree.source.error(tree.place(path), came, possible, write)

@@ -39,6 +39,7 @@ __all__ = [
     "NecessaryClaim",
     "PromptPolicy",
     "ReadoutName",
+    "ReferenceSpec",
     "TaskSpec",
     "json_schema",
 ]
@@ -196,6 +197,15 @@ class FindingSpec(Spec):
         return self
 
 
+class ReferenceSpec(TaskSpec):
+    """The prompts over which means are taken, or from which values are resampled."""
+
+    side: Literal["source", "base"] = Field(
+        default="source",
+        description="Which prompt of each pair: the source prompts (other names) or the base ones.",
+    )
+
+
 class AblationSpec(Spec):
     """What mediators are set to when they are ablated."""
 
@@ -218,7 +228,7 @@ class AblationSpec(Spec):
             "Positions that are ablated: `all`, `end` (the last token) or a list such as [S2, end]."
         ),
     )
-    reference: TaskSpec | None = Field(
+    reference: ReferenceSpec | None = Field(
         default=None,
         description=(
             "The prompts of the reference set; needed by `mean`, `mean_per_position`, `resample`."

@@ -1,0 +1,91 @@
+"""The conventions of a claim: everything that two people must agree on to compare its number."""
+
+from collections.abc import Mapping
+
+from causalnet.claims.claim_kinds import (
+    BetterThanRandomClaim,
+    Claim,
+    ExistsClaim,
+    FaithfulClaim,
+    NecessaryClaim,
+)
+from causalnet.claims.schema import ClaimFile, TaskSpec
+from causalnet.interventions import READOUTS
+
+__all__ = ["conventions_of", "describe_task"]
+
+
+def conventions_of(
+    claim_file: ClaimFile, claim: Claim, circuit: tuple[str, ...], universe: int
+) -> Mapping[str, str]:
+    """Return the conventions of a claim by name, as sentences and words.
+
+    Args:
+        claim_file: The file.
+        claim: The claim.
+        circuit: Its circuit, spelt canonically.
+        universe: How many mediators can be ablated.
+    """
+    readout = READOUTS[claim_file.readout]
+    policy = claim_file.prompts
+    said = {
+        "number": _number(claim),
+        "read-out": f"{readout.name} in {readout.unit} at {readout.at}: {readout.meaning}",
+        "prompts": describe_task(claim_file.task),
+        "beginning of sequence": "added" if policy.bos else "not added",
+        "chat template": "applied" if policy.chat_template else "not applied",
+        "alpha": f"{claim_file.alpha:g} for a false SUPPORTED, and for a false REFUTED",
+        "batch": f"{claim_file.batch} prompts, looked at after each",
+    }
+    if isinstance(claim, ExistsClaim):
+        return said
+    return {**said, **_circuit_conventions(claim_file, len(circuit), universe)}
+
+
+def _number(claim: Claim) -> str:
+    match claim:
+        case ExistsClaim():
+            return "mean read-out of the whole model"
+        case FaithfulClaim():
+            return "(circuit alone - everything ablated) / (model - everything ablated), of means"
+        case NecessaryClaim():
+            return "(model - circuit knocked out) / (model - everything ablated), of means"
+        case BetterThanRandomClaim():
+            return (
+                "share of random circuits, alike in every layer, whose mean absolute gap to the "
+                f"model is larger on the same {claim.prompts} prompts"
+            )
+
+
+def _circuit_conventions(claim_file: ClaimFile, size: int, universe: int) -> dict[str, str]:
+    spec = claim_file.ablation
+    kept = "every MLP kept" if spec.ablate == "heads" else "MLPs ablated like heads"
+    unit = "query heads (their z)" + ("" if spec.ablate == "heads" else " and MLPs")
+    said = {
+        "circuit": f"{size} of {universe} mediators; unit: {unit}; {kept}",
+        "ablation": spec.kind + (f", {spec.draws} draws" if spec.kind == "resample" else ""),
+        "positions": "all" if spec.positions is None else ", ".join(spec.positions),
+        "direction": claim_file.direction,
+        "found": claim_file.found.method
+        + (f" on {describe_task(claim_file.found.task)}" if claim_file.found.task else ""),
+    }
+    if spec.reference is not None:
+        side = f"{spec.reference.side} prompts"
+        said["reference set"] = f"{describe_task(spec.reference)}, {side}"
+    return said
+
+
+def describe_task(spec: TaskSpec) -> str:
+    """Say which prompts a task makes, in one line.
+
+    >>> describe_task(TaskSpec(name="ioi", n=24, seed=1, corruption="abc"))
+    'ioi, n = 24, seed 1, corruption abc'
+    """
+    if spec.file is not None:
+        return f"file {spec.file}" + (f", first {spec.n}" if spec.n else "")
+    options = "".join(f", {key} {_plain(value)}" for key, value in spec.generator_options.items())
+    return f"{spec.name}, n = {spec.n}, seed {spec.seed}{options}"
+
+
+def _plain(value: object) -> str:
+    return " | ".join(map(str, value)) if isinstance(value, tuple) else str(value)

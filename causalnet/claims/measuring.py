@@ -1,0 +1,120 @@
+"""Running the parts of circuits on prompts, with a count of what was run."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalnet.claims.schema import ClaimFile
+from causalnet.effects import (
+    bind,
+    counterfactual,
+    mean,
+    mean_per_position,
+    resample,
+    zero,
+)
+from causalnet.errors import ClaimFileError
+from causalnet.execute import Bindings, evaluate
+from causalnet.faithfulness import CircuitScorer, Wanted
+from causalnet.graphs import Mediator
+from causalnet.interventions import READOUTS, Ablation, AblationKind
+from causalnet.lift import LiftedNetwork
+from causalnet.tasks import PromptPairs, Prompts
+
+__all__ = ["Meter", "scorer_of"]
+
+
+def scorer_of(
+    claim_file: ClaimFile,
+    net: LiftedNetwork,
+    universe: tuple[Mediator, ...],
+    reference: Prompts | None,
+    seed: int,
+) -> CircuitScorer:
+    """Return the scorer with the conventions of a claim file."""
+    return CircuitScorer(
+        net=net,
+        readout=READOUTS[claim_file.readout],
+        ablation=_ablation(claim_file, reference),
+        universe=universe,
+        at=claim_file.ablation.positions or (),
+        direction=claim_file.direction,
+        reference=reference,
+        batch_size=claim_file.batch,
+        seed=seed,
+    )
+
+
+def _ablation(claim_file: ClaimFile, reference: Prompts | None) -> Ablation:
+    spec = claim_file.ablation
+    if spec.kind == "counterfactual":
+        return counterfactual()
+    if spec.kind == "zero":
+        return zero()
+    if reference is None:
+        raise ClaimFileError(f"The ablation {spec.kind!r} without reference prompts.")
+    match spec.kind:
+        case "mean":
+            return mean(reference)
+        case "mean_per_position":
+            return mean_per_position(reference)
+        case "resample":
+            return resample(reference, spec.draws)
+
+
+class Meter:
+    """Runs parts on prompts and keeps count.
+
+    Args:
+        scorer: The conventions.
+        after_each: Called after every forward pass.
+    """
+
+    def __init__(self, scorer: CircuitScorer, after_each: Callable[[], None]) -> None:
+        """Start with nothing run."""
+        self.scorer = scorer
+        self.forwards, self.halvings = 0, 0
+        self.batch_size = scorer.batch_size
+        self._after_each = after_each
+
+    def read(
+        self, pairs: PromptPairs, wanted: Sequence[Wanted]
+    ) -> dict[Wanted, NDArray[np.float64]]:
+        """Return the read-out of every part on every prompt, [n] each; equal worlds run once.
+
+        Raises:
+            AlignmentError: Pairs that do not line up where they must.
+            NumericalError: NaN or infinity in an activation.
+            OutOfMemoryError: Memory ran out with a batch of one prompt.
+        """
+        scorer = self.scorer
+        groups = {one: scorer.reads(*one) for one in dict.fromkeys(wanted)}
+        result = evaluate(
+            list(dict.fromkeys(read for group in groups.values() for read in group)),
+            scorer.net,
+            self._bindings(pairs),
+            batch_size=self.batch_size,  # stays halved once memory has run out
+            padding=scorer.padding,
+            progress=self._count,
+        )
+        self.halvings += result.halvings
+        if result.halvings:
+            self.batch_size = result.batch_size
+        values = {read: value.cpu().double().numpy() for read, value in result.values.items()}
+        return {
+            one: np.asarray(np.mean([values[read] for read in group], axis=0))
+            for one, group in groups.items()
+        }
+
+    def _count(self, done: int, expected: int) -> None:
+        self.forwards += 1
+        self._after_each()
+
+    def _bindings(self, pairs: PromptPairs) -> Bindings:
+        scorer = self.scorer
+        if scorer.ablation.kind is not AblationKind.RESAMPLE:
+            return Bindings.of(pairs, scorer.means)
+        # Fresh draws for every set of prompts: the claim is about resampling, not one sample.
+        seed = int(pairs.digest()[:12], 16) ^ scorer.seed
+        return bind(scorer.ablation, (), scorer.net, pairs, scorer.reference, seed=seed)

@@ -1,0 +1,78 @@
+"""The prompts of a claim file: those that test, those that found, those of the reference set."""
+
+from pathlib import Path
+from typing import Any
+
+from causalnet.claims.schema import ClaimFile, ReferenceSpec, TaskSpec
+from causalnet.errors import ClaimFileError
+from causalnet.tasks import PromptPairs, Prompts, make, read_pairs
+
+__all__ = ["finding_digests", "reference_prompts", "testing_pairs"]
+
+
+def testing_pairs(claim_file: ClaimFile, tokenizer: Any, seed: int | None = None) -> PromptPairs:
+    """Return the pairs that test the claims.
+
+    Args:
+        claim_file: The file.
+        tokenizer: The model's tokenizer.
+        seed: Replaces the seed of the file.
+
+    Raises:
+        ClaimFileError: A seed for prompts that are read from a file.
+        PromptError, AnswerError, AlignmentError: Prompts that cannot be made.
+    """
+    if seed is not None and claim_file.task.file is not None:
+        raise ClaimFileError(
+            f"The seed {seed} was given, but the prompts are read from {claim_file.task.file!r}.",
+            "A seed is for prompts of a generator.",
+            "Leave the seed out.",
+        )
+    return _pairs(claim_file, claim_file.task, tokenizer, seed)
+
+
+def reference_prompts(claim_file: ClaimFile, tokenizer: Any) -> Prompts | None:
+    """Return the prompts of the ablation's reference set, if it has one.
+
+    Raises:
+        PromptError, AnswerError, AlignmentError: Prompts that cannot be made.
+    """
+    spec: ReferenceSpec | None = claim_file.ablation.reference
+    if spec is None:
+        return None
+    pairs = _pairs(claim_file, spec, tokenizer)
+    return pairs.source if spec.side == "source" else pairs.base
+
+
+def finding_digests(claim_file: ClaimFile, tokenizer: Any) -> frozenset[str] | None:
+    """Return the digests of the prompts on which the circuit was found; None if not declared.
+
+    Raises:
+        PromptError, AnswerError, AlignmentError: Prompts that cannot be made.
+    """
+    spec = claim_file.found.task
+    if spec is None:
+        return None
+    return frozenset(_pairs(claim_file, spec, tokenizer).prompt_digests())
+
+
+def _pairs(
+    claim_file: ClaimFile, spec: TaskSpec, tokenizer: Any, seed: int | None = None
+) -> PromptPairs:
+    policy = claim_file.prompts
+    if spec.file is not None:
+        here = Path(claim_file.source.path).parent if claim_file.source else Path()
+        pairs = read_pairs(
+            here / spec.file, tokenizer, bos=policy.bos, chat_template=policy.chat_template
+        )
+        return pairs if spec.n is None or spec.n >= len(pairs) else pairs.rows(range(spec.n))
+    assert spec.name is not None and spec.n is not None and spec.seed is not None  # the schema
+    return make(
+        spec.name,
+        tokenizer,
+        spec.n,
+        spec.seed if seed is None else seed,
+        bos=policy.bos,
+        chat_template=policy.chat_template,
+        **spec.generator_options,
+    )

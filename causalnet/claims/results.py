@@ -1,0 +1,235 @@
+"""What came of a claim file: verdicts with their evidence, and everything to make them again."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from causalnet.claims.schema import Claim, ClaimFile
+from causalnet.errors import FormatError
+from causalnet.statistics import Decision, Verdict
+
+if TYPE_CHECKING:
+    from causalnet.effects import EffectTable
+
+__all__ = ["ClaimResult", "Cost", "VerificationReport", "exit_status_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimResult:
+    """One claim and what came of it.
+
+    Attributes:
+        claim: The claim as it stands in the file.
+        decision: Verdict, estimate, interval, and the sequence behind them.
+        circuit: The mediators that the claim is about; none for `exists`.
+        conventions: Everything that the number depends on, by name.
+        means: Mean read-outs of the parts that were compared.
+        readout_unit: The unit of `means`.
+    """
+
+    claim: Claim
+    decision: Decision
+    circuit: tuple[str, ...]
+    conventions: Mapping[str, str]
+    means: Mapping[str, float] = field(default_factory=dict)
+    readout_unit: str = ""
+
+    @property
+    def expected(self) -> Verdict | None:
+        """The verdict that the file expects, if it says so."""
+        return None if self.claim.expected is None else Verdict(self.claim.expected)
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether the verdict is the expected one; true where the file expects none."""
+        return self.expected in (None, self.decision.verdict)
+
+    @property
+    def why(self) -> str:
+        """Why the verdict came out, in words, with the mean read-outs behind it."""
+        if not self.means:
+            return self.decision.sentence
+        parts = (
+            f"{name.replace('_', ' ')} {mean:.3g}"
+            for name, mean in self.means.items()
+            if math.isfinite(mean)
+        )
+        return f"{self.decision.sentence} Means in {self.readout_unit}: {', '.join(parts)}."
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as JSON values."""
+        return {
+            "id": self.claim.id,
+            "kind": self.claim.kind,
+            "statement": self.claim.statement,
+            "expected": None if self.expected is None else self.expected.value,
+            "decision": self.decision.to_json(),
+            "why": self.why,
+            "circuit": list(self.circuit),
+            "conventions": dict(self.conventions),
+            "means": dict(self.means),
+            "readout_unit": self.readout_unit,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a verification took.
+
+    Attributes:
+        forwards: Forward passes, each over one batch.
+        prompts: Prompt pairs that were used.
+        prompts_declared: Prompt pairs that the file allows.
+        batch_size: Prompts in a batch at the end.
+        halvings: How often memory ran out and the batch was halved.
+        wall_seconds: Time on the clock, from the loaded model on.
+        cpu_seconds: Time of the processor, from the loaded model on.
+    """
+
+    forwards: int
+    prompts: int
+    prompts_declared: int
+    batch_size: int
+    halvings: int
+    wall_seconds: float
+    cpu_seconds: float
+
+
+def exit_status_of(results: tuple[ClaimResult, ...]) -> int:
+    """Return 0 when all claims are supported, 1 when any is refuted, else 2."""
+    verdicts = {result.decision.verdict for result in results}
+    if Verdict.REFUTED in verdicts:
+        return 1
+    return 0 if verdicts == {Verdict.SUPPORTED} else 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VerificationReport:
+    """The verdicts of a claim file.
+
+    Attributes:
+        claim_file: The file, as it was read.
+        results: One for each claim, in the file's order.
+        circuit: The file's circuit, spelt canonically.
+        provenance: Hashes, versions, seed, command, prompts, self-check.
+        cost: Forwards, prompts, batch size, time.
+        effects: Effects of single heads for the heat map, if they were asked for.
+        notes: Sentences that a reader should see: an overlap of prompts, halved batches.
+    """
+
+    claim_file: ClaimFile
+    results: tuple[ClaimResult, ...]
+    circuit: tuple[str, ...]
+    provenance: Mapping[str, Any]
+    cost: Cost
+    effects: "EffectTable | None" = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def exit_status(self) -> int:
+        """0 when all claims are supported, 1 when any is refuted, else 2."""
+        return exit_status_of(self.results)
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether every claim came out as the file expects."""
+        return all(result.is_expected for result in self.results)
+
+    def __getitem__(self, claim_id: str) -> ClaimResult:
+        """Return the result of a claim by its id."""
+        for result in self.results:
+            if result.claim.id == claim_id:
+                return result
+        known = ", ".join(result.claim.id for result in self.results)
+        raise FormatError(f"There is no claim {claim_id!r}.", f"There are {known}.")
+
+    def __repr__(self) -> str:
+        """Return one line for each claim."""
+        lines = (f"  {one.claim.id}: {one.decision.verdict.value}" for one in self.results)
+        return "\n".join((f"VerificationReport({self.claim_file.title!r})", *lines))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as JSON values; `from_json` reads it back."""
+        return {
+            "report": 1,
+            "exit_status": self.exit_status,
+            "claim_file": self.claim_file.model_dump(mode="json", by_alias=True, exclude_none=True),
+            "results": [result.to_json() for result in self.results],
+            "circuit": list(self.circuit),
+            "provenance": json.loads(json.dumps(dict(self.provenance))),
+            "cost": asdict(self.cost),
+            "effects": None if self.effects is None else _effects_json(self.effects),
+            "notes": list(self.notes),
+        }
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> "VerificationReport":
+        """Read what `to_json` gave.
+
+        Raises:
+            FormatError: Anything else.
+        """
+        if plain.get("report") != 1:
+            raise FormatError("This is no report of claims.", "Its key 'report' is 1.")
+        try:
+            claim_file = ClaimFile.model_validate(plain["claim_file"])
+            claims = {claim.id: claim for claim in claim_file.claims}
+            return cls(
+                claim_file=claim_file,
+                results=tuple(_result(claims[one["id"]], one) for one in plain["results"]),
+                circuit=tuple(plain["circuit"]),
+                provenance=plain["provenance"],
+                cost=Cost(**plain["cost"]),
+                effects=None if plain["effects"] is None else _effects(plain["effects"]),
+                notes=tuple(plain["notes"]),
+            )
+        except (KeyError, TypeError, ValidationError) as error:
+            raise FormatError(
+                f"The report cannot be read: {type(error).__name__}: {error}.",
+                "It is what `causalnet verify --json` printed.",
+            ) from error
+
+
+def _result(claim: Claim, plain: Mapping[str, Any]) -> ClaimResult:
+    return ClaimResult(
+        claim=claim,
+        decision=Decision.from_json(plain["decision"]),
+        circuit=tuple(plain["circuit"]),
+        conventions=dict(plain["conventions"]),
+        means=dict(plain["means"]),
+        readout_unit=plain["readout_unit"],
+    )
+
+
+def _effects_json(table: "EffectTable") -> dict[str, Any]:
+    return {
+        "rows": list(table.rows),
+        "prompts": list(table.prompts),
+        "values": table.values.tolist(),
+        "unpatched": table.unpatched.tolist(),
+        "conventions": table.conventions.to_json(),
+        "excluded": [asdict(entry) for entry in table.excluded],
+        "ledger": [asdict(entry) for entry in table.ledger],
+        "provenance": json.loads(json.dumps(dict(table.provenance))),
+    }
+
+
+def _effects(plain: Mapping[str, Any]) -> "EffectTable":
+    import numpy as np
+
+    from causalnet.effects import Conventions, EffectTable, Excluded, LedgerEntry
+
+    return EffectTable(
+        values=np.array(plain["values"], dtype=np.float64),
+        rows=tuple(plain["rows"]),
+        prompts=tuple(plain["prompts"]),
+        conventions=Conventions.from_json(plain["conventions"]),
+        unpatched=np.array(plain["unpatched"], dtype=np.float64),
+        excluded=tuple(Excluded(**entry) for entry in plain["excluded"]),
+        ledger=tuple(LedgerEntry(**entry) for entry in plain["ledger"]),
+        provenance=plain["provenance"],
+    )
