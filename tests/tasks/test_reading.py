@@ -39,7 +39,9 @@ def read(folder: Path, text: str | bytes, name: str = "own.jsonl", **options: An
 @settings(max_examples=12, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
-    policies=st.sampled_from(({}, {"bos": True}, {"chat_template": True})),
+    policies=st.sampled_from(
+        ({}, {"bos": True}, {"chat_template": True}, {"bos": True, "chat_template": True})
+    ),
     rows=st.lists(st.integers(0, 4), min_size=1, unique=True),
 )
 def test_what_was_written_is_read_back(
