@@ -50,7 +50,7 @@ class Ablation:
         factor: For `steer`, what the vector is multiplied by.
 
     Raises:
-        TermError: A reference set or a vector that the kind needs is missing, or not needed.
+        TermError: Something that the kind needs is missing, or something it does not use is given.
 
     >>> print(Ablation(AblationKind.ZERO))
     zero
@@ -71,8 +71,18 @@ class Ablation:
         if (self.vector is not None) != (self.kind in _NEED_VECTOR):
             needs = "needs a" if self.kind in _NEED_VECTOR else "uses no"
             raise TermError(f"The ablation {self.kind.value!r} {needs} vector.")
+        if (self.reference_size > 0) != (self.reference is not None):
+            raise TermError(
+                f"The ablation {self.kind.value!r} has {self.reference_size} reference prompts.",
+                "A reference set has at least one, and its size is part of every claim.",
+            )
+        if self.factor != 1.0 and self.kind is not AblationKind.STEER:
+            raise TermError(f"The ablation {self.kind.value!r} uses no factor.")
         if self.draws < 1 or (self.draws > 1 and self.kind is not AblationKind.RESAMPLE):
-            raise TermError(f"{self.draws} draws.", "Only resampling takes more than one draw.")
+            raise TermError(
+                f"The ablation {self.kind.value!r} has {self.draws} draws.",
+                "Resampling takes one or more, every other kind takes one.",
+            )
 
     def __str__(self) -> str:
         """Return the kind with its reference size, draws, vector and factor."""

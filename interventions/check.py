@@ -15,12 +15,12 @@ def check_world(world: World, graph: MediatorGraph) -> None:
 
     Raises:
         UnknownMediatorError: A name that the graph does not have.
-        TermError: A mediator that cannot be set, two names of one residual cut in one layer, or a
-            value of another type than its site.
+        TermError: A mediator that cannot be set, two names of one mediator or residual cut at
+            overlapping positions in one layer, or a value of another type than its site.
     """
     _, layers = layers_of(world)
     for layer in layers:
-        cuts: dict[int, Node] = {}
+        sites: dict[str | int, list[Node]] = {}
         for site, value in layer:
             mediator = graph.find(site.mediator)
             if mediator.kind not in SETTABLE:
@@ -28,10 +28,17 @@ def check_world(world: World, graph: MediatorGraph) -> None:
                     f"{site} cannot be set: it is a {mediator.kind.value}.",
                     "Heads, their z, MLPs, residual cuts and the embedding can.",
                 )
-            if mediator.kind is Kind.RESIDUAL:
-                twin = cuts.setdefault(len(graph.writers_before(mediator)), site)
-                if twin is not site and Node("", twin.at).overlaps(Node("", site.at)):
-                    raise TermError(f"{twin} and {site} are one cut of the residual stream.")
+            is_cut = mediator.kind is Kind.RESIDUAL
+            place = len(graph.writers_before(mediator)) if is_cut else mediator.name
+            for twin in sites.setdefault(place, []):
+                if Node("", twin.at).overlaps(Node("", site.at)):
+                    raise TermError(
+                        f"{twin} and {site} are one "
+                        f"{'cut of the residual stream' if is_cut else 'mediator'}.",
+                        "Sites of one layer set different values.",
+                        "Put one of them into a second Do on top.",
+                    )
+            sites[place].append(site)
             _check_value(site, value, graph)
 
 
@@ -39,14 +46,17 @@ def _check_value(site: Node, value: Value, graph: MediatorGraph) -> None:
     match value:
         case At(mediator, world):
             read, written = graph.find(mediator), graph.find(site.mediator)
+            if read.kind not in SETTABLE:
+                raise TermError(
+                    f"{mediator} is a {read.kind.value} and cannot be interchanged.",
+                    "Heads, their z, MLPs, residual cuts and the embedding can.",
+                )
             if _width(read.kind, graph) != _width(written.kind, graph):
                 raise TermError(
                     f"{mediator} does not fit {site}.",
                     f"A {read.kind.value} is {_width(read.kind, graph)} wide, "
                     f"a {written.kind.value} {_width(written.kind, graph)}.",
                 )
-            if read.kind not in SETTABLE:
-                raise TermError(f"{mediator} is a {read.kind.value} and cannot be interchanged.")
             check_world(world, graph)
         case Op():
             for argument in value.arguments:
