@@ -177,13 +177,20 @@ def _convert(path: Path, header: GGUFHeader, sha256: str, folder: Path) -> None:
 
 
 def _check_architecture(path: Path, header: GGUFHeader) -> None:
-    """Refuse an architecture that transformers cannot read from GGUF."""
+    """Refuse what transformers cannot read from GGUF, or reads without a word of what it drops."""
     from transformers.modeling_gguf_pytorch_utils import GGUF_SUPPORTED_ARCHITECTURES
 
     if header.architecture not in GGUF_SUPPORTED_ARCHITECTURES:
         raise UnsupportedArchitectureError(
             came=f"{str(path)!r} holds the architecture {header.architecture!r}.",
             possible=f"From GGUF there is {', '.join(sorted(GGUF_SUPPORTED_ARCHITECTURES))}.",
+            write="Give the Hugging Face folder of the model.",
+        )
+    if "rope_scaling" in declared_by_gguf(header):
+        raise UnsupportedArchitectureError(
+            came=f"{str(path)!r} scales its rotary frequencies.",
+            possible="transformers drops the scaling when it reads a GGUF file, and the model "
+            "would compute something else.",
             write="Give the Hugging Face folder of the model.",
         )
 

@@ -136,7 +136,7 @@ def _loaded(
             config=checkpoint.config,
             versions=library_versions(),
             dtype=str(dtype).removeprefix("torch."),
-            device=str(device),
+            device=str(next(module.parameters()).device),
             attention=attention,
         )
 

@@ -171,6 +171,15 @@ def test_an_unknown_architecture_is_refused(tiny: Any, tmp_path: Path, own_cache
         load(path)
 
 
+@pytest.mark.parametrize("rope", ["metadata", "tensor"])
+def test_scaled_rotary_frequencies_are_refused_and_not_dropped(
+    rope: str, tiny: Any, tmp_path: Path, own_cache: Path
+) -> None:
+    path = tiny_gguf.write_gguf(tmp_path / "scaled.gguf", tiny, rope=rope)
+    with pytest.raises(UnsupportedArchitectureError, match="scales its rotary frequencies"):
+        load(path)
+
+
 def test_weights_that_are_no_numbers_are_refused(tmp_path: Path, own_cache: Path) -> None:
     network = tiny_gguf.network()
     network.model.layers[1].mlp.up_proj.weight[3, 4] = math.nan
@@ -255,15 +264,15 @@ def test_a_folder_that_cannot_be_written_is_named(
 
 @pytest.mark.parametrize(
     ("own", "general", "expected"),
-    [("/a/b", "/c", "/a/b"), ("", "/c", "/c/causalnet"), ("", "", "/home/ada/.cache/causalnet")],
+    [("own", "general", "own"), ("", "general", "general/causalnet"), ("", "", ".cache/causalnet")],
 )
 def test_the_users_folder(
-    own: str, general: str, expected: str, monkeypatch: pytest.MonkeyPatch
+    own: str, general: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CAUSALNET_CACHE", own)
-    monkeypatch.setenv("XDG_CACHE_HOME", general)
-    monkeypatch.setenv("HOME", "/home/ada")
-    assert conversion.user_folder() == Path(expected)
+    monkeypatch.setenv("CAUSALNET_CACHE", own and str(tmp_path / own))
+    monkeypatch.setenv("XDG_CACHE_HOME", general and str(tmp_path / general))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert conversion.user_folder() == tmp_path / expected
 
 
 def test_two_processes_convert_once_between_them(tiny_file: Path, own_cache: Path) -> None:

@@ -49,9 +49,14 @@ def write_folder(folder: Path, module: Any, **options: Any) -> Path:
     return folder
 
 
-def write_gguf(path: Path, module: Any, architecture: str = "llama") -> Path:
-    """Write a GGUF file as llama.cpp's own converter does."""
-    from gguf import GGUFWriter
+def write_gguf(
+    path: Path, module: Any, architecture: str = "llama", rope: str | None = None
+) -> Path:
+    """Write a GGUF file as llama.cpp's own converter does.
+
+    `rope` adds scaled rotary frequencies, in one of the two ways that the format has.
+    """
+    from gguf import GGUFWriter, RopeScalingType
 
     config = module.config
     writer = GGUFWriter(path, architecture)
@@ -70,6 +75,11 @@ def write_gguf(path: Path, module: Any, architecture: str = "llama") -> Path:
     writer.add_token_types([3] * len(SPECIAL) + [1] * (len(TOKENS) - len(SPECIAL)))
     writer.add_token_merges([" ".join(pair) for pair in MERGES])
     writer.add_eos_token_id(0)
+    if rope == "metadata":
+        writer.add_rope_scaling_type(RopeScalingType.LINEAR)
+        writer.add_rope_scaling_factor(4.0)
+    if rope == "tensor":
+        writer.add_tensor("rope_freqs.weight", np.ones(config.head_dim // 2, np.float32))
     for name, values in gguf_tensors(module).items():
         writer.add_tensor(name, values)
     writer.write_header_to_file()
