@@ -17,7 +17,6 @@ from causalnet.graphs import Kind, Mediator
 from causalnet.interventions import (
     At,
     Const,
-    Handle,
     Node,
     Op,
     Position,
@@ -106,9 +105,9 @@ class Chunk:
         match value:
             case Self():
                 return lambda current: current
-            case Const(None):
-                return torch.zeros_like
-            case Const(Handle() as handle):
+            case Const(handle):
+                if handle is None:
+                    return torch.zeros_like
                 constant = self.bindings.constant(handle)
                 return lambda current: constant_rows(constant, batch, current).expand_as(current)
             case At(mediator, world):

@@ -1,7 +1,8 @@
 """One forward pass of the model itself, with values read and set by plain torch hooks.
 
 The model's own modules run; hooks on their inputs and outputs replace values and record them.
-Every hook counts how often it fires, and every block's output is checked to be finite.
+Every hook counts how often it fires; queries, keys, values and every block's output are checked
+to be finite.
 """
 
 from collections import Counter
@@ -24,7 +25,7 @@ __all__ = ["Edit", "Forward", "NonFiniteError", "run_forward"]
 
 
 class NonFiniteError(Exception):
-    """A block put out NaN or infinity; turned into a `NumericalError` that names the origin."""
+    """A module put out NaN or infinity; turned into a `NumericalError` that names the origin."""
 
     def __init__(self, layer: int, row: int) -> None:
         """Keep the layer and the row of the batch."""
@@ -80,7 +81,7 @@ def run_forward(
 
     Raises:
         FireCountError: An edit that fired another number of times than it must.
-        NonFiniteError: NaN or infinity at a real token of some block's output.
+        NonFiniteError: NaN or infinity at a real token.
     """
     hooked = _Hooked(net, batch, edits, record)
     columns = torch.stack([batch.columns(position) for position in read_at], dim=1)
@@ -125,6 +126,11 @@ class _Hooked:
     def hooks(self) -> Iterable[tuple[nn.Module, Callable[[nn.Module], Any]]]:
         """Yield each module to hook and how."""
         places, needed = self.net.places, self._needed()
+        for layer in range(len(places.blocks)):
+            # Attention kernels may turn NaN scores into zeros, so q, k and v are checked too.
+            columns = (places.queries[layer], places.keys[layer], places.values[layer])
+            for module in {id(part.module): part.module for part in columns}.values():
+                yield module, self._on_projection(layer)
         for place in sorted(needed, key=lambda place: (place.layer, place.port.value)):
             block = place.layer
             match place.port:
@@ -152,6 +158,12 @@ class _Hooked:
             if place.port is Port.MLP_NORM_IN:  # the block adds its MLP to the value set here
                 needed.add(Place(Port.MLP_OUT, place.layer))
         return needed | {Place(Port.BLOCK_OUT, n) for n in range(len(self.net.places.blocks))}
+
+    def _on_projection(self, layer: int) -> Callable[[nn.Module], Any]:
+        def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
+            self._check_finite(layer, output)
+
+        return lambda module: module.register_forward_hook(hook)
 
     def _on_output(self, place: Place) -> Callable[[nn.Module], Any]:
         def hook(_module: nn.Module, _inputs: Any, output: Any) -> Any:
@@ -194,11 +206,15 @@ class _Hooked:
         middle = Place(Port.MLP_NORM_IN, place.layer)
         if middle in self.edits:
             value = self.kept[middle] + self.kept[Place(Port.MLP_OUT, place.layer)]
-        if not torch.isfinite(value).all():
-            broken = ~torch.isfinite(value).all(-1) & self.batch.mask
-            if broken.any():
-                raise NonFiniteError(place.layer, int(broken.any(1).nonzero()[0]))
+        self._check_finite(place.layer, value)
         return value
+
+    def _check_finite(self, layer: int, value: Tensor) -> None:
+        if torch.isfinite(value).all():
+            return
+        broken = ~torch.isfinite(value).all(-1) & self.batch.mask
+        if broken.any():
+            raise NonFiniteError(layer, int(broken.any(1).nonzero()[0]))
 
     def _columns(self, mediator: Mediator) -> slice:
         width = self.net.graph.shape.d_head
@@ -234,13 +250,19 @@ class _Hooked:
         return fresh
 
     def check_fired(self) -> None:
-        """Compare how often every edit fired with how often it must."""
-        for place, edits in self.edits.items():
-            for edit in edits:
-                if self.fired[place] != edit.fires:
-                    raise FireCountError(
-                        f"The intervention on {edit.mediator} fired {self.fired[place]} times in "
-                        f"one forward pass.",
-                        f"It must fire {edit.fires} times.",
-                        "The model skips or repeats this module: it needs an adapter of its own.",
-                    )
+        """Compare how often every place fired with how often it must.
+
+        A place that is only read must fire once: the value of a second time would hide the first.
+        """
+        wanted = {place: (mediators[0], 1) for place, mediators in self.record.items()}
+        wanted |= {
+            place: (edits[0].mediator, edits[0].fires) for place, edits in self.edits.items()
+        }
+        for place, (mediator, fires) in wanted.items():
+            if self.fired[place] != fires:
+                raise FireCountError(
+                    f"The intervention on {mediator} fired {self.fired[place]} times in one "
+                    "forward pass.",
+                    f"It must fire {fires} times.",
+                    "The model skips or repeats this module: it needs an adapter of its own.",
+                )

@@ -1,0 +1,176 @@
+"""What the executor refuses, and what it says."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from causalnet.effects import run, vector
+from causalnet.errors import (
+    AlignmentError,
+    AnswerError,
+    FireCountError,
+    NumericalError,
+    OutOfMemoryError,
+    PromptError,
+    TermError,
+)
+from causalnet.execute import Answers, Bindings, evaluate
+from causalnet.interventions import (
+    Ablation,
+    AblationKind,
+    Base,
+    Const,
+    Do,
+    Node,
+    Op,
+    Read,
+    Self,
+    ablation_effect,
+    logit_diff,
+    nie,
+    te,
+)
+from causalnet.lift import LiftedNetwork
+from tests.toys import fresh_net, net, word_pairs
+
+BASE = Base("base")
+
+
+def hugging_face(network: LiftedNetwork) -> Any:
+    return network.model.module
+
+
+def test_unequal_prompts_at_all_positions() -> None:
+    pairs = word_pairs(3, align=False, extra=2)
+    with pytest.raises(AlignmentError, match=r"Row 0: .* 6 tokens .* 8\..*equal length.*at='end'"):
+        run(nie(net()["L0.H1"]), net(), pairs)
+
+
+def test_unknown_position() -> None:
+    with pytest.raises(PromptError, match="S2"):
+        run(nie(net()["L0.H1"], at="S2"), net(), word_pairs(2))
+
+
+def test_unbound_constant_and_input() -> None:
+    handle, _ = vector("lost", torch.zeros(32))
+    world = Do(BASE, ((Node("L0.mlp"), Const(handle)),))
+    bindings = Bindings.of(word_pairs(2))
+    with pytest.raises(TermError, match="'lost' is not bound"):
+        evaluate([Read(logit_diff, world)], net(), bindings)
+    with pytest.raises(TermError, match=r"'elsewhere' is not bound. Bound are base, source"):
+        evaluate([Read(logit_diff, Base("elsewhere"))], net(), bindings)
+
+
+def test_vector_of_another_width() -> None:
+    handle, bound = vector("narrow", torch.zeros(5))
+    query = ablation_effect(net()["L0.mlp"], Ablation(AblationKind.STEER, vector=handle))
+    with pytest.raises(TermError, match=r"width 5 .* 32 wide"):
+        run(query, net(), word_pairs(2), vectors={handle: bound})
+
+
+def test_operation_without_a_body() -> None:
+    world = Do(BASE, ((Node("L0.mlp"), Op("rotate", (Self(),))),))
+    with pytest.raises(TermError, match=r"rotate/v1.*add/v1"):
+        evaluate([Read(logit_diff, world)], net(), Bindings.of(word_pairs(2)))
+
+
+def test_answer_outside_the_vocabulary() -> None:
+    pairs = word_pairs(1)
+    bindings = Bindings({"base": pairs.base}, Answers(((999,),), ((1,),), "mean"))
+    with pytest.raises(AnswerError, match=r"999.*tokens 0\.\.63"):
+        evaluate([Read(logit_diff, BASE)], net(), bindings)
+
+
+@pytest.mark.parametrize(
+    ("weight", "named"),
+    [
+        ("model.embed_tokens", "embed"),
+        ("model.layers.0.self_attn.k_proj", "L0.KV0.k"),
+        ("model.layers.1.self_attn.v_proj", "L1.KV0.v"),
+        ("model.layers.1.mlp.down_proj", "L1.mlp"),
+    ],
+)
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_non_finite_weight_names_mediator_and_prompt(weight: str, named: str, bad: float) -> None:
+    network, pairs = fresh_net(), word_pairs(3)
+    broken = hugging_face(network).get_submodule(weight).weight
+    with torch.no_grad():
+        row = pairs.base.ids[1][2] if named == "embed" else 0
+        broken[row] = bad
+    text = pairs.base.texts[1 if named == "embed" else 0]
+    with pytest.raises(NumericalError, match=f"^{named} holds NaN.*{text}"):
+        evaluate([Read(logit_diff, BASE)], network, Bindings.of(pairs), batch_size=2)
+
+
+def test_non_finite_constant_is_named() -> None:
+    handle, bound = vector("broken", torch.full((32,), float("nan"), dtype=torch.float64))
+    query = ablation_effect(net()["L0.mlp"], Ablation(AblationKind.CONSTANT, vector=handle))
+    with pytest.raises(NumericalError, match=r"value set at L0\.mlp"):
+        run(query, net(), word_pairs(2), vectors={handle: bound})
+
+
+class Skipping(nn.Module):
+    """An attention output that is projected twice."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, value: torch.Tensor) -> torch.Tensor:
+        once: torch.Tensor = self.inner(value)
+        twice: torch.Tensor = self.inner(value)
+        return 0.5 * (once + twice)
+
+
+def test_an_intervention_that_fires_twice_is_an_error() -> None:
+    network = fresh_net()
+    attention = hugging_face(network).model.layers[0].self_attn
+    attention.o_proj = Skipping(attention.o_proj)
+    with pytest.raises(FireCountError, match=r"L0\.H1\.z fired 2 times .* must fire 1 times"):
+        run(nie(network["L0.H1"]), network, word_pairs(2))
+
+
+def test_an_intervention_that_never_fires_is_an_error() -> None:
+    network = fresh_net()
+    block = hugging_face(network).model.layers[1]
+    block.mlp.forward = nn.Identity().forward
+    block.mlp = nn.Identity()
+    with pytest.raises(FireCountError, match=r"L1\.mlp fired 0 times"):
+        run(nie(network["L1.mlp"]), network, word_pairs(2))
+
+
+class Greedy(nn.Module):
+    """An embedding that asks for more memory than there is for more than `rows` prompts."""
+
+    def __init__(self, inner: nn.Module, rows: int) -> None:
+        super().__init__()
+        self.inner, self.rows = inner, rows
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        if len(ids) > self.rows:
+            torch.empty(1 << 50)
+        value: torch.Tensor = self.inner(ids)
+        return value
+
+
+@pytest.mark.parametrize(("rows", "size", "halvings"), [(2, 2, 2), (1, 1, 3), (100, 8, 0)])
+def test_out_of_memory_halves_the_batch(rows: int, size: int, halvings: int) -> None:
+    network, pairs = fresh_net(), word_pairs(9)
+    expected = run(nie(network.heads(0)), network, pairs).values
+    model = hugging_face(network).model
+    model.embed_tokens = Greedy(model.embed_tokens, rows)
+    table = run(nie(network.heads(0)), network, pairs, batch_size=8)
+    assert table.provenance["batch_size"] == size
+    assert table.provenance["halvings"] == halvings
+    np.testing.assert_allclose(table.values, expected, atol=1e-10)
+
+
+def test_out_of_memory_with_one_prompt() -> None:
+    network = fresh_net()
+    model = hugging_face(network).model
+    model.embed_tokens = Greedy(model.embed_tokens, 0)
+    with pytest.raises(OutOfMemoryError, match="batch of one prompt"):
+        run(te(), network, word_pairs(4))
