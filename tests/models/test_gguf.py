@@ -17,6 +17,7 @@ from causalnet.models import conversion, load
 from causalnet.models.gguf_header import read_gguf_header
 from causalnet.models.hashing import file_sha256, module_sha256
 from tests.models import tiny_gguf
+from tests.small_models import tiny_gpt2
 
 IDS = torch.tensor([[5, 17, 40, 8, 99, 3]])
 
@@ -44,6 +45,20 @@ def test_gguf_folder_and_network_give_the_same_logits(
     assert from_folder.tokenizer(text).input_ids == ids
     hashes = {model.provenance.weights_sha256 for model in (from_file, from_folder)}
     assert hashes == {module_sha256(network)}
+
+
+def test_gpt2_as_gguf_gives_the_networks_logits(tmp_path: Path, own_cache: Path) -> None:
+    network = tiny_gpt2(
+        dtype=torch.float32, mlp_width=128, vocabulary=len(tiny_gguf.TOKENS), eps=1e-4
+    )
+    # transformers reads GPT-2's number of positions and MLP width from no GGUF file: as in GPT-2
+    network.config.n_positions = 1024
+    network.transformer.wpe = torch.nn.Embedding(1024, 32).requires_grad_(False)
+    model = load(tiny_gguf.write_gguf(tmp_path / "gpt2.gguf", network, architecture="gpt2"))
+    assert torch.equal(model.module(IDS).logits, network(IDS).logits)
+    assert model.declared["norm_eps"] == pytest.approx(1e-4, rel=1e-6)
+    assert [model.declared[name] for name in ("heads", "kv_heads", "mlp_width")] == [4, 4, 128]
+    assert (model.declared["activation"], model.declared["tied"]) == ("gelu_new", True)
 
 
 def test_declared_facts_are_the_files_own(tiny_file: Path, tiny: Any, own_cache: Path) -> None:

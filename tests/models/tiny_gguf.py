@@ -63,12 +63,16 @@ def write_gguf(
     writer.add_block_count(config.num_hidden_layers)
     writer.add_context_length(config.max_position_embeddings)
     writer.add_embedding_length(config.hidden_size)
-    writer.add_feed_forward_length(config.intermediate_size)
     writer.add_head_count(config.num_attention_heads)
-    writer.add_head_count_kv(config.num_key_value_heads)
-    writer.add_rope_freq_base(ROPE_THETA)
-    writer.add_rope_dimension_count(config.head_dim)
-    writer.add_layer_norm_rms_eps(EPS)
+    if architecture == "gpt2":
+        writer.add_feed_forward_length(config.n_inner)
+        writer.add_layer_norm_eps(config.layer_norm_epsilon)
+    else:
+        writer.add_feed_forward_length(config.intermediate_size)
+        writer.add_head_count_kv(config.num_key_value_heads)
+        writer.add_rope_freq_base(ROPE_THETA)
+        writer.add_rope_dimension_count(config.head_dim)
+        writer.add_layer_norm_rms_eps(EPS)
     writer.add_vocab_size(config.vocab_size)
     writer.add_tokenizer_model("gpt2")
     writer.add_token_list(list(TOKENS))
@@ -80,7 +84,8 @@ def write_gguf(
         writer.add_rope_scaling_factor(4.0)
     if rope == "tensor":
         writer.add_tensor("rope_freqs.weight", np.ones(config.head_dim // 2, np.float32))
-    for name, values in gguf_tensors(module).items():
+    tensors = gpt2_tensors(module) if architecture == "gpt2" else llama_tensors(module)
+    for name, values in tensors.items():
         writer.add_tensor(name, values)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -89,7 +94,7 @@ def write_gguf(
     return path
 
 
-def gguf_tensors(module: Any) -> dict[str, np.ndarray[Any, Any]]:
+def llama_tensors(module: Any) -> dict[str, np.ndarray[Any, Any]]:
     """Return the tensors under GGUF's names, queries and keys in GGUF's order of rows."""
     inner, config = module.model, module.config
     tensors = {
@@ -115,6 +120,32 @@ def gguf_tensors(module: Any) -> dict[str, np.ndarray[Any, Any]]:
         }
     if not config.tie_word_embeddings:
         tensors["output.weight"] = module.lm_head.weight
+    return {name: value.detach().contiguous().numpy() for name, value in tensors.items()}
+
+
+def gpt2_tensors(module: Any) -> dict[str, np.ndarray[Any, Any]]:
+    """Return GPT-2's tensors under GGUF's names, its matrices with one row per output."""
+    inner = module.transformer
+    tensors = {
+        "token_embd.weight": inner.wte.weight,
+        "position_embd.weight": inner.wpe.weight,
+        "output_norm.weight": inner.ln_f.weight,
+        "output_norm.bias": inner.ln_f.bias,
+    }
+    for index, block in enumerate(inner.h):
+        parts = {
+            "attn_norm": block.ln_1,
+            "ffn_norm": block.ln_2,
+            "attn_qkv": block.attn.c_attn,
+            "attn_output": block.attn.c_proj,
+            "ffn_up": block.mlp.c_fc,
+            "ffn_down": block.mlp.c_proj,
+        }
+        for name, part in parts.items():
+            tensors[f"blk.{index}.{name}.weight"] = (
+                part.weight.t() if "norm" not in name else part.weight
+            )
+            tensors[f"blk.{index}.{name}.bias"] = part.bias
     return {name: value.detach().contiguous().numpy() for name, value in tensors.items()}
 
 
