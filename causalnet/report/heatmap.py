@@ -4,7 +4,7 @@ import math
 from collections.abc import Collection
 
 from causalnet.report.markup import Markup, join, tag
-from causalnet.report.numbers import bounds, plain, signed
+from causalnet.report.numbers import bounds, signed
 from causalnet.report.palette import variable
 from causalnet.report.view import HeatCell, Heatmap
 
@@ -99,12 +99,12 @@ def _cell(heatmap: Heatmap, cell: HeatCell, size: float, scale: float, ringed: b
         stroke_width="2" if ringed else None,
     )
     label = None
-    if strong > 0.55 and size >= 24:
+    if strong > 0.55 and size >= 27:
         label = _text(
             x + size / 2,
             y + size / 2 + 3.6,
-            plain(abs(cell.effect)),
-            font_size=f"{size * 0.31:.1f}",
+            signed(cell.effect),
+            font_size=f"{size * 0.29:.1f}",
             font_weight="600",
             fill=variable("on-strong"),
             opacity="1",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from causalnet.errors import CausalNetError
 from causalnet.report.heatmap import strength
-from causalnet.report.numbers import bounds, plain
+from causalnet.report.numbers import bounds, plain, signed
 from causalnet.report.palette import LIGHT, VERDICT_SIGNS
 from causalnet.report.verdicts import axis_range
 from causalnet.report.view import Circuit, Heatmap, ReportView, VerdictRow
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["write_png"]
 
 _INK, _MUTED, _GROUND, _LINE = "#1b1d23", "#5a606b", "#ffffff", "#dfddd7"
-_WIDTH, _HEAD, _HEATMAP, _ROW, _FOOT = 13.0, 1.15, 4.6, 1.3, 0.35  # inches
+_WIDTH, _HEAD, _HEATMAP, _ROW, _FOOT = 13.0, 1.2, 4.35, 1.25, 0.2  # inches
 # A reader's own matplotlibrc must not change the picture, nor send its strings to LaTeX.
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "text.usetex": False,
     "text.parse_math": False,
     "font.family": "DejaVu Sans",
@@ -130,16 +130,16 @@ def _heatmap(figure: "Figure", axes: "Axes", heatmap: Heatmap, circuit: Circuit 
             axes.text(
                 cell.layer,
                 row,
-                plain(abs(cell.effect)),
+                signed(cell.effect),
                 color="#ffffff",
-                size=7,
+                size=6.5,
                 weight="bold",
                 ha="center",
                 va="center",
             )
     _heatmap_frame(axes, heatmap, has_mlps, bool(members))
     bar = figure.colorbar(ScalarMappable(scale, colours), ax=axes, fraction=0.025, pad=0.015)
-    bar.outline.set_visible(False)  # type: ignore[operator]  # matplotlib types it as a method
+    bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=8, colors=_MUTED, length=0)
     bar.set_label(_drawable(heatmap.unit), color=_MUTED, size=9)
 

@@ -16,12 +16,13 @@ Effects are patched − unpatched everywhere.
 True
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 
 from causalnet.errors import FormatError
 
@@ -46,14 +47,25 @@ _PLAIN = ConfigDict(
 )
 
 
+_WORDS = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}
+
+
+def _without_words(value: object) -> object:
+    """JSON has no infinities: `to_json` writes them as words."""
+    return _WORDS.get(value, value) if isinstance(value, str) else value
+
+
+Number = Annotated[float, BeforeValidator(_without_words)]
+
+
 @dataclass(frozen=True, slots=True)
 class TracePoint:
     """The confidence sequence after `n` prompts: estimate and bounds, in the claim's unit."""
 
     n: int
-    estimate: float
-    low: float
-    high: float
+    estimate: Number
+    low: Number
+    high: Number
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +95,13 @@ class VerdictRow:
     kind: str
     verdict: VerdictName
     reason: str
-    estimate: float | None = None
-    low: float | None = None
-    high: float | None = None
-    level: float | None = None
-    threshold: float | None = None
+    estimate: Number | None = None
+    low: Number | None = None
+    high: Number | None = None
+    level: Number | None = None
+    threshold: Number | None = None
     direction: Literal["at_least", "at_most"] = "at_least"
-    alpha: float | None = None
+    alpha: Number | None = None
     n: int = 0
     unit: str = ""
     trace: tuple[TracePoint, ...] = ()
@@ -104,9 +116,9 @@ class HeatCell:
     mediator: str
     layer: int
     head: int | None
-    effect: float
-    low: float | None = None
-    high: float | None = None
+    effect: Number
+    low: Number | None = None
+    high: Number | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +146,7 @@ class Heatmap:
     outcome: str = "logit difference"
     method: str = ""
     prompts: int = 0
-    level: float | None = None
+    level: Number | None = None
     at: str = ""
 
 
@@ -149,9 +161,9 @@ class Member:
     layer: int
     head: int | None = None
     is_mlp: bool = False
-    effect: float | None = None
-    low: float | None = None
-    high: float | None = None
+    effect: Number | None = None
+    low: Number | None = None
+    high: Number | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +185,9 @@ class EffectRow:
     """A line of the table of largest effects."""
 
     mediator: str
-    effect: float
-    low: float | None = None
-    high: float | None = None
+    effect: Number
+    low: Number | None = None
+    high: Number | None = None
 
 
 @dataclass(frozen=True, slots=True)
