@@ -95,18 +95,11 @@ def verify(
 
 
 @app.command()
-def explain(
-    file: ClaimPath,
-    seed: Seed = None,
-    device: Device = None,
-    dtype: DType = None,
-    json: Json = False,
-    quiet: Quiet = False,
-) -> int:
+def explain(file: ClaimPath, seed: Seed = None, json: Json = False, quiet: Quiet = False) -> int:
     """Say what `verify` would run and what it would cost; run nothing."""
     from causalnet.cli.explain import run_explain
 
-    return run_explain(file, seed, device, dtype, Terminal(json, quiet))
+    return run_explain(file, seed, Terminal(json, quiet))
 
 
 @app.command()

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, TextIO
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ProgressLine", "Terminal", "discard", "flush_streams", "prepare_streams", "write_line"]
 
-SECONDS_BETWEEN_LINES = 5.0
+SECONDS_BETWEEN_LINES = 10.0
 
 
 def write_line(stream: TextIO | None, text: str) -> None:
@@ -101,7 +101,9 @@ class Terminal:
             yield ProgressLine(silent=True)
         elif sys.stderr.isatty():
             with _bar() as bar:
-                yield ProgressLine(bar=bar)
+                line = ProgressLine(bar=bar)
+                yield line
+                line.finish()
         else:
             yield ProgressLine()
 
@@ -111,10 +113,10 @@ def _bar() -> "Progress":
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     return Progress(
-        TextColumn(" {task.description:<34}"),
+        TextColumn(" {task.description:<30}"),
         BarColumn(bar_width=30),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[unit]}"),
+        TextColumn("{task.fields[note]}"),
         TimeElapsedColumn(),
         console=Console(stderr=True),
     )
@@ -130,25 +132,35 @@ class ProgressLine:
 
     bar: "Progress | None" = None
     silent: bool = False
-    _tasks: dict[str, "TaskID"] = field(default_factory=dict)
+    _task: "TaskID | None" = None
     _last: float = -SECONDS_BETWEEN_LINES
     _last_stage: str = ""
 
-    def __call__(self, stage: str, done: int, total: int, unit: str = "") -> None:
-        """Show that `done` of `total` units of a stage are done."""
+    def __call__(self, stage: str, done: int = 0, total: int = 0, note: str = "") -> None:
+        """Show that `done` of `total` forwards of a stage are done; 0 of 0 where none are counted."""
         if self.silent:
             return
         if self.bar is not None:
-            self._move_bar(self.bar, stage, done, total, unit)
+            self._move_bar(self.bar, stage, done, total, note)
         elif self._is_due(stage, done, total):
-            write_line(sys.stderr, f" {stage}  {done}/{total} {unit}".rstrip())
+            counted = f"{done}/{total}" if total else "…"
+            write_line(sys.stderr, f" {stage} {counted} {note}".rstrip())
 
-    def _move_bar(self, bar: "Progress", stage: str, done: int, total: int, unit: str) -> None:
+    def _move_bar(self, bar: "Progress", stage: str, done: int, total: int, note: str) -> None:
         from rich.markup import escape
 
-        if stage not in self._tasks:
-            self._tasks[stage] = bar.add_task(escape(stage), total=total, unit=unit)
-        bar.update(self._tasks[stage], completed=done, total=total)
+        if stage != self._last_stage:
+            self.finish()
+            self._last_stage = stage
+            self._task = bar.add_task(escape(stage), total=total or None, note="")
+        if self._task is not None:
+            bar.update(self._task, completed=done, total=total or None, note=escape(note))
+
+    def finish(self) -> None:
+        """Show the last stage as done: claims that settle early leave its total unreached."""
+        if self.bar is not None and self._task is not None:
+            done = max(self.bar.tasks[self._task].completed, 1)
+            self.bar.update(self._task, completed=done, total=done)
 
     def _is_due(self, stage: str, done: int, total: int) -> bool:
         instant = time.monotonic()

@@ -31,6 +31,7 @@ def states(output: str) -> dict[str, str]:
 
 def test_a_sound_model(tmp_path: Path, capsys: Output) -> None:
     model = str(saved_model(tmp_path))
+    capsys.readouterr()  # what saving printed
     assert run_command_line(["doctor", "--model", model, "--json", "--quiet"]) == 0
     output = capsys.readouterr()
     assert output.err == ""

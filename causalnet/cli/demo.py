@@ -1,0 +1,125 @@
+"""`causalnet demo`: a known circuit on a real model, from claims to a report."""
+
+import sys
+import time
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from causalnet.claims import ProgressReport, VerificationReport, read_claim_file, verify
+from causalnet.cli.status import Status
+from causalnet.cli.terminal import ProgressLine, Terminal
+from causalnet.cli.verdict_text import heading, summary, verdict_lines
+from causalnet.cli.verify import HEATMAP_PAIRS, check_writable, follow, write_report
+from causalnet.errors import CausalNetError
+
+__all__ = ["run_demo"]
+
+STRONGEST = 6  # heads that are listed
+BAR = 24  # characters of the longest bar
+
+
+def run_demo(
+    output: Path, seed: int | None, device: str | None, dtype: str | None, terminal: Terminal
+) -> int:
+    """Check the demo's claims, write its report, and return 0 when all came out as expected."""
+    html, png = output / "report.html", output / "report.png"
+    check_writable(html)
+    with as_file(files("causalnet.examples") / "ioi.yaml") as file:
+        claims = read_claim_file(file)
+    terminal.say(f" {claims.title}")
+    terminal.say(f" loading  {claims.model.source}")
+    clock = _Clock()
+    with terminal.progress() as line:
+        result = verify(
+            claims,
+            seed=seed,
+            device=device,
+            dtype=dtype,
+            heatmap_pairs=HEATMAP_PAIRS,
+            command=["causalnet", *sys.argv[1:]],
+            progress=clock.watching(line),
+        )
+    for text in (*list(heading(result))[1:], "", *verdict_lines(result), "", *_heads(result), ""):
+        terminal.say(text)
+    for path in _write(result, html, png, terminal):
+        terminal.say(f" wrote    {path}")
+    terminal.say(summary(result))
+    terminal.say(f" CPU      {clock.first:.1f} s to the first forward, {_cpu():.1f} s in all")
+    terminal.say(f" next     open {html}")
+    terminal.say(
+        "          causalnet explain FILE, causalnet verify FILE for a claim file of yours;"
+    )
+    terminal.say("          `causalnet schema` lists what it may hold")
+    status = _status(result)
+    if status is not Status.SUPPORTED:
+        terminal.note("causalnet: a verdict is not the expected one; please report it.")
+    terminal.result(
+        {
+            "exit_status": int(status),
+            "report": result.to_json(),
+            "files": [str(html), str(png)],
+            "cpu_seconds": {"to_first_forward": clock.first, "in_all": _cpu()},
+        }
+    )
+    return status
+
+
+def _write(report: VerificationReport, html: Path, png: Path, terminal: Terminal) -> list[Path]:
+    """Write the page, and the picture where matplotlib is there to draw it."""
+    written = write_report(report, html, None)
+    try:
+        return [*written, *write_report(report, None, png)]
+    except CausalNetError as error:
+        terminal.note(f"causalnet: {error}")
+        return written
+
+
+def _status(report: VerificationReport) -> Status:
+    """Return 0 when every verdict is the expected one; else it is a mistake of ours, 4."""
+    return Status.SUPPORTED if report.is_expected else Status.OUR_ERROR
+
+
+def _cpu() -> float:
+    """CPU seconds of this process so far, start-up and imports included."""
+    return time.process_time()
+
+
+class _Clock:
+    """Notes the CPU seconds at which the first forward on the prompts begins."""
+
+    def __init__(self) -> None:
+        self.first = 0.0
+
+    def watching(self, line: ProgressLine) -> "_Watch":
+        return _Watch(self, line)
+
+
+class _Watch:
+    """Shows progress, and lets the clock see it."""
+
+    def __init__(self, clock: _Clock, line: ProgressLine) -> None:
+        self._clock, self._show = clock, follow(line)
+
+    def __call__(self, report: ProgressReport) -> None:
+        if not self._clock.first and report.stage == "test claims":
+            self._clock.first = _cpu()
+        self._show(report)
+
+
+def _heads(report: VerificationReport) -> list[str]:
+    """Return the largest effects of single heads, each with a bar."""
+    table = report.effects
+    if table is None:
+        return []
+    said = table.conventions
+    top = table.top(STRONGEST)
+    longest = max(abs(effect.mean) for effect in top) or 1.0
+    lines = [
+        f" heads    largest of {len(table)} effects on {said.readout.split('/')[0]}, "
+        f"{len(table.prompts)} pairs, {said.sign}"
+    ]
+    for effect in top:
+        bar = "█" * max(1, round(BAR * abs(effect.mean) / longest))
+        ends = "" if effect.interval is None else f" {effect.interval}"
+        lines.append(f"   {effect.label:<8} {effect.mean:+7.3f}{ends:<26} {bar}")
+    return lines

@@ -1,0 +1,55 @@
+"""Verdicts as lines of text."""
+
+import math
+import textwrap
+from collections.abc import Iterator
+
+from causalnet.claims import ClaimResult, VerificationReport
+from causalnet.cli.report_view import model_line, task_line
+from causalnet.statistics import Decision
+
+__all__ = ["heading", "summary", "verdict_lines"]
+
+WIDTH = 96
+SIGNS = {"at_least": "≥", "at_most": "≤"}
+
+
+def heading(report: VerificationReport) -> Iterator[str]:
+    """Yield what was tested: title, model, prompts, circuit."""
+    circuit = ", ".join(report.circuit)
+    yield f" {report.claim_file.title}"
+    yield f" model    {model_line(report)}"
+    yield f" prompts  {task_line(report)}"
+    size = f"{len(report.circuit)} mediators: {circuit}"
+    yield from textwrap.wrap(size, WIDTH, initial_indent=" circuit  ", subsequent_indent=" " * 10)
+
+
+def verdict_lines(report: VerificationReport) -> Iterator[str]:
+    """Yield every claim with its verdict, number, interval, threshold, and why."""
+    width = max(len(result.claim.id) for result in report.results)
+    for result in report.results:
+        unexpected = "" if result.is_expected else f"   expected {result.expected}"
+        numbers = _numbers(result.decision, result)
+        yield f" {result.claim.id:<{width}}  {result.decision.verdict:<12}  {numbers}{unexpected}"
+        for text in (f"“{result.claim.statement}”", result.why):
+            yield from textwrap.wrap(text, WIDTH, initial_indent=" " * 4, subsequent_indent=" " * 4)
+    for note in report.notes:
+        yield from textwrap.wrap(note, WIDTH, initial_indent=" note: ", subsequent_indent=" " * 7)
+
+
+def _numbers(decision: Decision, result: ClaimResult) -> str:
+    unit = f" {result.readout_unit}" if result.claim.kind == "exists" else ""
+    bound = f"claimed {SIGNS[decision.direction]} {decision.threshold:g}{unit}"
+    if math.isnan(decision.estimate):
+        return f"{bound}   n = {decision.n}"
+    interval = "unbounded" if decision.interval is None else str(decision.interval)
+    counted = "circuits" if result.claim.kind == "better_than_random" else "prompts"
+    return f"{decision.estimate:.3g} {interval}   {bound}   after {decision.n} {counted}"
+
+
+def summary(report: VerificationReport) -> str:
+    """Return the last line: how many of which verdict, and what they cost."""
+    verdicts = [result.decision.verdict for result in report.results]
+    counts = (f"{verdicts.count(each)} {each}" for each in dict.fromkeys(verdicts))
+    cost = report.cost
+    return f" {', '.join(counts)} · {cost.forwards} forwards, {cost.cpu_seconds:.0f} s of CPU"
