@@ -149,7 +149,7 @@ def explain_claims(
     each, basis = _assumed(shape, file.batch) if net is None else _measured(net, file, seed)
     circuit = circuit_of(file)
     common = conventions_of(file, _about_circuit(file), circuit, size)
-    kept = "the MLPs stay" if file.ablation.ablate == "heads" else "MLPs like heads"
+    kept = "every MLP is kept" if file.ablation.ablate == "heads" else "MLPs are among them"
     return ClaimsExplanation(
         title=file.title,
         model=f"{file.model.source}: {shape.layers} layers x {shape.heads} heads, "
@@ -158,8 +158,8 @@ def explain_claims(
         prompts=_tested(file, seed),
         batches=f"at most {-(-n // file.batch)} batches of {file.batch}; a claim is looked at "
         f"after each, from {MINIMUM_N} prompts on",
-        ablated=f"{size} mediators ({kept}) set to their {file.ablation.kind} value, "
-        f"{'but for the circuit or with it' if len(circuit) < size else ''}",
+        ablated=f"{size} mediators, or some of them, set to their {file.ablation.kind} value; "
+        f"{kept}",
         conventions={name: common[name] for name in _PRINTED if name in common},
         claims=plans,
         fewest=forwards[0],

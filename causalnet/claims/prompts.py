@@ -1,10 +1,11 @@
 """The prompts of a claim file: those that test, those that found, those of the reference set."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from causalnet.claims.schema import ClaimFile, ReferenceSpec, TaskSpec
-from causalnet.errors import ClaimFileError
+from causalnet.claims.schema import ClaimFile, PromptPolicy, ReferenceSpec, TaskSpec
+from causalnet.errors import AlignmentError, ClaimFileError
 from causalnet.tasks import PromptPairs, Prompts, make, read_pairs
 
 __all__ = ["finding_digests", "reference_prompts", "testing_pairs"]
@@ -28,7 +29,9 @@ def testing_pairs(claim_file: ClaimFile, tokenizer: Any, seed: int | None = None
             "A seed is for prompts of a generator.",
             "Leave the seed out.",
         )
-    return _pairs(claim_file, claim_file.task, tokenizer, seed)
+    ablation = claim_file.ablation
+    must_align = ablation.kind == "counterfactual" and ablation.positions is None
+    return _pairs(claim_file, claim_file.task, tokenizer, seed, must_align)
 
 
 def reference_prompts(claim_file: ClaimFile, tokenizer: Any) -> Prompts | None:
@@ -57,14 +60,16 @@ def finding_digests(claim_file: ClaimFile, tokenizer: Any) -> frozenset[str] | N
 
 
 def _pairs(
-    claim_file: ClaimFile, spec: TaskSpec, tokenizer: Any, seed: int | None = None
+    claim_file: ClaimFile,
+    spec: TaskSpec,
+    tokenizer: Any,
+    seed: int | None = None,
+    must_align: bool = False,
 ) -> PromptPairs:
     policy = claim_file.prompts
     if spec.file is not None:
         here = Path(claim_file.source.path).parent if claim_file.source else Path()
-        pairs = read_pairs(
-            here / spec.file, tokenizer, bos=policy.bos, chat_template=policy.chat_template
-        )
+        pairs = _read(here / spec.file, policy, tokenizer, must_align)
         return pairs if spec.n is None or spec.n >= len(pairs) else pairs.rows(range(spec.n))
     assert spec.name is not None and spec.n is not None and spec.seed is not None  # the schema
     return make(
@@ -76,3 +81,14 @@ def _pairs(
         chat_template=policy.chat_template,
         **spec.generator_options,
     )
+
+
+def _read(path: Path, policy: PromptPolicy, tokenizer: Any, must_align: bool) -> PromptPairs:
+    """Read a user's pairs; base and source line up only where values move between positions."""
+    read = partial(read_pairs, path, tokenizer, bos=policy.bos, chat_template=policy.chat_template)
+    try:
+        return read()
+    except AlignmentError:
+        if must_align:
+            raise
+        return read(align=False)

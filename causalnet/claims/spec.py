@@ -56,7 +56,6 @@ class Spec(BaseModel):
         frozen=True,
         strict=True,
         allow_inf_nan=False,
-        populate_by_name=True,
     )
 
     @model_validator(mode="before")
@@ -64,10 +63,9 @@ class Spec(BaseModel):
     def _know_every_key(cls, given: Any) -> Any:
         if not isinstance(given, dict):
             return given
-        names = {name: info.alias or name for name, info in cls.model_fields.items()}
-        known = list(names.values())
+        known = [info.alias or name for name, info in cls.model_fields.items()]
         for key in given:
-            if key in known or key in names:
+            if key in known:
                 continue
             meant = nearest_word(key, known) or _meant(key, known)
             write = f"Did you mean {meant!r}?" if meant else "See `causalnet schema`."

@@ -260,6 +260,11 @@ def test_a_circuit_of_another_model(net: LiftedNetwork, folder: Path) -> None:
     assert verify(claim_file(folder, model=model), net=net).provenance["model"]["weights_sha256"]
 
 
+def test_a_position_that_the_prompts_lack(net: LiftedNetwork, folder: Path) -> None:
+    with pytest.raises(PromptError, match="Unknown position 'S2'"):
+        verify(claim_file(folder, ablation={"kind": "zero", "at": ["S2"]}), net=net)
+
+
 def test_a_circuit_without_an_alternative(net: LiftedNetwork, folder: Path) -> None:
     whole_layer = [f"L0.H{head}" for head in range(4)]
     with pytest.raises(ParameterError, match="all or none of every group"):
@@ -273,6 +278,9 @@ def test_prompts_that_do_not_line_up(net: LiftedNetwork, tmp_path: Path) -> None
     (tmp_path / "pairs.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     with pytest.raises(AlignmentError, match=r"pairs\.jsonl:3"):
         verify(claim_file(tmp_path), net=net)
+    for ablation in ({"kind": "counterfactual", "at": "end"}, {"kind": "zero"}):
+        report = verify(claim_file(tmp_path, ablation=ablation), net=net)  # nothing must line up
+        assert report.cost.prompts == 4
     rows[2]["source_ids"], rows[2]["base_ids"] = rows[2]["source_ids"][:6], [1, 2, "x"]
     (tmp_path / "pairs.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     with pytest.raises(PromptError):
