@@ -94,7 +94,7 @@ def test_a_shared_key_is_refused_with_its_group() -> None:
 @pytest.mark.parametrize(
     ("wrong", "meant"),
     [
-        ("L9.H16", "L9.H6"),
+        ("L9.H06", "L9.H0"),
         ("L23.Hl", "L23.H1"),
         ("L23.HO", "L23.H0"),
         ("L9.mpl", "L9.mlp"),
@@ -114,11 +114,21 @@ def test_a_shared_key_is_refused_with_its_group() -> None:
     ],
 )
 def test_a_misspelt_name_gives_the_nearest(wrong: str, meant: str) -> None:
-    assert meant in nearest(wrong, SMOLLM2_GRAPH.names())
+    assert nearest(wrong, SMOLLM2_GRAPH.names())[0] == meant
     with pytest.raises(UnknownMediatorError) as refused:
         SMOLLM2_GRAPH.find(wrong)
     assert repr(meant) in refused.value.possible
     assert "net.heads(layer=...)" in refused.value.write
+
+
+def test_a_head_that_is_not_there_gives_heads_of_its_layer() -> None:
+    with pytest.raises(UnknownMediatorError) as refused:
+        SMOLLM2_GRAPH.find("L9.H16")
+    assert str(refused.value) == (
+        "Unknown mediator 'L9.H16'. Layers are 0..29, heads 0..8, K/V groups 0..2. "
+        "Nearest: 'L9.H1', 'L9.H6'. "
+        "List them with net.heads(layer=...), net.mlps() or net.graph.names()."
+    )
 
 
 @pytest.mark.parametrize("wrong", ["L9.H9", "L9.H16", "L30.H0", "m30", "L9.KV3.k", "L9.H9.k"])

@@ -107,6 +107,7 @@ def test_two_names_of_one_place_are_refused_in_a_layer(one: str, other: str, wha
     refused = (
         one_layer((one, Const()), (other, Const())),
         one_layer((other, Const(), "end"), (one, Self())),
+        one_layer((one, Const(), "S1"), (one, Const(), "S2"), (other, Const(), "S1")),
         one_layer((one, Const(), "S1"), (one, Const(), "S2"), (other, Const(), "S2")),
     )
     for world in refused:

@@ -51,9 +51,12 @@ def test_overlapping_sites_of_one_layer_are_refused(
 
 
 def test_every_pair_of_sites_is_compared() -> None:
-    sites = (Node(MLP, ("S1",)), Node("L1.mlp"), Node(MLP, ("S2",)), Node(MLP, ("end", "S2")))
-    with pytest.raises(TermError, match=r"L0\.mlp\[S2\] and L0\.mlp\[end,S2\] overlap"):
-        Do(BASE, tuple((site, Const()) for site in sites))
+    for shared in ("S1", "S2"):
+        last = Node(MLP, ("end", shared))
+        sites = (Node(MLP, ("S1",)), Node("L1.mlp"), Node(MLP, ("S2",)), last)
+        with pytest.raises(TermError) as refused:
+            Do(BASE, tuple((site, Const()) for site in sites))
+        assert f"L0.mlp[{shared}] and {last} overlap" in str(refused.value)
 
 
 def test_an_empty_layer_is_refused() -> None:
@@ -91,10 +94,10 @@ def test_reads_inside_worlds_that_are_read_are_not_its_own() -> None:
     inner = At(MLP, SOURCE)
     middle = Do(BASE, ((Node(MLP), inner),))
     outer = At("L1.mlp", middle)
-    value = Op("add", (Self(), Op("add", (outer, Const()))))
+    value = Op("add", (Self(), Op("add", (outer, At("embed", BASE)))))
     world = Do(Do(BASE, ((Node("L1.mlp"), value),)), ((Node("embed"), At("embed", SOURCE)),))
-    assert reads_of(value) == (outer,)
-    assert worlds_read_by(world) == (outer, At("embed", SOURCE))
+    assert reads_of(value) == (outer, At("embed", BASE))
+    assert worlds_read_by(world) == (outer, At("embed", BASE), At("embed", SOURCE))
     assert worlds_read_by(middle) == (inner,)
     assert inputs_of(world) == {"base", "source"}
 
