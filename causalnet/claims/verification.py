@@ -307,8 +307,6 @@ def _single_heads(case: _Case, count: int) -> "EffectTable | None":
 
 
 def _provenance(case: _Case, command: Sequence[str]) -> dict[str, Any]:
-    import json
-
     import torch
 
     source = case.file.source
@@ -316,7 +314,7 @@ def _provenance(case: _Case, command: Sequence[str]) -> dict[str, Any]:
         "claim_file": None if source is None else {"path": source.path, "sha256": source.sha256},
         "command": list(command) or list(sys.argv),
         "seed": case.seed,
-        "model": json.loads(case.net.model.provenance.to_json()),
+        "model": case.net.model.provenance.to_json(),
         "graph": case.net.graph.fingerprint(),
         "self_check": case.net.check.to_json(),
         "shape": {

@@ -1,6 +1,5 @@
 """From a query to a table: bind what it leaves open, run its worlds, subtract."""
 
-import json
 import sys
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -157,7 +156,7 @@ def _provenance(
     net: LiftedNetwork, pairs: PromptPairs, result: Evaluation, seed: int
 ) -> dict[str, Any]:
     return {
-        "model": json.loads(net.model.provenance.to_json()),
+        "model": net.model.provenance.to_json(),
         "graph": net.graph.fingerprint(),
         "self_check": net.check.to_json(),
         "pairs": {"digest": pairs.digest(), "record": pairs.record.to_json()},

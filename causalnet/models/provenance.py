@@ -65,20 +65,20 @@ class ModelProvenance:
     device: str
     attention: str
 
-    def to_json(self) -> str:
-        """Return the record as JSON text with sorted keys, the same text for equal records."""
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as plain JSON values."""
         fields = {name: getattr(self, name) for name in _FIELDS}
         fields["config"], fields["versions"] = dict(self.config), dict(self.versions)
-        return json.dumps(fields, sort_keys=True)
+        plain: dict[str, Any] = json.loads(json.dumps(fields))
+        return plain
 
     @classmethod
-    def from_json(cls, text: str) -> "ModelProvenance":
+    def from_json(cls, fields: Mapping[str, Any]) -> "ModelProvenance":
         """Read what `to_json` wrote.
 
         Raises:
-            FormatError: the text is no such record.
+            FormatError: Keys are missing or unknown.
         """
-        fields = _parsed(text)
         missing = sorted(set(_FIELDS) - set(fields))
         unknown = sorted(set(fields) - set(_FIELDS))
         if missing or unknown or fields["kind"] not in get_args(ModelKind):
@@ -86,23 +86,9 @@ class ModelProvenance:
                 came=f"A model provenance record with missing keys {missing}, unknown keys "
                 f"{unknown}, kind {fields.get('kind')!r}.",
                 possible=f"Its keys are {', '.join(_FIELDS)}.",
-                write="Give the text that ModelProvenance.to_json wrote.",
+                write="Give what ModelProvenance.to_json returned.",
             )
         return cls(**fields)
 
 
 _FIELDS = tuple(ModelProvenance.__dataclass_fields__)
-
-
-def _parsed(text: str) -> dict[str, Any]:
-    """Parse JSON text that must be an object."""
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as mistake:
-        value = mistake
-    if not isinstance(value, dict):
-        raise FormatError(
-            came=f"A model provenance record that is no JSON object: {str(value)[:80]!r}.",
-            write="Give the text that ModelProvenance.to_json wrote.",
-        )
-    return value
