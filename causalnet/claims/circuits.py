@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Callable
-from pathlib import Path as FilePath
+from pathlib import Path
 
 from causalnet.claims.schema import Claim, ClaimFile, ExistsClaim
 from causalnet.claims.source_text import Place, SourceText, read_source
-from causalnet.claims.tree import Path, PlacedTree, parse
+from causalnet.claims.tree import KeyPath, PlacedTree, parse
 from causalnet.errors import ClaimFileError
 from causalnet.graphs import Kind, Mediator, MediatorGraph, canonical, nearest
 
@@ -36,7 +36,7 @@ def circuit_of(
     source = claim_file.source or SourceText("", "")
     place: Locate = locate if locate is not None and (own or claim is None) else _nowhere
     if isinstance(given, str):
-        file = FilePath(source.path).parent / given
+        file = Path(source.path).parent / given
         if not file.is_file():
             raise source.error(
                 place(()),
@@ -119,7 +119,7 @@ def check_against_graph(claim_file: ClaimFile, graph: MediatorGraph) -> None:
     """
     known = universe(claim_file, graph)
     for index, claim in enumerate((None, *claim_file.claims)):
-        path: Path = ("circuit",) if claim is None else ("claims", index - 1, "circuit")
+        path: KeyPath = ("circuit",) if claim is None else ("claims", index - 1, "circuit")
         circuit = circuit_of(claim_file, claim)
         for position, name in enumerate(circuit):
             if name not in known:
@@ -134,7 +134,9 @@ def check_against_graph(claim_file: ClaimFile, graph: MediatorGraph) -> None:
             )
 
 
-def _unknown(claim_file: ClaimFile, path: Path, name: str, graph: MediatorGraph) -> ClaimFileError:
+def _unknown(
+    claim_file: ClaimFile, path: KeyPath, name: str, graph: MediatorGraph
+) -> ClaimFileError:
     shape = graph.shape
     close = nearest(name, graph.names(), 1)
     return place_error(
@@ -148,7 +150,7 @@ def _unknown(claim_file: ClaimFile, path: Path, name: str, graph: MediatorGraph)
 
 
 def place_error(
-    claim_file: ClaimFile, path: Path, came: str, possible: str = "", write: str = ""
+    claim_file: ClaimFile, path: KeyPath, came: str, possible: str = "", write: str = ""
 ) -> ClaimFileError:
     """Make an error about a value that was already read, with its place where there is one."""
     if claim_file.source is None:

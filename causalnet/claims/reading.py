@@ -2,21 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path as FilePath
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from causalnet.claims.circuits import circuit_of
 from causalnet.claims.schema import ClaimFile
-from causalnet.claims.source_text import SourceText, nearest_word, read_source
-from causalnet.claims.tree import Path, PlacedTree, parse
+from causalnet.claims.source_text import Place, SourceText, nearest_word, read_source
+from causalnet.claims.tree import KeyPath, PlacedTree, parse
 from causalnet.errors import ClaimFileError
 
 __all__ = ["read_claim_file", "read_claims"]
 
 
-def read_claim_file(path: str | FilePath) -> ClaimFile:
+def read_claim_file(path: str | Path) -> ClaimFile:
     """Read a claim file in YAML or JSON, with the circuit files that it names.
 
     Raises:
@@ -45,16 +46,20 @@ def read_claims(source: SourceText) -> ClaimFile:
         raise _first_mistake(tree, error) from error
     claim_file._source = source
     for index, claim in enumerate((None, *claim_file.claims)):
-        path: Path = ("circuit",) if claim is None else ("claims", index - 1, "circuit")
-        circuit_of(claim_file, claim, lambda item, path=path: tree.place((*path, *item)))  # type: ignore[misc]  # mypy does not infer a lambda's default argument
+        path: KeyPath = ("circuit",) if claim is None else ("claims", index - 1, "circuit")
+        circuit_of(claim_file, claim, partial(_item_place, tree, path))
     return claim_file
+
+
+def _item_place(tree: PlacedTree, path: KeyPath, item: tuple[int, ...]) -> Place:
+    return tree.place((*path, *item))
 
 
 @dataclass(frozen=True, slots=True)
 class _Mistake:
     """One mistake in our words; `wanted` is what several alternatives of a type would take."""
 
-    path: Path
+    path: KeyPath
     came: str
     wanted: str = ""
     possible: str = ""
@@ -75,7 +80,7 @@ def _first_mistake(tree: PlacedTree, error: ValidationError) -> ClaimFileError:
     return tree.source.error(places[first], chosen.came, possible, chosen.write)
 
 
-def _is_within(inner: Path, outer: Path) -> bool:
+def _is_within(inner: KeyPath, outer: KeyPath) -> bool:
     return len(inner) > len(outer) and inner[: len(outer)] == outer
 
 
@@ -128,9 +133,9 @@ _WANTED = {
 }
 
 
-def _own_mistake(path: Path, context: Mapping[str, Any], is_mapping: bool) -> _Mistake:
+def _own_mistake(path: KeyPath, context: Mapping[str, Any], is_mapping: bool) -> _Mistake:
     """Place a mistake that our own validators found: `key` leads on from where they stand."""
-    inner: Path = tuple(
+    inner: KeyPath = tuple(
         int(part) if part.isdigit() else part
         for part in ([context["key"]] if "." not in context["key"] else context["key"].split("."))
         if part
@@ -145,15 +150,15 @@ def _own_mistake(path: Path, context: Mapping[str, Any], is_mapping: bool) -> _M
     )
 
 
-def _missing(path: Path, key: str) -> _Mistake:
+def _missing(path: KeyPath, key: str) -> _Mistake:
     where = f" in {_name(path)}" if path else ""
     write = f"Write '{key}: …' there."
     return _Mistake(path, f"Missing key {key!r}{where}.", "needed", write=write, at_key=True)
 
 
-def _path(value: object, location: tuple[str | int, ...]) -> Path:
+def _path(value: object, location: tuple[str | int, ...]) -> KeyPath:
     """Follow an error's location as far as the value goes, past the names of alternatives."""
-    path: Path = ()
+    path: KeyPath = ()
     for step in location:
         if isinstance(value, dict) and step in value:
             value, path = value[step], (*path, step)
@@ -162,7 +167,7 @@ def _path(value: object, location: tuple[str | int, ...]) -> Path:
     return path
 
 
-def _name(path: Path) -> str:
+def _name(path: KeyPath) -> str:
     """Name a value by the keys that lead to it.
 
     >>> _name(("claims", 1, "at_least"))

@@ -12,9 +12,9 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from causalnet.claims.guards import check_text, place_of, syntax_error
 from causalnet.claims.source_text import Place, SourceText
 
-__all__ = ["Path", "PlacedTree", "parse"]
+__all__ = ["KeyPath", "PlacedTree", "parse"]
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 """The keys and indices that lead to a value."""
 
 _TAG = "tag:yaml.org,2002:"
@@ -36,10 +36,10 @@ class PlacedTree:
 
     source: SourceText
     value: object
-    keys: Mapping[Path, Place]
-    values: Mapping[Path, Place]
+    keys: Mapping[KeyPath, Place]
+    values: Mapping[KeyPath, Place]
 
-    def place(self, path: Path, key: bool = False) -> Place:
+    def place(self, path: KeyPath, key: bool = False) -> Place:
         """Return the place of a value, or of its key; of the nearest parent where there is none."""
         for length in range(len(path), -1, -1):
             places = self.keys if key or length < len(path) else self.values
@@ -76,10 +76,10 @@ def parse(source: SourceText) -> PlacedTree:
 @dataclass(slots=True)
 class _Reader:
     source: SourceText
-    keys: dict[Path, Place] = field(default_factory=dict)
-    values: dict[Path, Place] = field(default_factory=dict)
+    keys: dict[KeyPath, Place] = field(default_factory=dict)
+    values: dict[KeyPath, Place] = field(default_factory=dict)
 
-    def read(self, node: Node, path: Path) -> object:
+    def read(self, node: Node, path: KeyPath) -> object:
         self.values[path] = place_of(node.start_mark, node.end_mark)
         if isinstance(node, MappingNode):
             return self.mapping(node, path)
@@ -87,7 +87,7 @@ class _Reader:
             return [self.read(child, (*path, index)) for index, child in enumerate(node.value)]
         return self.scalar(node, path)
 
-    def mapping(self, node: MappingNode, path: Path) -> dict[str, object]:
+    def mapping(self, node: MappingNode, path: KeyPath) -> dict[str, object]:
         found: dict[str, object] = {}
         for key_node, value_node in node.value:
             key = self.key(key_node, found, path)
@@ -95,7 +95,7 @@ class _Reader:
             found[key] = self.read(value_node, (*path, key))
         return found
 
-    def key(self, node: Node, found: Mapping[str, object], path: Path) -> str:
+    def key(self, node: Node, found: Mapping[str, object], path: KeyPath) -> str:
         place = place_of(node.start_mark, node.end_mark)
         is_word = isinstance(node, ScalarNode) and node.tag == f"{_TAG}str"
         if not is_word:
@@ -116,7 +116,7 @@ class _Reader:
             )
         return key
 
-    def scalar(self, node: Node, path: Path) -> object:
+    def scalar(self, node: Node, path: KeyPath) -> object:
         place, text = self.values[path], str(node.value)
         match str(node.tag).removeprefix(_TAG):
             case "null":
