@@ -5,27 +5,53 @@ import time
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from causalnet.claims import ProgressReport, VerificationReport, read_claim_file, verify
+from causalnet.claims import (
+    ClaimFile,
+    ProgressReport,
+    VerificationReport,
+    read_claim_file,
+    verify,
+)
 from causalnet.cli.status import Status
 from causalnet.cli.terminal import ProgressLine, Terminal
 from causalnet.cli.verdict_text import heading, summary, verdict_lines
 from causalnet.cli.verify import HEATMAP_PAIRS, check_writable, follow, write_report
 from causalnet.errors import CausalNetError
 
-__all__ = ["run_demo"]
+__all__ = ["run_demo", "show_claims"]
 
 STRONGEST = 6  # heads that are listed
 BAR = 24  # characters of the longest bar
+NEXT = """\
+ next     open {}
+          write a claim file of your own (`causalnet schema` lists its keys), then
+          causalnet explain FILE; causalnet verify FILE"""
 
 
 def run_demo(
     output: Path, seed: int | None, device: str | None, dtype: str | None, terminal: Terminal
-) -> int:
-    """Check the demo's claims, write its report, and return 0 when all came out as expected."""
-    html, png = output / "report.html", output / "report.png"
-    check_writable(html)
+) -> Status:
+    """Check the demo's claims and write its report; see `show_claims`."""
     with as_file(files("causalnet.examples") / "ioi.yaml") as file:
         claims = read_claim_file(file)
+    return show_claims(claims, output, seed, device, dtype, terminal)
+
+
+def show_claims(
+    claims: ClaimFile,
+    output: Path,
+    seed: int | None,
+    device: str | None,
+    dtype: str | None,
+    terminal: Terminal,
+) -> Status:
+    """Check claims, print verdicts and strongest heads, write page and picture.
+
+    Returns:
+        0 when every verdict is the one that the file expects, else 4.
+    """
+    html, png = output / "report.html", output / "report.png"
+    check_writable(html)
     terminal.say(f" {claims.title}")
     terminal.say(f" loading  {claims.model.source}")
     clock = _Clock()
@@ -41,23 +67,20 @@ def run_demo(
         )
     for text in (*list(heading(result))[1:], "", *verdict_lines(result), "", *_heads(result), ""):
         terminal.say(text)
-    for path in _write(result, html, png, terminal):
+    written = _write(result, html, png, terminal)
+    for path in written:
         terminal.say(f" wrote    {path}")
     terminal.say(summary(result))
     terminal.say(f" CPU      {clock.first:.1f} s to the first forward, {_cpu():.1f} s in all")
-    terminal.say(f" next     open {html}")
-    terminal.say(
-        "          causalnet explain FILE, causalnet verify FILE for a claim file of yours;"
-    )
-    terminal.say("          `causalnet schema` lists what it may hold")
-    status = _status(result)
+    terminal.say(NEXT.format(html))
+    status = Status.SUPPORTED if result.is_expected else Status.OUR_ERROR
     if status is not Status.SUPPORTED:
         terminal.note("causalnet: a verdict is not the expected one; please report it.")
     terminal.result(
         {
             "exit_status": int(status),
             "report": result.to_json(),
-            "files": [str(html), str(png)],
+            "files": [str(path) for path in written],
             "cpu_seconds": {"to_first_forward": clock.first, "in_all": _cpu()},
         }
     )
@@ -72,11 +95,6 @@ def _write(report: VerificationReport, html: Path, png: Path, terminal: Terminal
     except CausalNetError as error:
         terminal.note(f"causalnet: {error}")
         return written
-
-
-def _status(report: VerificationReport) -> Status:
-    """Return 0 when every verdict is the expected one; else it is a mistake of ours, 4."""
-    return Status.SUPPORTED if report.is_expected else Status.OUR_ERROR
 
 
 def _cpu() -> float:

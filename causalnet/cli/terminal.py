@@ -137,7 +137,7 @@ class ProgressLine:
     _last_stage: str = ""
 
     def __call__(self, stage: str, done: int = 0, total: int = 0, note: str = "") -> None:
-        """Show that `done` of `total` forwards of a stage are done; 0 of 0 where none are counted."""
+        """Show that `done` of `total` forwards are done; 0 of 0 where none are counted."""
         if self.silent:
             return
         if self.bar is not None:

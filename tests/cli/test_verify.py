@@ -1,0 +1,167 @@
+"""`verify`, `explain` and the demo's output, on a small random model in a folder."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from causalnet.claims import VerificationReport, read_claim_file
+from causalnet.cli.demo import show_claims
+from causalnet.cli.door import run_command_line
+from causalnet.cli.terminal import Terminal
+from tests.claims.small_case import WORDS, claim_file, small_net, write_pairs
+from tests.cli.processes import causalnet
+from tests.small_models import word_tokenizer
+
+Output = pytest.CaptureFixture[str]
+PRINT_PROGRESS = """
+from causalnet.cli.terminal import Terminal
+with Terminal().progress() as line:
+    line("load the model")
+    line("test claims", 1, 4, "1 settled")
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a model and prompts on which it does something."""
+    place = tmp_path_factory.mktemp("claims")
+    net = small_net()
+    module: Any = net.model.module
+    module.save_pretrained(place / "model")
+    word_tokenizer(WORDS).save_pretrained(place / "model")
+    write_pairs(place / "pairs.jsonl", net, 48)
+    return place
+
+
+@pytest.fixture(autouse=True)
+def saved_quietly(folder: Path, capsys: Output) -> Iterator[None]:
+    """Forget what saving the model printed."""
+    capsys.readouterr()
+    yield
+
+
+def claims_about(folder: Path, *thresholds: float, expected: str | None = None) -> Path:
+    """Write claims that the mean logit difference is at least so large."""
+    claims = [
+        {
+            "id": f"task-{index}",
+            "kind": "exists",
+            "statement": "It does it.",
+            "at_least": threshold,
+            **({"expected": expected} if expected else {}),
+        }
+        for index, threshold in enumerate(thresholds)
+    ]
+    model = {"source": "model", "dtype": "float64"}
+    file = claim_file(folder, model=model, claims=claims)
+    assert file.source is not None
+    return Path(file.source.path)
+
+
+def mean_difference(folder: Path, capsys: Output) -> float:
+    """The mean logit difference over all prompts of the folder."""
+    file = str(claims_about(folder, -1e6))
+    assert run_command_line(["verify", file, "--json", "--quiet"]) == 0
+    report = VerificationReport.from_json(json.loads(capsys.readouterr().out))
+    return report.results[0].decision.estimate
+
+
+def test_the_status_is_the_verdict(folder: Path, capsys: Output) -> None:
+    mean = mean_difference(folder, capsys)
+    assert run_command_line(["verify", str(claims_about(folder, -1e6)), "--quiet"]) == 0
+    assert run_command_line(["verify", str(claims_about(folder, -1e6, 1e6)), "--quiet"]) == 1
+    assert run_command_line(["verify", str(claims_about(folder, -1e6, mean)), "--quiet"]) == 2
+    assert run_command_line(["verify", str(claims_about(folder, 1e6, mean)), "--quiet"]) == 1
+    output = capsys.readouterr()
+    assert (output.out, output.err) == ("", "")
+
+
+def test_a_refuted_claim_in_a_process(folder: Path) -> None:
+    run = causalnet("verify", str(claims_about(folder, 1e6)))
+    assert run.returncode == 1
+    assert "REFUTED" in run.stdout and "claimed ≥ 1e+06 logits" in run.stdout
+    assert "lies below" in run.stdout
+    assert "load the model" in run.stderr and "test claims" in run.stderr
+
+
+def test_json_is_one_object_that_can_be_read_back(folder: Path, capsys: Output) -> None:
+    file = str(claims_about(folder, 1e6))
+    assert run_command_line(["verify", file, "--json"]) == 1
+    report = VerificationReport.from_json(json.loads(capsys.readouterr().out))
+    assert report.exit_status == 1
+    assert report.provenance["command"][0] == "causalnet"
+
+
+def test_a_report_and_a_picture_are_written(folder: Path, tmp_path: Path, capsys: Output) -> None:
+    html, png = tmp_path / "new" / "report.html", tmp_path / "report.png"
+    file = str(claims_about(folder, 1e6))
+    assert run_command_line(["verify", file, "--report", str(html), "--png", str(png)]) == 1
+    assert "It does it." in html.read_text()
+    assert "L1.H3" in html.read_text()  # a cell of the heat map
+    assert png.read_bytes().startswith(b"\x89PNG")
+    assert f"wrote {html}" in capsys.readouterr().out
+
+
+def test_a_place_that_cannot_be_written_is_refused_first(
+    folder: Path, tmp_path: Path, capsys: Output
+) -> None:
+    file = str(claims_about(folder, 1e6))
+    assert run_command_line(["verify", file, "--report", str(tmp_path)]) == 3
+    output = capsys.readouterr()
+    assert "cannot be written" in output.err and "load the model" not in output.err
+
+
+def test_explain_runs_nothing(folder: Path, capsys: Output) -> None:
+    file = str(claims_about(folder, 1e6))
+    assert run_command_line(["explain", file]) == 0
+    output = capsys.readouterr()
+    assert "FORWARDS" in output.out and "TIME" in output.out
+    assert output.err == ""
+    assert run_command_line(["explain", file, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["most"] >= 1
+
+
+@pytest.mark.parametrize(("expected", "status"), [("REFUTED", 0), ("SUPPORTED", 4)])
+def test_the_demo_ends_with_0_when_verdicts_are_as_expected(
+    folder: Path, tmp_path: Path, capsys: Output, expected: str, status: int
+) -> None:
+    claims = read_claim_file(claims_about(folder, 1e6, expected=expected))
+    assert show_claims(claims, tmp_path, None, None, None, Terminal()) == status
+    output = capsys.readouterr()
+    assert "REFUTED" in output.out and "lies below" in output.out
+    assert "s to the first forward" in output.out
+    assert "largest of 8 effects" in output.out
+    assert (tmp_path / "report.html").exists() and (tmp_path / "report.png").exists()
+    assert ("not the expected one" in output.err) == (status == 4)
+
+
+def test_the_demo_in_json(folder: Path, tmp_path: Path, capsys: Output) -> None:
+    claims = read_claim_file(claims_about(folder, 1e6, expected="REFUTED"))
+    show_claims(claims, tmp_path, None, None, None, Terminal(json=True, quiet=True))
+    result = json.loads(capsys.readouterr().out)
+    assert result["exit_status"] == 0
+    assert 0 < result["cpu_seconds"]["to_first_forward"] <= result["cpu_seconds"]["in_all"]
+
+
+def test_progress_is_plain_lines_without_a_terminal() -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", PRINT_PROGRESS], capture_output=True, text=True, check=True
+    )
+    assert run.stderr.splitlines() == [" load the model …", " test claims 1/4 1 settled"]
+    assert run.stdout == ""
+
+
+def test_progress_is_a_bar_on_a_terminal() -> None:
+    reading, writing = pty.openpty()
+    subprocess.run([sys.executable, "-c", PRINT_PROGRESS], stderr=writing, check=True)
+    os.close(writing)
+    shown = os.read(reading, 100_000).decode()
+    os.close(reading)
+    assert "test claims" in shown and "━" in shown
