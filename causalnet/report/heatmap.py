@@ -4,7 +4,7 @@ import math
 from collections.abc import Collection
 
 from causalnet.report.markup import Markup, join, tag
-from causalnet.report.numbers import bounds, signed
+from causalnet.report.numbers import bounds, brief, signed
 from causalnet.report.palette import variable
 from causalnet.report.view import HeatCell, Heatmap
 
@@ -99,14 +99,14 @@ def _cell(heatmap: Heatmap, cell: HeatCell, size: float, scale: float, ringed: b
         stroke_width="2" if ringed else None,
     )
     label = None
-    if strong > 0.55 and size >= 27:
+    if strong > 0.45 and size >= 22:
         label = _text(
             x + size / 2,
             y + size / 2 + 3.6,
-            signed(cell.effect),
-            font_size=f"{size * 0.29:.1f}",
+            brief(cell.effect),
+            font_size=f"{size * 0.32:.1f}",
             font_weight="600",
-            fill=variable("on-strong"),
+            fill=variable("on-strong") if strong > 0.72 else "currentColor",
             opacity="1",
         )
     return tag("g", title, box, label, class_="cn-cell")

@@ -8,7 +8,7 @@
 
 import math
 
-__all__ = ["bounds", "plain", "signed", "ticks"]
+__all__ = ["bounds", "brief", "plain", "signed", "ticks"]
 
 
 def plain(value: float) -> str:
@@ -27,6 +27,18 @@ def plain(value: float) -> str:
 def signed(value: float) -> str:
     """Write a number with its sign, as effects are."""
     return f"+{plain(value)}" if value > 0 else plain(value)
+
+
+def brief(value: float) -> str:
+    """Write a signed number in four or five characters, for a small place.
+
+    >>> brief(-1.923), brief(0.42), brief(-31.4)
+    ('−1.9', '+.42', '−31')
+    """
+    decimals = 0 if abs(value) >= 9.95 else 1 if abs(value) >= 0.995 else 2
+    text = f"{value:+.{decimals}f}" if abs(value) < 1e4 else f"{value:+.0e}"
+    text = text.replace("-", "−")
+    return text.replace("0.", ".", 1) if abs(value) < 0.995 else text
 
 
 def bounds(low: float, high: float, *, sign: bool = False) -> str:

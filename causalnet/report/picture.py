@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from causalnet.errors import CausalNetError
 from causalnet.report.heatmap import strength
-from causalnet.report.numbers import bounds, plain, signed
+from causalnet.report.numbers import bounds, brief, plain
 from causalnet.report.palette import LIGHT, VERDICT_SIGNS
 from causalnet.report.verdicts import axis_range
 from causalnet.report.view import Circuit, Heatmap, ReportView, VerdictRow
@@ -126,13 +126,14 @@ def _heatmap(figure: "Figure", axes: "Axes", heatmap: Heatmap, circuit: Circuit 
                 linewidth=1.6 if ringed else 0,
             )
         )
-        if strength(cell.effect, largest) > 0.55 and heatmap.layers <= 40:
+        strong = strength(cell.effect, largest)
+        if strong > 0.45 and heatmap.layers <= 40:
             axes.text(
                 cell.layer,
                 row,
-                signed(cell.effect),
-                color="#ffffff",
-                size=6.5,
+                brief(cell.effect),
+                color="#ffffff" if strong > 0.72 else _INK,
+                size=7.5,
                 weight="bold",
                 ha="center",
                 va="center",

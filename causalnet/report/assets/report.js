@@ -47,7 +47,7 @@
         shape: "round-rectangle", width: 66, height: 31, label: "data(label)", "text-valign": "center",
         "text-halign": "center", "background-color": fill, color: words, "border-width": 1.5,
         "border-color": muted, "font-weight": 600, "text-max-width": 120 } },
-      { selector: ".member[kind = 'mlp']", style: { shape: "rectangle", width: 66, height: 25, "font-size": 14 } },
+      { selector: ".member[kind = 'mlp']", style: { shape: "rectangle", width: 76, height: 25, "font-size": 14 } },
       { selector: ".member[kind = 'end']", style: {
         width: 96, height: 30, "background-color": css("--soft"), "border-style": "solid" } },
       { selector: ".faint", style: {
