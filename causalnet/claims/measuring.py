@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from causalnet.claims.schema import ClaimFile
 from causalnet.effects import (
-    bind,
     counterfactual,
     mean,
     mean_per_position,
@@ -15,10 +14,9 @@ from causalnet.effects import (
     zero,
 )
 from causalnet.errors import ClaimFileError
-from causalnet.execute import Bindings, evaluate
 from causalnet.faithfulness import CircuitScorer, Wanted
 from causalnet.graphs import Mediator
-from causalnet.interventions import READOUTS, Ablation, AblationKind
+from causalnet.interventions import READOUTS, Ablation
 from causalnet.lift import LiftedNetwork
 from causalnet.tasks import PromptPairs, Prompts
 
@@ -88,33 +86,13 @@ class Meter:
             NumericalError: NaN or infinity in an activation.
             OutOfMemoryError: Memory ran out with a batch of one prompt.
         """
-        scorer = self.scorer
-        groups = {one: scorer.reads(*one) for one in dict.fromkeys(wanted)}
-        result = evaluate(
-            list(dict.fromkeys(read for group in groups.values() for read in group)),
-            scorer.net,
-            self._bindings(pairs),
-            batch_size=self.batch_size,  # stays halved once memory has run out
-            padding=scorer.padding,
-            progress=self._count,
-        )
-        self.halvings += result.halvings
-        if result.halvings:
-            self.batch_size = result.batch_size
-        values = {read: value.cpu().double().numpy() for read, value in result.values.items()}
-        return {
-            one: np.asarray(np.mean([values[read] for read in group], axis=0))
-            for one, group in groups.items()
-        }
+        # The batch stays halved once memory has run out.
+        scores = self.scorer.read(pairs, wanted, batch_size=self.batch_size, progress=self._count)
+        self.halvings += scores.halvings
+        if scores.halvings:
+            self.batch_size = scores.batch_size
+        return dict(scores.values)
 
     def _count(self, done: int, expected: int) -> None:
         self.forwards += 1
         self._after_each()
-
-    def _bindings(self, pairs: PromptPairs) -> Bindings:
-        scorer = self.scorer
-        if scorer.ablation.kind is not AblationKind.RESAMPLE:
-            return Bindings.of(pairs, scorer.means)
-        # Fresh draws for every set of prompts: the claim is about resampling, not one sample.
-        seed = int(pairs.digest()[:12], 16) ^ scorer.seed
-        return bind(scorer.ablation, (), scorer.net, pairs, scorer.reference, seed=seed)

@@ -60,7 +60,7 @@ class ModelSpec(Spec):
             "Hash of the weights (sorted name, dtype, shape, bytes); other weights are refused."
         ),
     )
-    dtype: Literal["float32", "float64", "bfloat16", "float16"] = Field(
+    dtype: Literal["float32", "float64", "bfloat16"] = Field(
         default="float32", description="Number type of weights and activations."
     )
     attention: Literal["sdpa", "eager"] = Field(

@@ -31,7 +31,6 @@ class Precision(StrEnum):
     FLOAT32 = "float32"
     FLOAT64 = "float64"
     BFLOAT16 = "bfloat16"
-    FLOAT16 = "float16"
 
 
 Seed = Annotated[int | None, typer.Option(help="Seed of the prompts, in place of the file's.")]

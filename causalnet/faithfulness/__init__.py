@@ -4,15 +4,14 @@
 |---|---|---|
 | `CircuitScorer` | per-prompt scores of circuits under declared conventions | Wang et al. 2023 |
 | `CircuitScores` | model, kept, empty, knocked out, [n] each | |
-| `circuit_members` | names to mediators | |
 """
 
 from causalnet.faithfulness.circuits import (
     CircuitScorer,
     CircuitScores,
     Part,
+    PartScores,
     Wanted,
-    circuit_members,
 )
 
-__all__ = ["CircuitScorer", "CircuitScores", "Part", "Wanted", "circuit_members"]
+__all__ = ["CircuitScorer", "CircuitScores", "Part", "PartScores", "Wanted"]

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from causalnet.effects import bind
 from causalnet.effects.reference import check_reference, mean_constants
-from causalnet.errors import TermError, UnknownMediatorError
+from causalnet.errors import TermError
 from causalnet.execute import Bindings, Constant, Padding, Progress, evaluate
 from causalnet.graphs import Mediator
 from causalnet.interventions import (
@@ -42,7 +42,7 @@ from causalnet.interventions import (
 from causalnet.lift import LiftedNetwork
 from causalnet.tasks import PromptPairs, Prompts
 
-__all__ = ["CircuitScorer", "CircuitScores", "Part", "Wanted", "circuit_members"]
+__all__ = ["CircuitScorer", "CircuitScores", "Part", "PartScores", "Wanted"]
 
 BASE, SOURCE = Base("base"), Base("source")
 INTERCHANGE = Ablation(AblationKind.COUNTERFACTUAL)
@@ -79,6 +79,23 @@ class CircuitScores:
     def drop(self) -> float:
         """(model - knocked out) / (model - empty), a ratio of means."""
         return float((self.model - self.knocked_out).mean() / (self.model - self.empty).mean())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PartScores:
+    """A read-out of several parts on every prompt, and what it cost.
+
+    Attributes:
+        values: Part and circuit to values, [n].
+        forwards: Forward passes that were run, each over one batch.
+        batch_size: Prompts in a full batch, after any halving.
+        halvings: How often memory ran out and the batch was halved.
+    """
+
+    values: Mapping[Wanted, NDArray[np.float64]]
+    forwards: int
+    batch_size: int
+    halvings: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,31 +155,45 @@ class CircuitScorer:
     ) -> CircuitScores:
         """Return all four parts of one circuit."""
         members = tuple(circuit)
-        values = self.read(pairs, [(part, members) for part in Part], progress)
-        return CircuitScores(*values)
+        scores = self.read(pairs, [(part, members) for part in Part], progress=progress)
+        return CircuitScores(*(scores.values[part, members] for part in Part))
 
     def read(
-        self, pairs: PromptPairs, wanted: Sequence[Wanted], progress: Progress | None = None
-    ) -> list[NDArray[np.float64]]:
-        """Return the read-out of several parts on every prompt, [n] each; equal worlds run once.
+        self,
+        pairs: PromptPairs,
+        wanted: Sequence[Wanted],
+        *,
+        batch_size: int | None = None,
+        progress: Progress | None = None,
+    ) -> PartScores:
+        """Return the read-out of several parts on every prompt; equal worlds run once.
 
         Args:
             pairs: The prompts.
             wanted: Parts and their circuits.
+            batch_size: Prompts in a batch, in place of the scorer's own.
             progress: Told about every forward pass.
+
+        Raises:
+            AlignmentError: Pairs that do not line up where they must.
+            NumericalError: NaN or infinity in an activation.
+            OutOfMemoryError: Memory ran out with a batch of one prompt.
         """
-        groups = [self.reads(part, circuit) for part, circuit in wanted]
-        flat = list(dict.fromkeys(read for group in groups for read in group))
+        groups = {one: self.reads(*one) for one in dict.fromkeys(wanted)}
         result = evaluate(
-            flat,
+            list(dict.fromkeys(read for group in groups.values() for read in group)),
             self.net,
             self._bindings(pairs),
-            batch_size=self.batch_size,
+            batch_size=batch_size or self.batch_size,
             padding=self.padding,
             progress=progress,
         )
         values = {read: value.cpu().double().numpy() for read, value in result.values.items()}
-        return [np.mean([values[read] for read in group], axis=0) for group in groups]
+        means = {
+            one: np.asarray(np.mean([values[read] for read in group], axis=0))
+            for one, group in groups.items()
+        }
+        return PartScores(means, result.forwards, result.batch_size, result.halvings)
 
     def reads(self, part: Part, circuit: Sequence[Mediator]) -> tuple[Read, ...]:
         """Return the reads of a part: one, or one for each resampling draw."""
@@ -198,26 +229,3 @@ class CircuitScorer:
             seed = f"{self.seed} {pairs.digest()}"
             return bind(self.ablation, (), self.net, pairs, self.reference, seed=seed)
         return Bindings.of(pairs, self.means)
-
-
-def circuit_members(names: Sequence[str], net: LiftedNetwork) -> tuple[Mediator, ...]:
-    """Return the mediators that a circuit names.
-
-    Raises:
-        UnknownMediatorError: A name that the network does not have; nearest names are given.
-        TermError: An empty circuit, or a mediator named twice.
-    """
-    if not names:
-        raise TermError("The circuit is empty.", "A circuit has at least one mediator.")
-    members = []
-    for name in names:
-        try:
-            members.append(net.graph.find(name))
-        except UnknownMediatorError as error:
-            raise UnknownMediatorError(
-                f"The circuit does not fit this model. {error.came}", error.possible, error.write
-            ) from None
-    if len(set(members)) != len(members):
-        twice = next(str(member) for member in members if members.count(member) > 1)
-        raise TermError(f"The circuit names {twice} twice.")
-    return tuple(members)

@@ -17,7 +17,7 @@ from causalnet.errors import (
     ParameterError,
     PromptError,
 )
-from causalnet.faithfulness import CircuitScorer, circuit_members
+from causalnet.faithfulness import CircuitScorer
 from causalnet.interventions import logit_diff
 from causalnet.lift import LiftedNetwork
 from causalnet.statistics import Reason, Verdict
@@ -51,7 +51,7 @@ def test_verdicts_are_those_of_the_circuits_own_scores(net: LiftedNetwork, folde
     report = verify(file, net=net)
     pairs = pairs_of(file, net.model.tokenizer)
     scorer = CircuitScorer(net, logit_diff, counterfactual(), net.heads())
-    scores = scorer.score(pairs, circuit_members(report.circuit, net))
+    scores = scorer.score(pairs, tuple(map(net.graph.find, report.circuit)))
 
     def used(claim_id: str, values: Any) -> float:
         return float(values[: report[claim_id].decision.n].mean())
@@ -158,7 +158,7 @@ def test_denoising_and_mlps(net: LiftedNetwork, folder: Path) -> None:
         tuple(net[name] for name in order),
         direction="denoising",
     )
-    scores = scorer.score(pairs, circuit_members(report.circuit, net))
+    scores = scorer.score(pairs, tuple(map(net.graph.find, report.circuit)))
     n = report["needed"].decision.n
     drop = (scores.model - scores.knocked_out)[:n].mean() / (scores.model - scores.empty)[:n].mean()
     assert report["needed"].decision.estimate == pytest.approx(drop, abs=1e-10)
@@ -196,7 +196,7 @@ def test_random_circuits_are_alike_reproducible_and_compared_on_the_same_prompts
     scorer = CircuitScorer(net, logit_diff, counterfactual(), net.heads())
 
     def gap(*names: str) -> float:
-        scores = scorer.score(pairs, circuit_members(names, net))
+        scores = scorer.score(pairs, tuple(map(net.graph.find, names)))
         return float(np.abs(scores.kept - scores.model).mean())
 
     own = gap(*circuit)
