@@ -98,7 +98,7 @@ def _members(
     largest = _largest(circuit)
     taken: dict[tuple[float, float], int] = defaultdict(int)
     nodes: list[dict[str, object]] = []
-    for index, member in enumerate(circuit.members):
+    for index, member in enumerate(sorted(circuit.members, key=stage)):
         x, y = _place(circuit, member, columns, rows)
         repeat = taken[x, y]
         taken[x, y] += 1

@@ -8,7 +8,7 @@
 
 import math
 
-__all__ = ["bounds", "brief", "plain", "signed", "ticks"]
+__all__ = ["bounds", "brief", "plain", "precise", "precise_bounds", "signed", "ticks"]
 
 
 def plain(value: float) -> str:
@@ -47,6 +47,22 @@ def bounds(low: float, high: float, *, sign: bool = False) -> str:
     left = "(" if math.isinf(low) else "["
     right = ")" if math.isinf(high) else "]"
     return f"{left}{write(low)}, {write(high)}{right}"
+
+
+def precise(value: float, digits: int = 4) -> str:
+    """Write a number with so many digits that rounding does not carry it over a threshold.
+
+    >>> precise(0.80204), precise(4.0), precise(0.0059713, 3)
+    ('0.802', '4', '0.00597')
+    """
+    return f"{value:.{digits}g}".replace("-", "−") if math.isfinite(value) else plain(value)
+
+
+def precise_bounds(low: float, high: float) -> str:
+    """Write an interval that is compared with a threshold; an infinite end is open."""
+    left = "(" if math.isinf(low) else "["
+    right = ")" if math.isinf(high) else "]"
+    return f"{left}{precise(low)}, {precise(high)}{right}"
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:

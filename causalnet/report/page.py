@@ -9,7 +9,7 @@ from importlib.resources import files
 from causalnet.report.heatmap import heatmap_svg
 from causalnet.report.layout import circuit_json
 from causalnet.report.markup import Markup, join, script_json, tag
-from causalnet.report.numbers import bounds, plain, signed
+from causalnet.report.numbers import bounds, precise, precise_bounds, signed
 from causalnet.report.palette import DARK, LIGHT, VERDICT_SIGNS, variable
 from causalnet.report.verdicts import sequence_svg, verdict_svg
 from causalnet.report.view import (
@@ -123,7 +123,20 @@ def _heading(view: ReportView) -> Markup:
         tag("p", tag("bdi", view.task), class_="lead") if view.task else None,
         tag("p", tag("bdi", view.model), class_="muted") if view.model else None,
         tag("ul", *tally, class_="tally") if tally else None,
+        _expectations(view.verdicts),
     )
+
+
+def _expectations(rows: tuple[VerdictRow, ...]) -> Markup | None:
+    told = [row for row in rows if row.expected is not None]
+    if not told:
+        return None
+    odd = sum(row.expected != row.verdict for row in told)
+    if odd:
+        words = f"{odd} of {len(told)} verdicts are not the ones that the claim file expects."
+        return tag("p", words, class_="surprise expectations")
+    words = f"The claim file expects {'these verdicts' if len(told) > 1 else 'this verdict'}."
+    return tag("p", words, class_="muted expectations")
 
 
 def _badge(verdict: str, words: str, *, filled: bool = True) -> Markup:
@@ -143,7 +156,7 @@ def _verdict(row: VerdictRow) -> Markup:
         tag("p", tag("b", "Why: "), tag("bdi", row.reason), class_="why"),
         _drawings(row),
         _numbers(row),
-        _conventions(row),
+        _conventions(row) if sequence_svg(row) else None,
         class_=f"card verdict {row.verdict.lower()}",
     )
 
@@ -165,10 +178,10 @@ def _drawings(row: VerdictRow) -> Markup:
     )
     funnel = sequence_svg(row)
     if not funnel:
-        return tag("div", interval, class_="drawings single")
+        return tag("div", interval, _conventions(row), class_="drawings")
     sequence = tag(
         "figure",
-        tag("figcaption", "The same sequence, prompt after prompt"),
+        tag("figcaption", f"The same sequence over the {row.counted}"),
         Markup(funnel),
     )
     return tag("div", interval, sequence, class_="drawings")
@@ -179,15 +192,15 @@ def _numbers(row: VerdictRow) -> Markup:
     relation = "at least" if row.direction == "at_least" else "at most"
     shown: list[tuple[str, str]] = []
     if row.estimate is not None:
-        shown.append(("Estimate", plain(row.estimate) + unit))
+        shown.append(("Estimate", precise(row.estimate, 3) + unit))
     if row.low is not None and row.high is not None:
         level = f" ({row.level:.0%})" if row.level is not None else ""
-        shown.append(("Interval" + level, bounds(row.low, row.high) + unit))
+        shown.append(("Interval" + level, precise_bounds(row.low, row.high) + unit))
     if row.threshold is not None:
-        shown.append(("Claimed", f"{relation} {plain(row.threshold)}{unit}"))
+        shown.append(("Claimed", f"{relation} {precise(row.threshold)}{unit}"))
     if row.alpha is not None:
         shown.append(("Error rate", f"{row.alpha:g}"))
-    shown.append(("Prompts", f"{row.n:,}"))
+    shown.append((row.counted.capitalize(), f"{row.n:,}"))
     return tag("dl", *map(_definition, shown), class_="numbers")
 
 

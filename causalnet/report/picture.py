@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from causalnet.errors import CausalNetError
 from causalnet.report.heatmap import strength
-from causalnet.report.numbers import bounds, brief, plain
+from causalnet.report.numbers import brief, precise, precise_bounds
 from causalnet.report.palette import LIGHT, VERDICT_SIGNS
 from causalnet.report.verdicts import axis_range
 from causalnet.report.view import Circuit, Heatmap, ReportView, VerdictRow
@@ -95,7 +95,7 @@ def _heading(figure: "Figure", view: ReportView, height: float) -> None:
     figure.text(
         0.4 / _WIDTH, 1 - 0.3 / height, _cut(title, 88), size=17, weight="bold", color=_INK, **place
     )
-    words = "\n".join(textwrap.wrap(_cut(line, 290), 150))
+    words = "\n".join(textwrap.wrap(_cut(line, 290), 160))
     figure.text(0.4 / _WIDTH, 1 - 0.68 / height, words, size=9.5, color=_MUTED, **place)
 
 
@@ -205,7 +205,7 @@ def _verdict_words(figure: "Figure", row: VerdictRow, top: float, height: float)
     statement = "\n".join(textwrap.wrap(_cut(_drawable(row.statement), 96), 50))
     figure.text(2.15 / _WIDTH, top, statement, size=11, weight="bold", color=_INK, **place)
     lines = statement.count("\n") + 1
-    why = "\n".join(textwrap.wrap(_drawable(row.reason), 72, max_lines=4 - lines, placeholder=" …"))
+    why = "\n".join(textwrap.wrap(_drawable(row.reason), 78, max_lines=5 - lines, placeholder=" …"))
     figure.text(
         2.15 / _WIDTH, top - (0.06 + 0.2 * lines) / height, why, size=8.5, color=_MUTED, **place
     )
@@ -251,15 +251,15 @@ def _threshold(axes: "Axes", row: VerdictRow, low: float, high: float) -> None:
     axes.axvspan(*holds, color=LIGHT["supported"], alpha=0.1, lw=0)
     axes.axvline(at, color=_INK, lw=1.6, ls=(0, (4, 3)))
     relation = "≥" if row.direction == "at_least" else "≤"
-    words = f"claimed {relation} {plain(at)}"
+    words = f"claimed {relation} {precise(at)}"
     axes.text(at, 1.04, words, ha=_side(at, low, high), size=8.5, weight="bold", color=_INK)
 
 
 def _numbers(row: VerdictRow) -> str:
-    text = plain(row.estimate or 0.0)
+    text = precise(row.estimate or 0.0, 3)
     if row.low is None or row.high is None:
         return text
-    return f"{text} {bounds(row.low, row.high)}"
+    return f"{text} {precise_bounds(row.low, row.high)}"
 
 
 def _side(value: float, low: float, high: float) -> str:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from causalnet.report.markup import Markup, join, tag
-from causalnet.report.numbers import bounds, plain, ticks
+from causalnet.report.numbers import precise, precise_bounds, ticks
 from causalnet.report.palette import variable
 from causalnet.report.view import TracePoint, VerdictRow
 
@@ -52,7 +52,7 @@ def verdict_svg(row: VerdictRow) -> str:
 
 
 def sequence_svg(row: VerdictRow) -> str:
-    """Draw the confidence sequence over the number of prompts, as a piece of SVG.
+    """Draw the confidence sequence over what was looked at, as a piece of SVG.
 
     Empty when the row has fewer than two points: there is no sequence to see then.
     """
@@ -65,13 +65,13 @@ def sequence_svg(row: VerdictRow) -> str:
     return tag(
         "svg",
         _funnel_shade(row, across, up),
-        _funnel_axes(across, up),
+        _funnel_axes(across, up, row.counted),
         _funnel(row, points, across, up),
         _funnel_threshold(row, across, up),
         viewBox=f"0 0 {_FUNNEL_WIDTH:g} {_FUNNEL_HEIGHT:g}",
         class_="cn-figure",
         role="img",
-        aria_label=f"Confidence sequence over {points[-1].n} prompts",
+        aria_label=f"Confidence sequence over {points[-1].n} {row.counted}",
         font_family="system-ui, sans-serif",
         xmlns="http://www.w3.org/2000/svg",
     )
@@ -109,11 +109,11 @@ def _colour(row: VerdictRow) -> str:
 def _spoken(row: VerdictRow) -> str:
     parts: list[str] = [row.verdict]
     if row.estimate is not None:
-        parts.append(f"estimate {plain(row.estimate)}")
+        parts.append(f"estimate {precise(row.estimate, 3)}")
     if row.low is not None and row.high is not None:
-        parts.append(f"interval {bounds(row.low, row.high)}")
+        parts.append(f"interval {precise_bounds(row.low, row.high)}")
     if row.threshold is not None:
-        parts.append(f"threshold {_relation(row)} {plain(row.threshold)}")
+        parts.append(f"threshold {_relation(row)} {precise(row.threshold)}")
     return ", ".join(parts)
 
 
@@ -166,7 +166,7 @@ def _threshold(row: VerdictRow, scale: _Scale, base: float) -> Markup | None:
         _text(
             at + (6 if right else -6),
             14,
-            f"claimed {_relation(row)} {plain(row.threshold)}",
+            f"claimed {_relation(row)} {precise(row.threshold)}",
             text_anchor="start" if right else "end",
             opacity="1",
             font_weight="600",
@@ -197,7 +197,7 @@ def _interval(row: VerdictRow, scale: _Scale, y: float) -> Markup:
         _text(
             label,
             y - 15,
-            plain(row.estimate),
+            precise(row.estimate, 3),
             fill=colour,
             font_size="17",
             font_weight="700",
@@ -223,7 +223,7 @@ def _funnel_shade(row: VerdictRow, across: _Scale, up: _Scale) -> Markup | None:
     )
 
 
-def _funnel_axes(across: _Scale, up: _Scale) -> Markup:
+def _funnel_axes(across: _Scale, up: _Scale, counted: str) -> Markup:
     rows = [
         join(
             _line(across.start, up(value), across.end, up(value), stroke_opacity="0.12"),
@@ -234,7 +234,7 @@ def _funnel_axes(across: _Scale, up: _Scale) -> Markup:
     columns = [
         _text(across(value), up.start + 16, _tick(value)) for value in ticks(0, across.high, 5)
     ]
-    name = _text((across.start + across.end) / 2, up.start + 31, "prompts looked at")
+    name = _text((across.start + across.end) / 2, up.start + 31, f"{counted} looked at")
     floor = _line(across.start, up.start, across.end, up.start, stroke_opacity="0.5")
     return join(*rows, *columns, floor, name)
 

@@ -84,11 +84,12 @@ class VerdictRow:
         threshold: The number that the claim compares with; `None` where it compares with none.
         direction: Whether the claim says at least or at most `threshold`.
         alpha: Error rate of the verdict.
-        n: Prompts that were looked at.
+        n: How many of `counted` were looked at.
         unit: Unit of estimate, interval and threshold; empty for a ratio.
         trace: The sequence that decided, batch after batch.
         conventions: Choices that the number depends on, such as ablation and positions.
         expected: The verdict that the claim file expects, if it says so.
+        counted: What `n` counts, such as "prompts" or "random circuits".
     """
 
     statement: str
@@ -107,6 +108,7 @@ class VerdictRow:
     trace: tuple[TracePoint, ...] = ()
     conventions: tuple[tuple[str, str], ...] = ()
     expected: VerdictName | None = None
+    counted: str = "prompts"
 
 
 @dataclass(frozen=True, slots=True)
