@@ -156,7 +156,7 @@ def _verdict(row: VerdictRow) -> Markup:
         tag("p", tag("b", "Why: "), tag("bdi", row.reason), class_="why"),
         _drawings(row),
         _numbers(row),
-        _conventions(row) if sequence_svg(row) else None,
+        _conventions(row),
         class_=f"card verdict {row.verdict.lower()}",
     )
 
@@ -178,7 +178,7 @@ def _drawings(row: VerdictRow) -> Markup:
     )
     funnel = sequence_svg(row)
     if not funnel:
-        return tag("div", interval, _conventions(row), class_="drawings")
+        return tag("div", interval, class_="drawings single")
     sequence = tag(
         "figure",
         tag("figcaption", f"The same sequence over the {row.counted}"),

@@ -54,13 +54,13 @@ def verdict_svg(row: VerdictRow) -> str:
 def sequence_svg(row: VerdictRow) -> str:
     """Draw the confidence sequence over what was looked at, as a piece of SVG.
 
-    Empty when the row has fewer than two points: there is no sequence to see then.
+    Empty when the row has no point.  A single one, a verdict at the first look, is drawn as a bar.
     """
     points = [point for point in row.trace if not math.isnan(point.estimate)]
-    if len(points) < 2:
+    if not points:
         return Markup("")
     low, high = axis_range(row, points)
-    across = _Scale(0, points[-1].n, 44, _FUNNEL_WIDTH - 14)
+    across = _Scale(0, points[-1].n * (1.06 if len(points) == 1 else 1), 44, _FUNNEL_WIDTH - 14)
     up = _Scale(low, high, _FUNNEL_HEIGHT - 34, 10)
     return tag(
         "svg",
@@ -241,6 +241,8 @@ def _funnel_axes(across: _Scale, up: _Scale, counted: str) -> Markup:
 
 def _funnel(row: VerdictRow, points: list[TracePoint], across: _Scale, up: _Scale) -> Markup:
     colour = _colour(row)
+    if len(points) == 1:
+        return _only_look(points[0], colour, across, up)
     upper = [(across(point.n), up(point.high)) for point in points]
     lower = [(across(point.n), up(point.low)) for point in points]
     middle = [(across(point.n), up(point.estimate)) for point in points]
@@ -250,6 +252,21 @@ def _funnel(row: VerdictRow, points: list[TracePoint], across: _Scale, up: _Scal
         _curve(lower, colour, "1.4"),
         _curve(middle, colour, "2.4"),
         tag("circle", cx=middle[-1][0], cy=middle[-1][1], r=4.5, fill=colour),
+    )
+
+
+def _only_look(point: TracePoint, colour: str, across: _Scale, up: _Scale) -> Markup:
+    x, low, high = across(point.n), up(point.low), up(point.high)
+    ends = [
+        _line(x - 7, y, x + 7, y, stroke=colour, stroke_width="2.4")
+        for y, value in ((low, point.low), (high, point.high))
+        if math.isfinite(value)
+    ]
+    return join(
+        _line(x, low, x, high, stroke=colour, stroke_width="6", stroke_opacity="0.45"),
+        *ends,
+        tag("circle", cx=x, cy=up(point.estimate), r=5, fill=colour),
+        _text(x - 14, up(point.estimate) + 4, "decided at the first look", text_anchor="end"),
     )
 
 

@@ -85,8 +85,12 @@ def test_any_sequence_stays_in_its_frame(points: list[tuple[float, float, float]
         assert 0 <= y <= 148
 
 
-def test_a_single_point_is_no_sequence() -> None:
-    assert sequence_svg(row(trace=(TracePoint(8, 1.0, 0.5, 1.5),))) == ""
+def test_a_single_look_is_drawn_as_a_bar_and_none_as_nothing() -> None:
+    drawing = sequence_svg(row(estimate=1.0, trace=(TracePoint(8, 1.0, 0.5, 1.5),)))
+    assert "decided at the first look" in drawing
+    assert "<polygon" not in drawing
+    assert sequence_svg(row(trace=(TracePoint(8, math.nan, 0.5, 1.5),))) == ""
+    assert sequence_svg(row()) == ""
 
 
 def test_claims_hold_on_the_shaded_side() -> None:
