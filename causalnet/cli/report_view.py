@@ -85,6 +85,7 @@ def _verdict(result: ClaimResult) -> VerdictRow:
         alpha=decision.alpha,
         n=decision.n,
         unit="" if is_ratio else result.readout_unit,
+        counted="random circuits" if result.claim.kind == "better_than_random" else "prompts",
         trace=tuple(TracePoint(at.n, at.estimate, at.low, at.high) for at in decision.trace),
         conventions=tuple(result.conventions.items()),
         expected=None if result.expected is None else result.expected.value,
