@@ -3,6 +3,7 @@
 import math
 from collections.abc import Collection
 
+from causalnet.report.drawing import text
 from causalnet.report.markup import Markup, join, tag
 from causalnet.report.numbers import bounds, brief, signed
 from causalnet.report.palette import variable
@@ -83,7 +84,7 @@ def _cell(heatmap: Heatmap, cell: HeatCell, size: float, scale: float, ringed: b
     x, y = _place(heatmap, cell, size)
     title = tag("title", cell_text(cell, heatmap) + (" · in the circuit" if ringed else ""))
     if not math.isfinite(cell.effect):
-        cross = _text(x + size / 2, y + size / 2 + 4, "×", font_size="11")
+        cross = text(x + size / 2, y + size / 2 + 4, "×", font_size="11")
         return tag("g", title, cross, class_="cn-cell")
     strong = strength(cell.effect, scale)
     box = tag(
@@ -100,7 +101,7 @@ def _cell(heatmap: Heatmap, cell: HeatCell, size: float, scale: float, ringed: b
     )
     label = None
     if strong > 0.45 and size >= 22:
-        label = _text(
+        label = text(
             x + size / 2,
             y + size / 2 + 3.6,
             brief(cell.effect),
@@ -134,17 +135,17 @@ def _labels(heatmap: Heatmap, size: float, has_mlps: bool, bottom: float) -> Mar
     every_layer = max(1, math.ceil(22 / size))
     every_head = max(1, math.ceil(13 / size))
     columns = [
-        _text(_LEFT + (layer + 0.5) * size, bottom + 15, str(layer))
+        text(_LEFT + (layer + 0.5) * size, bottom + 15, str(layer))
         for layer in range(0, heatmap.layers, every_layer)
     ]
     rows = [
-        _text(_LEFT - 7, _TOP + (head + 0.5) * size + 4, f"H{head}", text_anchor="end")
+        text(_LEFT - 7, _TOP + (head + 0.5) * size + 4, f"H{head}", text_anchor="end")
         for head in range(0, heatmap.heads, every_head)
     ]
     if has_mlps:
         middle = _TOP + (heatmap.heads + 1) * size + 4
-        rows.append(_text(_LEFT - 7, middle, "MLP", text_anchor="end"))
-    axis = _text(_LEFT - 7, bottom + 15, "layer", text_anchor="end")
+        rows.append(text(_LEFT - 7, middle, "MLP", text_anchor="end"))
+    axis = text(_LEFT - 7, bottom + 15, "layer", text_anchor="end")
     return join(*columns, *rows, axis)
 
 
@@ -165,7 +166,7 @@ def _legend(heatmap: Heatmap, scale: float, top: float) -> Markup:
         for index in range(_LEGEND_STEPS)
     ]
     ends = [
-        _text(_LEFT + share * width, top + height + 14, signed(value), font_size="11")
+        text(_LEFT + share * width, top + height + 14, signed(value), font_size="11")
         for share, value in ((0.0, -scale), (0.5, 0.0), (1.0, scale))
     ]
     beside = _LEFT + width + 30
@@ -174,17 +175,7 @@ def _legend(heatmap: Heatmap, scale: float, top: float) -> Markup:
         "blue: patching lowers the outcome · orange: raises it",
     )
     lines = [
-        _text(beside, top + 9 + 16 * index, line, text_anchor="start")
+        text(beside, top + 9 + 16 * index, line, text_anchor="start")
         for index, line in enumerate(words)
     ]
     return join(*bars, *ends, *lines)
-
-
-def _text(x: float, y: float, words: str, **style: str) -> Markup:
-    plain_style = {
-        "fill": "currentColor",
-        "font_size": "12",
-        "text_anchor": "middle",
-        "opacity": "0.78",
-    }
-    return tag("text", words, x=x, y=y, **{**plain_style, **style})

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from causalnet.report.drawing import line, text
 from causalnet.report.markup import Markup, join, tag
 from causalnet.report.numbers import precise, precise_bounds, ticks
 from causalnet.report.palette import variable
@@ -140,16 +141,16 @@ def _shade(row: VerdictRow, scale: _Scale, top: float, base: float) -> Markup | 
 def _axis(scale: _Scale, base: float, unit: str) -> Markup:
     marks = [
         join(
-            _line(scale(value), base, scale(value), base + 5, stroke_opacity="0.5"),
-            _text(scale(value), base + 18, _tick(value)),
+            line(scale(value), base, scale(value), base + 5, stroke_opacity="0.5"),
+            text(scale(value), base + 18, _tick(value)),
         )
         for value in ticks(scale.low, scale.high, 6)
     ]
     zero = None
     if scale.low < 0 < scale.high:
-        zero = _line(scale(0), 20, scale(0), base, stroke_opacity="0.18")
-    name = _text(scale.end, base + 29, unit, text_anchor="end", font_size="11") if unit else None
-    return join(zero, _line(scale.start, base, scale.end, base, stroke_opacity="0.5"), *marks, name)
+        zero = line(scale(0), 20, scale(0), base, stroke_opacity="0.18")
+    name = text(scale.end, base + 29, unit, text_anchor="end", font_size="11") if unit else None
+    return join(zero, line(scale.start, base, scale.end, base, stroke_opacity="0.5"), *marks, name)
 
 
 def _tick(value: float) -> str:
@@ -162,8 +163,8 @@ def _threshold(row: VerdictRow, scale: _Scale, base: float) -> Markup | None:
     at = scale(row.threshold)
     right = at < (scale.start + scale.end) / 2
     return join(
-        _line(at, 6, at, base, stroke_width="2", stroke_dasharray="5 4"),
-        _text(
+        line(at, 6, at, base, stroke_width="2", stroke_dasharray="5 4"),
+        text(
             at + (6 if right else -6),
             14,
             f"claimed {_relation(row)} {precise(row.threshold)}",
@@ -179,22 +180,22 @@ def _interval(row: VerdictRow, scale: _Scale, y: float) -> Markup:
     if row.low is not None and row.high is not None:
         left, right = scale(row.low), scale(row.high)
         parts.append(
-            _line(left, y, right, y, stroke=colour, stroke_width="7", stroke_opacity="0.45")
+            line(left, y, right, y, stroke=colour, stroke_width="7", stroke_opacity="0.45")
         )
         parts += [
-            _line(end, y - 9, end, y + 9, stroke=colour, stroke_width="3")
+            line(end, y - 9, end, y + 9, stroke=colour, stroke_width="3")
             for end, value in ((left, row.low), (right, row.high))
             if math.isfinite(value)
         ]
     if row.estimate is None or not math.isfinite(row.estimate):
         middle = (scale.start + scale.end) / 2
-        parts.append(_text(middle, y - 16, "no estimate", font_style="italic"))
+        parts.append(text(middle, y - 16, "no estimate", font_style="italic"))
         return join(*parts)
     at = scale(row.estimate)
     parts.append(tag("circle", cx=at, cy=y, r=7.5, fill=colour))
     label = min(max(at, scale.start + 18), scale.end - 18)
     parts.append(
-        _text(
+        text(
             label,
             y - 15,
             precise(row.estimate, 3),
@@ -226,16 +227,16 @@ def _funnel_shade(row: VerdictRow, across: _Scale, up: _Scale) -> Markup | None:
 def _funnel_axes(across: _Scale, up: _Scale, counted: str) -> Markup:
     rows = [
         join(
-            _line(across.start, up(value), across.end, up(value), stroke_opacity="0.12"),
-            _text(across.start - 6, up(value) + 4, _tick(value), text_anchor="end"),
+            line(across.start, up(value), across.end, up(value), stroke_opacity="0.12"),
+            text(across.start - 6, up(value) + 4, _tick(value), text_anchor="end"),
         )
         for value in ticks(up.low, up.high, 4)
     ]
     columns = [
-        _text(across(value), up.start + 16, _tick(value)) for value in ticks(0, across.high, 5)
+        text(across(value), up.start + 16, _tick(value)) for value in ticks(0, across.high, 5)
     ]
-    name = _text((across.start + across.end) / 2, up.start + 31, f"{counted} looked at")
-    floor = _line(across.start, up.start, across.end, up.start, stroke_opacity="0.5")
+    name = text((across.start + across.end) / 2, up.start + 31, f"{counted} looked at")
+    floor = line(across.start, up.start, across.end, up.start, stroke_opacity="0.5")
     return join(*rows, *columns, floor, name)
 
 
@@ -258,15 +259,15 @@ def _funnel(row: VerdictRow, points: list[TracePoint], across: _Scale, up: _Scal
 def _only_look(point: TracePoint, colour: str, across: _Scale, up: _Scale) -> Markup:
     x, low, high = across(point.n), up(point.low), up(point.high)
     ends = [
-        _line(x - 7, y, x + 7, y, stroke=colour, stroke_width="2.4")
+        line(x - 7, y, x + 7, y, stroke=colour, stroke_width="2.4")
         for y, value in ((low, point.low), (high, point.high))
         if math.isfinite(value)
     ]
     return join(
-        _line(x, low, x, high, stroke=colour, stroke_width="6", stroke_opacity="0.45"),
+        line(x, low, x, high, stroke=colour, stroke_width="6", stroke_opacity="0.45"),
         *ends,
         tag("circle", cx=x, cy=up(point.estimate), r=5, fill=colour),
-        _text(x - 14, up(point.estimate) + 4, "decided at the first look", text_anchor="end"),
+        text(x - 14, up(point.estimate) + 4, "decided at the first look", text_anchor="end"),
     )
 
 
@@ -274,7 +275,7 @@ def _funnel_threshold(row: VerdictRow, across: _Scale, up: _Scale) -> Markup | N
     if row.threshold is None:
         return None
     at = up(row.threshold)
-    return _line(across.start, at, across.end, at, stroke_width="1.8", stroke_dasharray="5 4")
+    return line(across.start, at, across.end, at, stroke_width="1.8", stroke_dasharray="5 4")
 
 
 def _path(points: list[tuple[float, float]]) -> str:
@@ -283,17 +284,3 @@ def _path(points: list[tuple[float, float]]) -> str:
 
 def _curve(points: list[tuple[float, float]], colour: str, width: str) -> Markup:
     return tag("polyline", points=_path(points), fill="none", stroke=colour, stroke_width=width)
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, **style: str) -> Markup:
-    return tag("line", x1=x1, y1=y1, x2=x2, y2=y2, **{"stroke": "currentColor", **style})
-
-
-def _text(x: float, y: float, words: str, **style: str) -> Markup:
-    plain_style = {
-        "fill": "currentColor",
-        "font_size": "12",
-        "text_anchor": "middle",
-        "opacity": "0.78",
-    }
-    return tag("text", words, x=x, y=y, **{**plain_style, **style})

@@ -17,6 +17,7 @@ True
 """
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -55,7 +56,13 @@ def _without_words(value: object) -> object:
     return _WORDS.get(value, value) if isinstance(value, str) else value
 
 
+def _encodable(value: object) -> object:
+    """A file's name may hold bytes that are no text, which Python keeps as lone surrogates."""
+    return re.sub("[\ud800-\udfff]", "\ufffd", value) if isinstance(value, str) else value
+
+
 Number = Annotated[float, BeforeValidator(_without_words)]
+Words = Annotated[str, BeforeValidator(_encodable)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +99,10 @@ class VerdictRow:
         counted: What `n` counts, such as "prompts" or "random circuits".
     """
 
-    statement: str
-    kind: str
+    statement: Words
+    kind: Words
     verdict: VerdictName
-    reason: str
+    reason: Words
     estimate: Number | None = None
     low: Number | None = None
     high: Number | None = None
@@ -104,18 +111,18 @@ class VerdictRow:
     direction: Literal["at_least", "at_most"] = "at_least"
     alpha: Number | None = None
     n: int = 0
-    unit: str = ""
+    unit: Words = ""
     trace: tuple[TracePoint, ...] = ()
-    conventions: tuple[tuple[str, str], ...] = ()
+    conventions: tuple[tuple[Words, Words], ...] = ()
     expected: VerdictName | None = None
-    counted: str = "prompts"
+    counted: Words = "prompts"
 
 
 @dataclass(frozen=True, slots=True)
 class HeatCell:
     """Mean effect of one head (or of a layer's MLP, where `head` is `None`)."""
 
-    mediator: str
+    mediator: Words
     layer: int
     head: int | None
     effect: Number
@@ -143,13 +150,13 @@ class Heatmap:
     layers: int
     heads: int
     cells: tuple[HeatCell, ...]
-    unit: str = "logits"
-    estimand: str = "natural indirect effect"
-    outcome: str = "logit difference"
-    method: str = ""
+    unit: Words = "logits"
+    estimand: Words = "natural indirect effect"
+    outcome: Words = "logit difference"
+    method: Words = ""
     prompts: int = 0
     level: Number | None = None
-    at: str = ""
+    at: Words = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +166,7 @@ class Member:
     `head` is `None` for what is not a head; `is_mlp` tells an MLP from anything else.
     """
 
-    mediator: str
+    mediator: Words
     layer: int
     head: int | None = None
     is_mlp: bool = False
@@ -179,14 +186,14 @@ class Circuit:
     heads: int
     members: tuple[Member, ...]
     kv_heads: int | None = None
-    unit: str = "logits"
+    unit: Words = "logits"
 
 
 @dataclass(frozen=True, slots=True)
 class EffectRow:
     """A line of the table of largest effects."""
 
-    mediator: str
+    mediator: Words
     effect: Number
     low: Number | None = None
     high: Number | None = None
@@ -196,8 +203,8 @@ class EffectRow:
 class ProvenanceGroup:
     """Ordered facts under one heading, such as the versions of libraries."""
 
-    title: str
-    rows: tuple[tuple[str, str], ...]
+    title: Words
+    rows: tuple[tuple[Words, Words], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,15 +223,15 @@ class ReportView:
         notes: Further sentences for the reader.
     """
 
-    title: str
-    task: str = ""
-    model: str = ""
+    title: Words
+    task: Words = ""
+    model: Words = ""
     verdicts: tuple[VerdictRow, ...] = ()
     heatmap: Heatmap | None = None
     circuit: Circuit | None = None
     effects: tuple[EffectRow, ...] = ()
     provenance: tuple[ProvenanceGroup, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Words, ...] = ()
 
     __pydantic_config__: ClassVar[ConfigDict] = _PLAIN
 

@@ -216,6 +216,13 @@ def test_a_field_of_another_type_is_refused_before_anything_is_written(tmp_path:
     assert not (tmp_path / "report.html").exists()
 
 
+def test_bytes_of_a_file_name_that_are_no_text_become_replacement_characters(
+    tmp_path: Path,
+) -> None:
+    place = write_html(view_of_strings(["report-\udcff.html"]), tmp_path / "report.html")
+    assert "report-\ufffd.html" in Page(place.read_text("utf-8")).words
+
+
 def test_drawings_alone_are_inert_and_complete() -> None:
     view = view_of_strings(ALL_STRINGS)
     assert view.heatmap is not None
