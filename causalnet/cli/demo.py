@@ -133,8 +133,8 @@ def _heads(report: VerificationReport) -> list[str]:
     top = table.top(STRONGEST)
     longest = max(abs(effect.mean) for effect in top) or 1.0
     lines = [
-        f" heads    largest of {len(table)} effects on {said.readout.split('/')[0]}, "
-        f"{len(table.prompts)} pairs, {said.sign}"
+        f" heads    {said.estimand} on {said.readout.split('/')[0]}, patched − unpatched, exact on "
+        f"{len(table.prompts)} pairs: the largest of {len(table)}"
     ]
     for effect in top:
         bar = "█" * max(1, round(BAR * abs(effect.mean) / longest))

@@ -5,7 +5,9 @@ what it does not read is dropped.
 """
 
 import json
+import math
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -20,10 +22,14 @@ if TYPE_CHECKING:
 __all__ = ["ProgressLine", "Terminal", "discard", "flush_streams", "prepare_streams", "write_line"]
 
 SECONDS_BETWEEN_LINES = 10.0
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def write_line(stream: TextIO | None, text: str) -> None:
     """Write a line at once; drop it when nobody reads the stream any more.
+
+    Control characters of a claim file or a model's name must not steer the terminal, nor turn
+    text around: they come out as a replacement sign.
 
     Raises:
         OSError: The system refuses for another reason, such as a full disk.
@@ -31,7 +37,7 @@ def write_line(stream: TextIO | None, text: str) -> None:
     if stream is None:
         return
     try:
-        stream.write(text + "\n")
+        stream.write(CONTROL.sub("\ufffd", text) + "\n")
         stream.flush()
     except BrokenPipeError:
         discard(stream)
@@ -92,7 +98,8 @@ class Terminal:
     def result(self, value: object) -> None:
         """Print the one JSON object, when it was asked for."""
         if self.json:
-            write_line(sys.stdout, json.dumps(value, indent=2, allow_nan=False))
+            plain = json.dumps(_without_infinities(value), indent=2, allow_nan=False)
+            write_line(sys.stdout, plain)
 
     @contextmanager
     def progress(self) -> Iterator["ProgressLine"]:
@@ -106,6 +113,19 @@ class Terminal:
                 line.finish()
         else:
             yield ProgressLine()
+
+
+def _without_infinities(value: object) -> object:
+    """Return a value of JSON with null where a number is infinite or not a number."""
+    match value:
+        case dict():
+            return {key: _without_infinities(part) for key, part in value.items()}
+        case list() | tuple():
+            return [_without_infinities(part) for part in value]
+        case float() if not math.isfinite(value):
+            return None
+        case _:
+            return value
 
 
 def _bar() -> "Progress":

@@ -137,7 +137,7 @@ def test_the_demo_ends_with_0_when_verdicts_are_as_expected(
     output = capsys.readouterr()
     assert "REFUTED" in output.out and "lies below" in output.out
     assert "s to the first forward" in output.out
-    assert "largest of 8 effects" in output.out
+    assert "the largest of 8" in output.out
     assert (tmp_path / "report.html").exists() and (tmp_path / "report.png").exists()
     assert ("not the expected one" in output.err) == (status == 4)
 
