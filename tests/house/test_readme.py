@@ -62,3 +62,10 @@ def test_every_command_of_the_readme_is_one_of_ours() -> None:
 
 def test_the_picture_is_small() -> None:
     assert (ROOT / "docs/demo.png").stat().st_size < 2**20
+
+
+def test_the_transcript_shows_the_verdicts_of_the_demo() -> None:
+    from causalnet.claims import read_claim_file
+
+    for claim in read_claim_file(ROOT / "examples/ioi.yaml").claims:
+        assert re.search(rf"^ {claim.id} +{claim.expected} ", README, re.MULTILINE), claim.id
