@@ -88,7 +88,7 @@ class UnsupportedArchitectureError(CausalNetError):
 
 
 class LiftError(CausalNetError):
-    """The graph's own parts do not rebuild the model's output; names the first part that differs."""
+    """The graph's parts do not rebuild the model's output; names the first part that differs."""
 
 
 class DeviceError(CausalNetError):
