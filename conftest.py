@@ -32,7 +32,8 @@ def pytest_testnodedown(node: Any) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    if left_out := config.stash[LEFT_OUT]:
+    left_out = config.stash[LEFT_OUT]
+    if config.option.markexpr and left_out:
         terminalreporter.section(f"left out by -m '{config.option.markexpr}'")
         for nodeid in sorted(left_out):
             terminalreporter.line(nodeid)

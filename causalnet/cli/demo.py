@@ -22,6 +22,11 @@ __all__ = ["run_demo", "show_claims"]
 
 STRONGEST = 6  # heads that are listed
 BAR = 24  # characters of the longest bar
+UNEXPECTED = "causalnet: a verdict is not the expected one; please report it."
+OTHERWISE_ASKED = (
+    "causalnet: a verdict is not the expected one; those are for the file's own seed and number "
+    "type, on a CPU."
+)
 NEXT = """\
  next     open {}
           write a claim file of your own (`causalnet schema` lists its keys), then
@@ -75,7 +80,8 @@ def show_claims(
     terminal.say(NEXT.format(html))
     status = Status.SUPPORTED if result.is_expected else Status.OUR_ERROR
     if status is not Status.SUPPORTED:
-        terminal.note("causalnet: a verdict is not the expected one; please report it.")
+        asked = seed is not None or device is not None or dtype is not None
+        terminal.note(OTHERWISE_ASKED if asked else UNEXPECTED)
     terminal.result(
         {
             "exit_status": int(status),

@@ -147,6 +147,17 @@ def test_the_place_of_a_mistake_is_shown_when_asked_for(
     assert "Traceback" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("missing", ["typer", "causalnet.cli.door", "causalnet.cli.app"])
+def test_an_installation_that_is_not_whole_ends_with_4(missing: str) -> None:
+    program = (
+        f"import sys; sys.modules[{missing!r}] = None; sys.argv = ['causalnet', '--version']; "
+        "from causalnet.cli import main; main()"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert run.returncode == 4
+    assert missing in run.stderr
+
+
 def test_interrupted_ends_with_130() -> None:
     process = subprocess.Popen([sys.executable, "-c", SLEEPING], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
