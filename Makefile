@@ -29,7 +29,7 @@ export UV_COMPILE_BYTECODE = 1
 # Empty runs every test: `make test MARKS=`.
 MARKS ?= not browser
 WORKERS ?= 2
-PYTEST = $(VENV)/bin/pytest -q -n $(WORKERS) -m "$(MARKS)"
+PYTEST = $(VENV)/bin/pytest -n $(WORKERS) -m "$(MARKS)"
 
 .PHONY: demo test check lint acceptance doctor clean
 .DELETE_ON_ERROR:
