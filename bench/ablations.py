@@ -70,7 +70,8 @@ def line(net: LiftedNetwork, row: Convention, circuit: tuple[Mediator, ...]) -> 
     right = scores(net, row, circuit, accuracy)[1].mean()
     reference = f"{len(row.reference)} prompts" if row.reference else "-"
     return (
-        f"{row.label:34} {reference:>10} {model.mean():7.2f} {empty.mean():7.2f} {kept.mean():7.2f} "
+        f"{row.label:34} {reference:>10} "
+        f"{model.mean():7.2f} {empty.mean():7.2f} {kept.mean():7.2f} "
         f"{ratio:+9.3f} {span:>16} {mean_of_ratios:+10.3f} {divergence:7.3f} {right:6.2f}"
     )
 
