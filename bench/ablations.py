@@ -1,9 +1,9 @@
 """One circuit, many faithfulness numbers: what the ablation convention decides.
 
-The circuit is the 60 heads with the largest exact effects on 8 pairs; it is scored on 38 other
+The circuit is the 60 heads with the largest exact effects on 24 pairs; it is scored on 38 other
 pairs under each convention, all MLPs kept.  Every row prints its convention.
 
-    python bench/ablations.py [--circuit-pairs 8] [--test-pairs 38] [--size 60]
+    python bench/ablations.py [--circuit-pairs 24] [--test-pairs 38] [--size 60]
 """
 
 import argparse
@@ -78,7 +78,7 @@ def line(net: LiftedNetwork, row: Convention, circuit: tuple[Mediator, ...]) -> 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--circuit-pairs", type=int, default=8)
+    parser.add_argument("--circuit-pairs", type=int, default=24)
     parser.add_argument("--test-pairs", type=int, default=38)
     parser.add_argument("--size", type=int, default=60)
     options = parser.parse_args()
