@@ -34,8 +34,8 @@ class ProgressReport:
     """Where a verification stands.
 
     Attributes:
-        stage: What is being done: `load the model`, `make prompts`, `test claims`,
-            `compare with random circuits`, `measure single heads`.
+        stage: What is being done: `load the model`, `lift the model`, `make prompts`,
+            `test claims`, `compare with random circuits`, `measure single heads`.
         done: Forward passes done in this stage.
         total: At most so many in all; shrinks as claims settle.
         settled: Ids of the claims that are decided.
@@ -167,6 +167,7 @@ def _load(file: ClaimFile, device: str | None, dtype: str | None, tell: Report) 
     beside = None if file.source is None else Path(file.source.path).parent / spec.source
     source = str(beside) if beside is not None and beside.exists() else spec.source
     model = load(source, device=device, dtype=dtype or spec.dtype, attention=spec.attention)
+    tell(ProgressReport("lift the model"))  # whose self-check runs the first forwards
     return lift(model)
 
 

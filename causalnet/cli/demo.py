@@ -109,7 +109,7 @@ def _cpu() -> float:
 
 
 class _Clock:
-    """Notes the CPU seconds at which the first forward on the prompts begins."""
+    """Notes the CPU seconds at which the first forward begins: the self-check of lifting runs it."""
 
     def __init__(self) -> None:
         self.first = 0.0
@@ -125,7 +125,7 @@ class _Watch:
         self._clock, self._show = clock, follow(line)
 
     def __call__(self, report: ProgressReport) -> None:
-        if not self._clock.first and report.stage == "test claims":
+        if not self._clock.first and report.stage == "lift the model":
             self._clock.first = _cpu()
         self._show(report)
 
