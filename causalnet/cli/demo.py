@@ -109,7 +109,7 @@ def _cpu() -> float:
 
 
 class _Clock:
-    """Notes the CPU seconds at which the first forward begins: the self-check of lifting runs it."""
+    """Notes the CPU seconds at which the first forward begins, that of the lift's self-check."""
 
     def __init__(self) -> None:
         self.first = 0.0
