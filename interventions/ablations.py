@@ -85,12 +85,26 @@ class Ablation:
             )
 
     def __str__(self) -> str:
-        """Return the kind with its reference size, draws, vector and factor."""
-        parts = [f"{self.reference_size} reference prompts"] if self.reference else []
+        """Return the kind with its reference set, draws, vector and factor."""
+        parts = []
+        if self.reference is not None:
+            parts.append(f"{self.reference_size} reference prompts {self.reference[:12]}")
         parts += [f"{self.draws} draws"] if self.draws > 1 else []
-        parts += [self.vector.label] if self.vector else []
+        parts += [f"{self.vector.label} {self.vector.digest[:12]}"] if self.vector else []
         parts += [f"factor {self.factor:g}"] if self.kind is AblationKind.STEER else []
         return f"{self.kind.value} ({', '.join(parts)})" if parts else self.kind.value
+
+    def to_json(self) -> dict[str, str | int | float | None]:
+        """Return everything that two people need to set the same values."""
+        return {
+            "kind": self.kind.value,
+            "reference": self.reference,
+            "reference_size": self.reference_size,
+            "draws": self.draws,
+            "vector": None if self.vector is None else self.vector.label,
+            "vector_digest": None if self.vector is None else self.vector.digest,
+            "factor": self.factor,
+        }
 
     def site(self, mediator: Mediator) -> str:
         """Return the node that is set for a mediator.

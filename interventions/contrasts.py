@@ -100,6 +100,17 @@ class Query:
         """The versioned name of the estimand, `NIE/v1`."""
         return f"{self.estimand}/v{self.version}"
 
+    @property
+    def unpatched(self) -> Read:
+        """The outcome where nothing is set: in the base, or for denoising in the source."""
+        return Read(self.readout, BASE if self.direction == "noising" else SOURCE)
+
+    @property
+    def reads(self) -> tuple[Read, ...]:
+        """Every read that a table of this query holds, each once."""
+        terms = (read for _, contrast in self.contrasts for _, read in contrast.terms)
+        return tuple(dict.fromkeys((*terms, self.unpatched)))
+
     def __str__(self) -> str:
         """Return the conventions and the first contrasts, a line each."""
         places = ",".join(map(str, self.at)) or "all positions"
@@ -120,8 +131,15 @@ def joint(label: str, *mediators: Mediator) -> MediatorSet:
 
 
 def _rows(treated: Treated | Sequence[Treated]) -> list[MediatorSet]:
-    if isinstance(treated, Mediator | MediatorSet):
+    if isinstance(treated, Mediator | MediatorSet | str):
         treated = (treated,)
+    names = [row for row in treated if not isinstance(row, Mediator | MediatorSet)]
+    if names:
+        raise TermError(
+            f"{names[0]!r} is not a mediator of a graph.",
+            "Effects are of mediators, or of sets made by `joint`.",
+            f"Write net[{str(names[0])!r}].",
+        )
     sets = [
         row if isinstance(row, MediatorSet) else MediatorSet(row.name, (row,)) for row in treated
     ]
@@ -134,6 +152,15 @@ def _rows(treated: Treated | Sequence[Treated]) -> list[MediatorSet]:
 
 def _positions(at: Position | Sequence[Position]) -> tuple[Position, ...]:
     listed = (at,) if isinstance(at, str | int) else tuple(at)
+    wrong = [
+        place for place in listed if isinstance(place, bool) or not isinstance(place, str | int)
+    ]
+    if wrong:
+        raise TermError(
+            f"{wrong[0]!r} is not a position.",
+            "A position is a name of the prompts or the index of a token.",
+            "Write for example at='end' or at=(0, 3).",
+        )
     return () if listed == ("all",) else listed
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from causalnet.effects.reference import mean_forwards
 from causalnet.execute import schedule
 from causalnet.interventions import Query, check_world
 from causalnet.lift import LiftedNetwork
@@ -20,6 +21,7 @@ class Explanation:
         prompts: Pairs.
         forwards: Forward passes, each over one batch.
         batch_size: Prompts in a batch.
+        reference_forwards: Forward passes over the reference set, for means.
     """
 
     query: Query
@@ -27,6 +29,7 @@ class Explanation:
     prompts: int
     forwards: int
     batch_size: int
+    reference_forwards: int = 0
 
     def __str__(self) -> str:
         """Return the query and its cost, a line each."""
@@ -34,9 +37,14 @@ class Explanation:
             f"QUERY     {self.query}\n"
             f"WORLDS    {self.worlds} distinct, of {len(self.query.contrasts)} contrasts\n"
             f"PROMPTS   {self.prompts} pairs in batches of {self.batch_size}\n"
-            f"FORWARDS  {self.forwards}, that is {self.worlds} on each pair\n"
+            f"FORWARDS  {self.forwards}, that is {self.worlds} on each pair"
+            f"{self._for_means()}\n"
             f"EXECUTOR  hooks: exact, one forward pass for each distinct world and batch"
         )
+
+    def _for_means(self) -> str:
+        count = self.reference_forwards
+        return f", and {count} over the reference set" if count else ""
 
 
 def explain(
@@ -47,9 +55,10 @@ def explain(
     Raises:
         UnknownMediatorError, TermError: A query that does not fit the network.
     """
-    reads = [read for _, contrast in query.contrasts for _, read in contrast.terms]
-    steps = schedule(reads)
+    steps = schedule(query.reads)
     for step in steps:
         check_world(step.world, net.graph)
     batches = -(-len(pairs) // batch_size)
-    return Explanation(query, len(steps), len(pairs), len(steps) * batches, batch_size)
+    forwards = len(steps) * batches
+    means = mean_forwards(query.ablation)
+    return Explanation(query, len(steps), len(pairs), forwards, batch_size, means)

@@ -28,6 +28,9 @@ __all__ = [
 ]
 
 
+REFERENCE_BATCH = 16
+
+
 def zero() -> Ablation:
     """Return the ablation that sets 0."""
     return Ablation(AblationKind.ZERO)
@@ -65,8 +68,27 @@ def vector(label: str, values: Tensor) -> tuple[Handle, Pooled]:
         label: What it is called.
         values: [d].
     """
+    return Handle(label, _vector_digest(values)), Pooled(values)
+
+
+def _vector_digest(values: Tensor) -> str:
     raw = values.detach().cpu().contiguous().to(torch.float64).numpy().tobytes()
-    return Handle(label, hashlib.sha256(raw).hexdigest()), Pooled(values)
+    return hashlib.sha256(raw).hexdigest()
+
+
+def check_vectors(vectors: Mapping[Handle, Constant]) -> None:
+    """Check that every vector is the one that its handle names.
+
+    Raises:
+        TermError: Another vector under a handle.
+    """
+    for handle, bound in vectors.items():
+        if isinstance(bound, Pooled) and _vector_digest(bound.vector) != handle.digest:
+            raise TermError(
+                f"The vector given for {handle.label!r} is not the one that its handle names.",
+                "A handle is made from the vector's content.",
+                "Write vectors=dict([cn.vector(label, values)]).",
+            )
 
 
 def constant(handle: Handle) -> Ablation:
@@ -110,7 +132,7 @@ def mean_constants(
                 real = values[name][row, :length].to("cpu", torch.float64)
                 sums[name, template] = _grown(sums.get((name, template)), real)
 
-    record(names, net, reference, add)
+    record(names, net, reference, add, batch_size=REFERENCE_BATCH)
     constants: dict[Handle, Constant] = {}
     for name in names:
         if per_position:
@@ -121,6 +143,14 @@ def mean_constants(
             pooled = total / sum(float(count.sum()) for count in counts.values())
             constants[mean_handle(name, ablation)] = Pooled(torch.as_tensor(pooled))
     return constants
+
+
+def mean_forwards(ablation: Ablation | None) -> int:
+    """Return the forward passes that the means of an ablation need."""
+    means = (AblationKind.MEAN, AblationKind.MEAN_PER_POSITION)
+    if ablation is None or ablation.kind not in means:
+        return 0
+    return -(-ablation.reference_size // REFERENCE_BATCH)
 
 
 def _grown(total: Tensor | None, more: Tensor) -> Tensor:

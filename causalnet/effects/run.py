@@ -9,7 +9,13 @@ import numpy as np
 from torch import Tensor
 
 from causalnet.effects.conventions import Conventions, Excluded, LedgerEntry
-from causalnet.effects.reference import check_reference, mean_constants, resampled_inputs
+from causalnet.effects.reference import (
+    check_reference,
+    check_vectors,
+    mean_constants,
+    mean_forwards,
+    resampled_inputs,
+)
 from causalnet.effects.table import EffectTable
 from causalnet.execute import Answers, Bindings, Constant, Evaluation, Padding, Progress, evaluate
 from causalnet.interventions import (
@@ -61,10 +67,8 @@ def run(
         NumericalError: NaN or infinity in an activation.
     """
     bindings = bind(query.ablation, _nodes(query), net, pairs, reference, vectors, seed)
-    unpatched = Read(query.readout, Base("base" if query.direction == "noising" else "source"))
     correct = Read(accuracy, Base("base"))
-    reads = [read for _, contrast in query.contrasts for _, read in contrast.terms]
-    reads += [unpatched, correct] if only_correct else [unpatched]
+    reads = (*query.reads, correct) if only_correct else query.reads
     result = evaluate(
         reads, net, bindings, batch_size=batch_size, padding=padding, progress=progress
     )
@@ -78,9 +82,9 @@ def run(
         rows=tuple(label for label, _ in query.contrasts),
         prompts=pairs.labels,
         conventions=Conventions.of(query, padding),
-        unpatched=values[unpatched],
+        unpatched=values[query.unpatched],
         ledger=_ledger(query, pairs),
-        provenance=_provenance(net, pairs, result, seed),
+        provenance=_provenance(net, pairs, query, result, seed),
     )
     if not only_correct:
         return table
@@ -115,6 +119,7 @@ def bind(
         AlignmentError: A pair without a reference prompt that lines up with it.
     """
     check_reference(ablation, reference)
+    check_vectors(vectors or {})
     constants: dict[Handle, Constant] = dict(vectors or {})
     inputs: dict[str, Prompts] = {"base": pairs.base, "source": pairs.source}
     if ablation is not None and reference is not None:
@@ -153,15 +158,17 @@ def _ledger(query: Query, pairs: PromptPairs) -> tuple[LedgerEntry, ...]:
 
 
 def _provenance(
-    net: LiftedNetwork, pairs: PromptPairs, result: Evaluation, seed: int
+    net: LiftedNetwork, pairs: PromptPairs, query: Query, result: Evaluation, seed: int
 ) -> dict[str, Any]:
     return {
         "model": net.model.provenance.to_json(),
         "graph": net.graph.fingerprint(),
         "self_check": net.check.to_json(),
         "pairs": {"digest": pairs.digest(), "record": pairs.record.to_json()},
+        "ablation": None if query.ablation is None else query.ablation.to_json(),
         "executor": "hooks",
         "forwards": result.forwards,
+        "reference_forwards": mean_forwards(query.ablation),
         "batch_size": result.batch_size,
         "halvings": result.halvings,
         "seed": seed,

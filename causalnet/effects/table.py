@@ -1,5 +1,6 @@
 """Effects as a labelled table: a row for each mediator, a column for each prompt."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -35,6 +36,7 @@ class Effect:
         n: Number of prompts, excluded ones included.
         unit: The unit.
         estimand: Versioned name.
+        excluded: How many of the prompts count as 0.
     """
 
     label: str
@@ -43,6 +45,7 @@ class Effect:
     n: int
     unit: str
     estimand: str
+    excluded: int = 0
 
     def __str__(self) -> str:
         """Return `NIE/v1 of L9.H6: -0.42 [-0.60, -0.24] logits (95 %, n = 64)`."""
@@ -51,9 +54,10 @@ class Effect:
             low, high = self.interval.low, self.interval.high
             span = f"[{low:+.3f}, {high:+.3f}]"
         level = "" if self.interval is None else f"{100 * self.interval.level:g} %, "
+        out = f", {self.excluded} excluded and counted as 0" if self.excluded else ""
         return (
             f"{self.estimand} of {self.label}: {self.mean:+.3f} {span} {self.unit} "
-            f"({level}n = {self.n})"
+            f"({level}n = {self.n}{out})"
         )
 
 
@@ -63,7 +67,7 @@ class Fraction:
 
     Attributes:
         label: The mediator or set.
-        value: Mean effect divided by mean total effect.
+        value: Mean effect divided by mean total effect; NaN where the latter is 0.
         interval: Fieller's interval; None where the total effect is not clearly away from 0.
     """
 
@@ -103,9 +107,10 @@ class EffectTable:
     def __repr__(self) -> str:
         """Return one line."""
         largest = self.top(1)[0]
+        out = f" ({len(self.excluded)} excluded)" if self.excluded else ""
         return (
             f"EffectTable({self.conventions.estimand}, {len(self.rows)} rows x "
-            f"{len(self.prompts)} prompts, {self.conventions.unit}, largest {largest.label} "
+            f"{len(self.prompts)} prompts{out}, {self.conventions.unit}, largest {largest.label} "
             f"{largest.mean:+.3f})"
         )
 
@@ -155,6 +160,7 @@ class EffectTable:
             len(values),
             self.conventions.unit,
             self.conventions.estimand,
+            len(self.excluded),
         )
 
     def effects(self, level: float = 0.95) -> tuple[Effect, ...]:
@@ -174,23 +180,27 @@ class EffectTable:
             level: Coverage of Fieller's interval.
 
         Raises:
-            CausalNetError: Other prompts or another unit, or more than one row in `total`.
+            CausalNetError: Other prompts, other excluded prompts or another read-out, or more than
+                one row in `total`.
         """
-        if len(total) != 1 or total.prompts != self.prompts:
+        if len(total) != 1 or (total.prompts, total.excluded) != (self.prompts, self.excluded):
             raise CausalNetError(
                 f"{total!r} cannot be the denominator.",
-                "It has one row and the same prompts.",
-                "Use cn.run(cn.te(), net, pairs).",
+                "It has one row, the same prompts and the same excluded prompts.",
+                "Use cn.run(cn.te(), net, pairs) with the same options.",
             )
-        if total.conventions.unit != self.conventions.unit:
+        if total.conventions.readout != self.conventions.readout:
             raise CausalNetError(
-                f"{self.conventions.unit} cannot be a fraction of {total.conventions.unit}."
+                f"{self.conventions.readout} cannot be a fraction of {total.conventions.readout}.",
+                "Numerator and denominator are effects on one read-out.",
+                "Pass outcome=... to cn.te as well.",
             )
         denominators = total.counted[0]
+        whole = float(denominators.mean())
         return tuple(
             Fraction(
                 label,
-                float(values.mean() / denominators.mean()),
+                float(values.mean()) / whole if whole else math.nan,
                 ratio_interval(values, denominators, level),
             )
             for label, values in zip(self.rows, self.counted, strict=True)
@@ -205,6 +215,7 @@ class EffectTable:
         frame = pd.DataFrame(self.values, index=list(self.rows), columns=list(self.prompts))
         frame.index.name, frame.columns.name = "mediator", "prompt"
         frame.attrs.update(self.conventions.to_json())
+        frame.attrs["excluded"] = {entry.prompt: entry.reason for entry in self.excluded}
         return frame
 
     def to_xarray(self) -> "xr.DataArray":
@@ -213,7 +224,12 @@ class EffectTable:
             import xarray as xr
         except ImportError:
             raise _needs("xarray") from None
-        coordinates = {"mediator": list(self.rows), "prompt": list(self.prompts)}
+        out = {entry.prompt for entry in self.excluded}
+        coordinates = {
+            "mediator": list(self.rows),
+            "prompt": list(self.prompts),
+            "excluded": ("prompt", [label in out for label in self.prompts]),
+        }
         return xr.DataArray(
             self.values,
             dims=("mediator", "prompt"),

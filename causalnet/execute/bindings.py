@@ -101,7 +101,9 @@ class Bindings:
         """
         if handle not in self.constants:
             raise TermError(
-                f"The constant {handle.label!r} is not bound.", "", "Pass it in `constants`."
+                f"The constant {handle.label!r} is not bound.",
+                "",
+                "Pass it in `vectors` of cn.run.",
             )
         return self.constants[handle]
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from causalnet.errors import NumericalError
 from causalnet.execute.batch import Padding, TokenBatch, make_batch
 from causalnet.execute.bindings import Bindings, constant_rows
-from causalnet.execute.forward import Edit, Forward, NonFiniteError, run_forward
+from causalnet.execute.forward import Edit, Forward, NonFiniteError, is_sound, run_forward
 from causalnet.execute.operations import apply_operation
 from causalnet.execute.readouts import read_logits
 from causalnet.execute.schedule import Step
@@ -111,7 +111,7 @@ class Chunk:
                 constant = self.bindings.constant(handle)
                 return lambda current: constant_rows(constant, batch, current).expand_as(current)
             case At(mediator, world):
-                theirs = self.values[world][mediator]
+                theirs = self.values[world][self.net.graph.find(mediator).name]
                 there = self.batch(layers_of(world)[0].input)
                 return lambda current: _placed(site.at, current, batch, theirs, there)
             case Op():
@@ -127,16 +127,18 @@ class Chunk:
         prompt = batch.prompts.texts[error.row]
         ids = torch.tensor([batch.prompts.ids[error.row]], device=batch.ids.device)
         for name, value in rebuild(self.net, ids).parts.items():
-            if not torch.isfinite(value).all():
+            if not is_sound(value).all():
                 return _not_finite(name, prompt)
         for edit in edits:  # the network alone is finite, so a value that was set is not
             size = (*batch.ids.shape, self._width(edit.mediator))
             fresh = edit.value(
                 torch.zeros(size, device=batch.ids.device, dtype=self.net.model.dtype)
             )
-            if not torch.isfinite(fresh[error.row]).all():
+            if not is_sound(fresh[error.row]).all():
                 return _not_finite(f"the value set at {edit.mediator}", prompt)
-        return _not_finite(f"L{error.layer}.resid_post of the patched run", prompt)
+        last = error.layer == self.net.n_layers
+        where = "logits" if last else f"L{error.layer}.resid_post"
+        return _not_finite(f"{where} of the patched run", prompt)
 
     def _width(self, mediator: Mediator) -> int:
         shape = self.net.graph.shape
@@ -157,7 +159,7 @@ def _placed(
 
 def _not_finite(where: str, prompt: str) -> NumericalError:
     return NumericalError(
-        f"{where} holds NaN or infinity on the prompt {prompt!r}.",
+        f"{where} holds NaN, infinity or values too large to be squared on the prompt {prompt!r}.",
         "It is the first such value in the order of the graph.",
-        "Check the weights with `causalnet doctor`, or use a wider dtype.",
+        "Check the weights with `causalnet doctor`, or use a wider dtype or a smaller vector.",
     )

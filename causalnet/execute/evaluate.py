@@ -6,24 +6,22 @@ are held to.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from functools import partial
+from typing import TypeAlias, TypeVar
 
 import torch
 from torch import Tensor
 
-from causalnet.errors import AlignmentError, OutOfMemoryError
+from causalnet.errors import OutOfMemoryError, ParameterError
+from causalnet.execute.alignment import check_lengths, check_positions
 from causalnet.execute.batch import Padding, TokenBatch
 from causalnet.execute.bindings import Answers, Bindings
 from causalnet.execute.chunk import Chunk
-from causalnet.execute.schedule import Step, schedule
+from causalnet.execute.schedule import schedule
 from causalnet.interventions import (
     Base,
-    Node,
     Read,
-    World,
     check_world,
-    layers_of,
-    reads_of,
 )
 from causalnet.lift import LiftedNetwork
 from causalnet.tasks import Prompts
@@ -81,13 +79,16 @@ def evaluate(
     steps = schedule(reads)
     for step in steps:
         check_world(step.world, net.graph)
-        _check_alignment(step.world, bindings)
-    tally = _Tally(len(steps), len(bindings), min(batch_size, len(bindings)), progress)
+        check_positions(step.world, net.graph, bindings)
+    for prompts in bindings.inputs.values():
+        check_lengths(prompts, net.model.declared)
+    tally = _Tally.start(len(steps), len(bindings), batch_size, progress)
     parts: dict[Read, list[Tensor]] = {read: [] for read in reads}
     with torch.set_grad_enabled(gradients):
         while tally.row < len(bindings):
-            answered = _run_rows(Chunk(net, bindings, tally.rows(), padding), steps, tally)
-            for read, value in answered.items():
+            chunk = Chunk(net, bindings, tally.rows(), padding)
+            answered = _without_memory_error(partial(chunk.run, steps, tally.count), tally)
+            for read, value in (answered or {}).items():
                 parts[read].append(value)
     values = {read: torch.cat(part) for read, part in parts.items()}
     return Evaluation(values, tally.forwards, tally.size, tally.halvings)
@@ -105,6 +106,14 @@ class _Tally:
     forwards: int = 0
     halvings: int = 0
 
+    @classmethod
+    def start(
+        cls, worlds: int, prompts: int, batch_size: int, progress: Progress | None
+    ) -> "_Tally":
+        if batch_size < 1:
+            raise ParameterError(f"batch_size is {batch_size}.", "A batch has at least one prompt.")
+        return cls(worlds, prompts, min(batch_size, prompts), progress)
+
     def rows(self) -> range:
         return range(self.row, min(self.row + self.size, self.prompts))
 
@@ -115,10 +124,13 @@ class _Tally:
             self.progress(self.forwards, max(self.forwards, batches * self.worlds))
 
 
-def _run_rows(chunk: Chunk, steps: Sequence[Step], tally: _Tally) -> dict[Read, Tensor]:
-    """Run one batch; when memory runs out, halve the batch and return nothing."""
+Result = TypeVar("Result")
+
+
+def _without_memory_error(run: Callable[[], Result], tally: _Tally) -> Result | None:
+    """Run one batch and move on; when memory runs out, halve the batch and return nothing."""
     try:
-        answered = chunk.run(steps, tally.count)
+        result = run()
     except RuntimeError as error:
         # CUDA raises torch.OutOfMemoryError; the CPU's allocator a RuntimeError that says so.
         if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
@@ -130,33 +142,9 @@ def _run_rows(chunk: Chunk, steps: Sequence[Step], tally: _Tally) -> dict[Read, 
                 "Use a smaller model, shorter prompts, or another device.",
             ) from error
         tally.size, tally.halvings = tally.size // 2, tally.halvings + 1
-        return {}
-    tally.row = chunk.rows[-1] + 1
-    return answered
-
-
-def _check_alignment(world: World, bindings: Bindings) -> None:
-    """Check that every interchange of a world's own layers lines up, row by row."""
-    base, layers = layers_of(world)
-    here = bindings.prompts(base.input)
-    for site, value in (assignment for layer in layers for assignment in layer):
-        for read in reads_of(value):
-            there = bindings.prompts(layers_of(read.world)[0].input)
-            for position in site.at:  # both sides must have it
-                here.at(position), there.at(position)
-            lengths = zip(here.lengths, there.lengths, strict=True)
-            unequal = [row for row, (ours, theirs) in enumerate(lengths) if ours != theirs]
-            if unequal and not site.at:
-                raise _unaligned(site, unequal[0], here, there)
-
-
-def _unaligned(site: Node, row: int, here: Prompts, there: Prompts) -> AlignmentError:
-    return AlignmentError(
-        f"Row {row}: {here.texts[row]!r} has {len(here.ids[row])} tokens and "
-        f"{there.texts[row]!r} has {len(there.ids[row])}.",
-        f"Setting {site} at all positions needs prompts of equal length.",
-        "Set it at named positions, for example at='end', or drop the row.",
-    )
+        return None
+    tally.row = tally.rows().stop
+    return result
 
 
 def record(
@@ -180,10 +168,15 @@ def record(
         The number of forward passes.
     """
     count = len(prompts)
+    check_lengths(prompts, net.model.declared)
     bindings = Bindings({"base": prompts}, Answers(((),) * count, ((),) * count, "mean"))
-    starts = range(0, count, batch_size)
+    tally = _Tally.start(1, count, batch_size, None)
     with torch.no_grad():
-        for start in starts:
-            chunk = Chunk(net, bindings, range(start, min(start + batch_size, count)))
-            consume(chunk.batch("base"), chunk.forward(Base("base"), nodes, ("end",)).values)
-    return len(starts)
+        while tally.row < count:
+            chunk = Chunk(net, bindings, tally.rows())
+            run = partial(chunk.forward, Base("base"), nodes, ("end",))
+            forward = _without_memory_error(run, tally)
+            if forward is not None:
+                consume(chunk.batch("base"), forward.values)
+                tally.count()
+    return tally.forwards

@@ -1,8 +1,8 @@
 """One forward pass of the model itself, with values read and set by plain torch hooks.
 
 The model's own modules run; hooks on their inputs and outputs replace values and record them.
-Every hook counts how often it fires; queries, keys, values and every block's output are checked
-to be finite.
+Every hook counts how often it fires; queries, keys, values, every block's output and the logits
+are checked to be finite.
 """
 
 from collections import Counter
@@ -21,11 +21,11 @@ from causalnet.graphs import Kind, Mediator
 from causalnet.interventions import Position
 from causalnet.lift import LiftedNetwork
 
-__all__ = ["Edit", "Forward", "NonFiniteError", "run_forward"]
+__all__ = ["Edit", "Forward", "NonFiniteError", "is_sound", "run_forward"]
 
 
 class NonFiniteError(Exception):
-    """A module put out NaN or infinity; turned into a `NumericalError` that names the origin."""
+    """A value is not sound; turned into a `NumericalError` that names where it came from."""
 
     def __init__(self, layer: int, row: int) -> None:
         """Keep the layer and the row of the batch."""
@@ -95,7 +95,17 @@ def run_forward(
         hooks.callback(keep.remove)
         hooked.result.logits = net.run(batch.ids, batch.mask.long())
     hooked.check_fired()
+    hooked.check_sound(len(net.places.blocks), hooked.result.logits, columns >= 0)
     return hooked.result
+
+
+def is_sound(value: Tensor) -> Tensor:
+    """Return where a value is finite and small enough for a norm to square, [...] of [..., d].
+
+    A square that overflows makes a norm return zeros: a wrong number without a NaN.
+    """
+    wide = value.to(torch.promote_types(value.dtype, torch.float32))
+    return torch.isfinite(wide.square().sum(-1))
 
 
 class _Hooked:
@@ -161,7 +171,7 @@ class _Hooked:
 
     def _on_projection(self, layer: int) -> Callable[[nn.Module], Any]:
         def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
-            self._check_finite(layer, output)
+            self.check_sound(layer, output, self.batch.mask)
 
         return lambda module: module.register_forward_hook(hook)
 
@@ -206,15 +216,16 @@ class _Hooked:
         middle = Place(Port.MLP_NORM_IN, place.layer)
         if middle in self.edits:
             value = self.kept[middle] + self.kept[Place(Port.MLP_OUT, place.layer)]
-        self._check_finite(place.layer, value)
+        self.check_sound(place.layer, value, self.batch.mask)
         return value
 
-    def _check_finite(self, layer: int, value: Tensor) -> None:
-        if torch.isfinite(value).all():
-            return
-        broken = ~torch.isfinite(value).all(-1) & self.batch.mask
-        if broken.any():
-            raise NonFiniteError(layer, int(broken.any(1).nonzero()[0]))
+    def check_sound(self, layer: int, value: Tensor, counted: Tensor) -> None:
+        """Refuse values that are not sound at tokens that count, both [B, T]."""
+        sound = is_sound(value)
+        if not sound.all():
+            broken = ~sound & counted
+            if broken.any():
+                raise NonFiniteError(layer, int(broken.any(1).nonzero()[0]))
 
     def _columns(self, mediator: Mediator) -> slice:
         width = self.net.graph.shape.d_head

@@ -39,7 +39,6 @@ _PORTS = {
     Kind.HEAD: Port.MIXER_OUT,
     Kind.MLP: Port.MLP_OUT,
 }
-_CUTS = {"resid_pre": Port.BLOCK_IN, "resid_mid": Port.MLP_NORM_IN, "resid_post": Port.BLOCK_OUT}
 
 
 def place_of(name: str, graph: MediatorGraph) -> tuple[Place, Mediator]:
@@ -51,9 +50,22 @@ def place_of(name: str, graph: MediatorGraph) -> tuple[Place, Mediator]:
     """
     mediator = graph.find(name)
     if mediator.kind is Kind.RESIDUAL:
-        port = _CUTS[mediator.name.split(".")[1]]
-    elif mediator.kind in _PORTS:
-        port = _PORTS[mediator.kind]
-    else:
+        return _place_of_cut(mediator, graph), mediator
+    if mediator.kind not in _PORTS:
         raise InternalError(f"{mediator} has no place in the hook executor.")
-    return Place(port, mediator.layer or 0), mediator
+    return Place(_PORTS[mediator.kind], mediator.layer or 0), mediator
+
+
+def _place_of_cut(cut: Mediator, graph: MediatorGraph) -> Place:
+    """Return one place for both names of a cut, so that the order of layers of Do decides.
+
+    What leaves a block is what enters the next.  What enters the first is read from the embedding,
+    but is not the embedding: a value set there is set downstream of it.
+    """
+    layer, which = cut.layer or 0, cut.name.split(".")[1]
+    if which == "resid_mid":
+        return Place(Port.MLP_NORM_IN, layer)
+    entered = layer if which == "resid_pre" else layer + 1
+    if entered == graph.shape.layers:
+        return Place(Port.BLOCK_OUT, layer)
+    return Place(Port.BLOCK_IN, entered)

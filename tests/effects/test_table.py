@@ -1,5 +1,7 @@
 """What a table carries, and that it comes back whole from a file."""
 
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +110,10 @@ def test_fraction_is_a_ratio_of_means() -> None:
         parts.fraction_of(run(te(probability), net(), pairs))
     with pytest.raises(CausalNetError, match="same prompts"):
         parts.fraction_of(run(te(), net(), word_pairs(5)))
+    same = replace(pairs, source=pairs.base)
+    nothing = run(nie(net().heads()), net(), same).fraction_of(run(te(), net(), same))[0]
+    assert math.isnan(nothing.value)
+    assert nothing.interval is None
 
 
 def test_excluded_prompts_stay_in_the_denominator() -> None:
@@ -124,6 +130,15 @@ def test_excluded_prompts_stay_in_the_denominator() -> None:
     part = run(nie(network.heads()), network, mixed, only_correct=True)
     assert len(part.excluded) == 3
     assert part["L0.H0"].n == 6
+    assert "3 excluded and counted as 0" in str(part["L0.H0"])
+    assert "(3 excluded)" in repr(part)
+    assert len(part.to_pandas().attrs["excluded"]) == 3
+    assert part.to_xarray().excluded.values.sum() == 3
+    with pytest.raises(CausalNetError, match="same excluded prompts"):
+        part.fraction_of(run(te(), network, mixed))
+    total = run(te(), network, mixed, only_correct=True)
+    fraction = part.fraction_of(total)[0]
+    assert fraction.value == pytest.approx(part["L0.H0"].mean / total.means()[0])
     assert part["L0.H0"].mean == pytest.approx(whole.values[0, 1::2].sum() / 6)
     assert np.array_equal(part.values, whole.values)
 

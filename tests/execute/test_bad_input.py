@@ -7,13 +7,14 @@ import pytest
 import torch
 from torch import nn
 
-from causalnet.effects import run, vector
+from causalnet.effects import mean, run, vector
 from causalnet.errors import (
     AlignmentError,
     AnswerError,
     FireCountError,
     NumericalError,
     OutOfMemoryError,
+    ParameterError,
     PromptError,
     TermError,
 )
@@ -33,8 +34,10 @@ from causalnet.interventions import (
     nie,
     te,
 )
-from causalnet.lift import LiftedNetwork
-from tests.toys import fresh_net, net, word_pairs
+from causalnet.lift import LiftedNetwork, lift
+from causalnet.models import load
+from tests.small_models import tiny_llama
+from tests.toys import fresh_net, net, word_pairs, words
 
 BASE = Base("base")
 
@@ -174,3 +177,69 @@ def test_out_of_memory_with_one_prompt() -> None:
     model.embed_tokens = Greedy(model.embed_tokens, 0)
     with pytest.raises(OutOfMemoryError, match="batch of one prompt"):
         run(te(), network, word_pairs(4))
+
+
+@pytest.mark.parametrize(
+    ("weight", "named"),
+    [("lm_head", "logits"), ("model.norm", "logits"), ("model.layers.1.mlp.up_proj", "L1.mlp")],
+)
+def test_non_finite_logits_are_named(weight: str, named: str) -> None:
+    network, pairs = fresh_net(), word_pairs(2)
+    broken = hugging_face(network).get_submodule(weight).weight
+    with torch.no_grad():
+        broken.view(-1)[0] = float("inf")
+    with pytest.raises(NumericalError, match=f"^{named} holds NaN"):
+        evaluate([Read(logit_diff, BASE)], network, Bindings.of(pairs))
+
+
+def test_a_value_that_a_norm_cannot_square_is_refused() -> None:
+    """In float32 a norm of 1e20 is 0, without a NaN."""
+    network = lift(load(tiny_llama(dtype=torch.float32), tokenizer=words()))
+    handle, bound = vector("huge", torch.full((32,), 1e20))
+    query = ablation_effect(network["L0.mlp"], Ablation(AblationKind.STEER, vector=handle))
+    with pytest.raises(NumericalError, match=r"value set at L0\.mlp .*too large to be squared"):
+        run(query, network, word_pairs(2), vectors={handle: bound})
+
+
+def test_positions_that_are_one_token_in_some_row() -> None:
+    pairs = word_pairs(3, lengths=(6, 4))
+    world = Do(BASE, ((Node("L0.H0.z", ("end",)), Const()), (Node("L0.H0.z", (3,)), Self())))
+    with pytest.raises(TermError, match=r"L0.H0.z\[end\] and L0.H0.z\[3\] .* in row 1"):
+        evaluate([Read(logit_diff, world)], net(), Bindings.of(pairs))
+    apart = Do(BASE, ((Node("L0.H0.z", ("end",)), Const()), (Node("L0.H0.z", (0,)), Self())))
+    evaluate([Read(logit_diff, apart)], net(), Bindings.of(pairs))
+
+
+def test_a_prompt_longer_than_the_model_has_positions() -> None:
+    pairs = word_pairs(2, lengths=(6, 140))
+    for kind in ("llama", "gpt2"):
+        with pytest.raises(PromptError, match=r"Row 1 has 140 tokens.*made for 128 positions"):
+            run(te(), net(kind), pairs)
+
+
+def test_out_of_memory_in_means_halves_the_batch() -> None:
+    network, pairs = fresh_net(), word_pairs(9)
+    query = ablation_effect(network.heads(0), mean(pairs.base))
+    expected = run(query, network, pairs, reference=pairs.base).values
+    model = hugging_face(network).model
+    model.embed_tokens = Greedy(model.embed_tokens, 2)
+    table = run(query, network, pairs, reference=pairs.base)
+    np.testing.assert_allclose(table.values, expected, atol=1e-10)
+
+
+def test_small_mistakes_are_told() -> None:
+    network, pairs = net(), word_pairs(2)
+    with pytest.raises(TermError, match=r"'L1.H0' is not a mediator.*net\['L1.H0'\]"):
+        nie("L1.H0")  # type: ignore[arg-type]  # the mistake
+    with pytest.raises(TermError, match=r"net\['L1.H0'\]"):
+        nie(["L1.H0"])  # type: ignore[list-item]  # the mistake
+    with pytest.raises(TermError, match=r"2\.5 is not a position"):
+        nie(network["L1.H0"], at=(2.5,))  # type: ignore[arg-type]  # the mistake
+    with pytest.raises(ParameterError, match="batch_size is 0"):
+        run(te(), network, pairs, batch_size=0)
+    handle, bound = vector("one", torch.zeros(32))
+    _, other = vector("other", torch.ones(32))
+    query = ablation_effect(network["L0.mlp"], Ablation(AblationKind.STEER, vector=handle))
+    with pytest.raises(TermError, match="not the one that its handle names"):
+        run(query, network, pairs, vectors={handle: other})
+    assert run(query, network, pairs, vectors={handle: bound}).values == pytest.approx(0)

@@ -9,7 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from causalnet.effects import counterfactual, run, vector, zero
+from causalnet.effects import counterfactual, explain, mean, run, vector, zero
+from causalnet.effects.reference import digest_of
 from causalnet.execute import Bindings, evaluate
 from causalnet.graphs import Mediator
 from causalnet.interventions import (
@@ -250,3 +251,39 @@ def test_progress_counts_every_forward(
     seen, progress = told
     run(te(), net(), word_pairs(5), batch_size=2, progress=progress)
     assert seen == [(done, 6) for done in range(1, 7)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_names_of_one_cut_apply_in_the_order_of_layers(kind: str) -> None:
+    network = net(kind)
+    first = Do(BASE, ((Node("L1.resid_pre"), At("L1.resid_pre", SOURCE)),))
+    undone = Do(first, ((Node("L0.resid_post"), At("L0.resid_post", BASE)),))
+    assert torch.equal(reading(undone, network), reading(BASE, network))
+    other = Do(BASE, ((Node("L0.resid_post"), At("L0.resid_post", BASE)),))
+    redone = Do(other, first.assignments)
+    assert torch.equal(reading(redone, network), reading(first, network))
+
+
+def test_aliases_may_be_read() -> None:
+    network = net()
+    plain = Do(BASE, ((Node("L1.mlp"), At("L1.mlp", SOURCE)),))
+    alias = Do(BASE, ((Node("blocks.1.hook_mlp_out"), At("m1", SOURCE)),))
+    assert torch.equal(reading(alias, network), reading(plain, network))
+
+
+@pytest.mark.parametrize("make", [nie, nde, tie, tde])
+def test_explained_forwards_are_those_that_run(make: Callable[..., Query]) -> None:
+    network, pairs = net(), word_pairs(5)
+    query = make(network.heads(0), at="end")
+    told = explain(query, network, pairs, batch_size=2)
+    table = run(query, network, pairs, batch_size=2)
+    assert told.forwards == table.provenance["forwards"]
+
+
+def test_forwards_for_means_are_told() -> None:
+    network, reference = net(), word_pairs(40).base
+    query = ablation_effect(network["L0.H1"], mean(reference))
+    table = run(query, network, word_pairs(2), reference=reference)
+    assert table.provenance["reference_forwards"] == 3
+    assert explain(query, network, word_pairs(2)).reference_forwards == 3
+    assert table.provenance["ablation"]["reference"] == digest_of(reference)

@@ -244,14 +244,14 @@ def test_ablations_hold_exactly_what_they_need(
     [
         (Ablation(AblationKind.ZERO), "zero"),
         (INTERCHANGE, "counterfactual"),
-        (Ablation(AblationKind.MEAN, "d", 8), "mean (8 reference prompts)"),
-        (Ablation(AblationKind.RESAMPLE, "d", 64), "resample (64 reference prompts)"),
+        (Ablation(AblationKind.MEAN, "d", 8), "mean (8 reference prompts d)"),
+        (Ablation(AblationKind.RESAMPLE, "d", 64), "resample (64 reference prompts d)"),
         (
             Ablation(AblationKind.RESAMPLE, "d", 64, 4),
-            "resample (64 reference prompts, 4 draws)",
+            "resample (64 reference prompts d, 4 draws)",
         ),
-        (Ablation(AblationKind.CONSTANT, vector=VECTOR), "constant (v)"),
-        (Ablation(AblationKind.STEER, vector=VECTOR, factor=-0.5), "steer (v, factor -0.5)"),
+        (Ablation(AblationKind.CONSTANT, vector=VECTOR), "constant (v digest)"),
+        (Ablation(AblationKind.STEER, vector=VECTOR, factor=-0.5), "steer (v digest, factor -0.5)"),
     ],
 )
 def test_ablations_print_their_conventions(ablation: Ablation, text: str) -> None:
