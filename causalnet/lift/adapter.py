@@ -19,7 +19,8 @@ class Adapter:
 
     Attributes:
         module_class: Class name of the modules that this adapter reads.
-        embedding: The module whose output is the node `embed`.
+        embedding: The module whose output is the node `embed`, learned positions included (unlike
+            `hook_embed` of TransformerLens, which is the token embedding alone).
         tokens: The module that holds the token embedding [vocabulary, width].
         blocks: The list of blocks.
         mixer: The attention's output projection; its input is the heads' z, side by side.

@@ -29,7 +29,8 @@ LLAMA = Adapter(
 
 GPT2 = Adapter(
     module_class="GPT2LMHeadModel",
-    embedding="transformer.drop",  # its input is the sum of token and position embeddings
+    # Token plus position embedding; TransformerLens' hook_embed is the token embedding alone.
+    embedding="transformer.drop",
     tokens="transformer.wte",
     blocks="transformer.h",
     attention_norm="ln_1",

@@ -8,7 +8,9 @@ from torch import nn
 
 from causalnet.errors import LiftError
 from causalnet.lift.casts import float64_copy, raised_casts
+from causalnet.lift.finite import check_finite
 from causalnet.lift.forward import observed, run_module
+from causalnet.lift.machine import check_has_float64, memory_watched
 from causalnet.lift.parts import Parts
 from causalnet.lift.places import find_places
 from causalnet.lift.rebuild import Rebuilt, rebuild_parts
@@ -119,12 +121,17 @@ def check_parts(module: nn.Module, parts: Parts) -> SelfCheck:
 
     Raises:
         LiftError: A part differs by more; the first one is named, with what may have caused it.
+            Or the model is on a device without float64.
+        NumericalError: NaN or infinity in a part; the first mediator and the prompt are named.
+        OutOfMemoryError: Memory ran out.
     """
     ids = _prompts(parts)
-    with torch.no_grad():
+    check_has_float64(ids.device)
+    with torch.no_grad(), memory_watched(module):
         own, rounding = _run_with_rounding(module, parts, ids)
         rebuilt = rebuild_parts(parts, ids[:COMPARED], dtype=torch.float64)
-    comparisons = tuple(_compare(parts, own, rebuilt, rounding))
+        check_finite(rebuilt, own, ids)
+        comparisons = tuple(_compare(parts, own, rebuilt, rounding))
     dtype = str(next(module.parameters()).dtype).removeprefix("torch.")
     return SelfCheck(dtype, (COMPARED, LENGTH), comparisons)
 

@@ -102,7 +102,10 @@ def lift(model: "LanguageModel", grain: Literal["heads"] = "heads") -> LiftedNet
         grain: How fine the mediators are: "heads" has heads (with q, k, v, pattern, z) and MLPs.
 
     Raises:
-        LiftError: A part differs (the first is named), or another grain is asked for.
+        LiftError: A part differs (the first is named), another grain is asked for, or the model
+            is on a device without float64.
+        NumericalError: NaN or infinity in a part; the first mediator and the prompt are named.
+        OutOfMemoryError: Memory ran out during the check.
         UnsupportedArchitectureError: No adapter for the model's class.
     """
     if grain != "heads":

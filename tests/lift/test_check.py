@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from causalnet.errors import LiftError
+from causalnet.errors import LiftError, NumericalError, OutOfMemoryError
 from causalnet.lift import lift
+from causalnet.lift.machine import check_has_float64
 from causalnet.lift.suspicion import theta_of
 from causalnet.models import LanguageModel, load
 from tests.small_models import linear_network, tiny_gpt2, tiny_llama
@@ -128,10 +129,86 @@ def test_one_altered_key_column_names_the_group() -> None:
     assert "first part that differs is L1.KV1.k, by 1e-06" in refusal(module)
 
 
-def test_nan_is_a_difference() -> None:
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+@pytest.mark.parametrize(
+    ("weight", "index", "named"),
+    [
+        ("model.embed_tokens.weight", slice(None), "embed"),
+        ("model.layers.0.self_attn.o_proj.weight", (0, 9), "L0.H1"),  # a head is 8 columns wide
+        ("model.layers.1.self_attn.k_proj.weight", 8, "L1.KV1.k"),
+        ("model.layers.1.mlp.down_proj.weight", 0, "L1.mlp"),
+        ("model.norm.weight", 0, "logits"),
+    ],
+)
+@pytest.mark.parametrize("dtype", TYPES)
+def test_weights_that_are_no_numbers_are_not_blamed_on_the_graph(
+    weight: str, index: Any, named: str, bad: float, dtype: torch.dtype
+) -> None:
+    module = tiny_llama(dtype=dtype)
+    module.get_parameter(weight).data[index] = bad
+    with pytest.raises(NumericalError) as caught:
+        lift(load(module))
+    assert str(caught.value).startswith(f"{named} holds NaN or infinity on prompt 0 of the check")
+
+
+def test_the_prompt_that_meets_nan_is_named() -> None:
+    module = tiny_llama()
+    token = next(iter(set(_check_prompt(2)) - set(_check_prompt(0)) - set(_check_prompt(1))))
+    module.model.embed_tokens.weight.data[token] = float("nan")
+    told = f"^embed holds .* on prompt 2 of the check .token ids {_check_prompt(2)[0]}, .*{token}"
+    with pytest.raises(NumericalError, match=told):
+        lift(load(module))
+
+
+def _check_prompt(row: int) -> list[int]:
+    ids = torch.randint(64, (8, 12), generator=torch.Generator().manual_seed(0))
+    return [int(token) for token in ids[row]]
+
+
+def test_an_overflow_of_a_narrow_type_asks_for_a_wider_one() -> None:
+    module = tiny_llama(dtype=torch.float16)
+    module.model.layers[1].mlp.down_proj.weight.data.mul_(30_000.0)
+    with pytest.raises(NumericalError, match=r"^L1\.mlp holds .* in float16\. .* wider type"):
+        lift(load(module))
+
+
+def test_nan_that_the_models_own_code_makes() -> None:
     module = tiny_llama()
     module.model.norm.register_forward_hook(lambda _m, _a, out: out * float("nan"))
-    assert "first part that differs is final_norm, by nan" in refusal(module)
+    with pytest.raises(NumericalError, match=r"^final_norm holds .* in float64\. .* is finite"):
+        lift(load(module))
+
+
+def test_memory_that_runs_out_during_the_check() -> None:
+    module = tiny_llama(dtype=torch.float32)
+    module.model.norm.register_forward_hook(lambda *_: torch.empty(1 << 60, dtype=torch.uint8))
+    with pytest.raises(OutOfMemoryError, match=f"attempt to allocate {1 << 60} bytes"):
+        lift(load(module))
+
+
+def test_memory_that_runs_out_on_a_gpu() -> None:
+    def hook(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has")
+
+    module = tiny_llama(dtype=torch.float32)
+    module.model.norm.register_forward_hook(hook)
+    with pytest.raises(OutOfMemoryError, match=r"attempt to allocate 20\.00 MiB\."):
+        lift(load(module))
+
+
+def test_another_error_of_the_model_is_not_taken_for_want_of_memory() -> None:
+    def hook(*_: Any) -> None:
+        raise RuntimeError("The size of tensor a must match.")
+
+    module = tiny_llama()
+    module.model.norm.register_forward_hook(hook)
+    with pytest.raises(RuntimeError, match="must match"):
+        lift(load(module))
+
+
+def test_a_device_without_float64_is_named() -> None:
+    with pytest.raises(LiftError, match=r"is on 'mps:0', which has no float64\. .*device='cpu'"):
+        check_has_float64(torch.device("mps:0"))
 
 
 @pytest.mark.parametrize("make", [tiny_llama, tiny_gpt2, linear_network])
