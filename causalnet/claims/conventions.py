@@ -1,6 +1,7 @@
 """The conventions of a claim: everything that two people must agree on to compare its number."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 from causalnet.claims.claim_kinds import (
     BetterThanRandomClaim,
@@ -12,7 +13,7 @@ from causalnet.claims.claim_kinds import (
 from causalnet.claims.schema import ClaimFile, TaskSpec
 from causalnet.interventions import READOUTS
 
-__all__ = ["conventions_of", "describe_task"]
+__all__ = ["conventions_of", "describe_task", "guarantee_of", "is_rate"]
 
 
 def conventions_of(
@@ -34,12 +35,26 @@ def conventions_of(
         "prompts": describe_task(claim_file.task),
         "beginning of sequence": "added" if policy.bos else "not added",
         "chat template": "applied" if policy.chat_template else "not applied",
-        "alpha": f"{claim_file.alpha:g} for a false SUPPORTED, and for a false REFUTED",
+        "alpha": f"{claim_file.alpha:g} for a false SUPPORTED, and for a false REFUTED, "
+        f"{guarantee_of(claim_file, claim)}",
         "batch": f"{claim_file.batch} prompts, looked at after each",
     }
     if isinstance(claim, ExistsClaim):
         return said
     return {**said, **_circuit_conventions(claim_file, len(circuit), universe)}
+
+
+def is_rate(claim_file: ClaimFile, claim: Claim) -> bool:
+    """Return whether a claim is about a rate of yes and no, which is judged exactly."""
+    if isinstance(claim, BetterThanRandomClaim):
+        return True
+    is_accuracy = isinstance(claim, ExistsClaim) and claim_file.readout == "accuracy"
+    return is_accuracy and 0 < claim.threshold < 1
+
+
+def guarantee_of(claim_file: ClaimFile, claim: Claim) -> Literal["exact", "asymptotic"]:
+    """Say how alpha holds: at every sample size for rates, for means and ratios in the limit."""
+    return "exact" if is_rate(claim_file, claim) else "asymptotic"
 
 
 def _number(claim: Claim) -> str:

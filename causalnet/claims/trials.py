@@ -6,11 +6,12 @@ prompts, and wants nothing more once its judge has settled.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol, final
+from typing import Generic, Protocol, TypeVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from causalnet.claims.conventions import is_rate
 from causalnet.claims.schema import (
     BetterThanRandomClaim,
     Claim,
@@ -88,38 +89,17 @@ class RunningMeans:
         return {name: total / self._count for name, total in self._sums.items()}
 
 
-@final
-class ExistsTrial:
-    """The mean read-out of the whole model against a threshold."""
+JudgeT = TypeVar("JudgeT", bound=MeanJudge | RatioJudge | WinJudge)
 
-    def __init__(self, claim: ExistsClaim, file: ClaimFile) -> None:
-        """Start without prompts; rates are judged exactly, other means by their spread."""
-        self.claim: Claim = claim
-        self.circuit: tuple[Mediator, ...] = ()
+
+class _OfPrompts(Generic[JudgeT]):
+    """A claim about means over prompts: its judge, and the mean read-outs that it prints."""
+
+    def __init__(self, claim: Claim, circuit: tuple[Mediator, ...], judge: JudgeT) -> None:
+        """Start without prompts."""
+        self.claim, self.circuit = claim, circuit
+        self._judge = judge
         self._means = RunningMeans()
-        name = f"The model's mean {file.readout.replace('_', ' ')}"
-        is_rate = file.readout == "accuracy" and 0 < claim.threshold < 1
-        self._judge: MeanJudge | WinJudge = (
-            WinJudge(
-                claim.threshold,
-                file.alpha,
-                claim.direction,
-                quantity="The model's accuracy",
-                units="prompts",
-            )
-            if is_rate
-            else MeanJudge(claim.threshold, claim.direction, file.alpha, quantity=name)
-        )
-
-    def wants(self) -> tuple[Wanted, ...]:
-        """Return the whole model."""
-        return () if self._judge.is_settled else (WHOLE,)
-
-    def take(self, scores: Scores) -> None:
-        """Take in one batch."""
-        if self.wants():
-            self._judge.add(scores[WHOLE])
-            self._means.add(model=scores[WHOLE])
 
     @property
     def is_settled(self) -> bool:
@@ -137,26 +117,55 @@ class ExistsTrial:
 
 
 @final
-class RatioTrial:
+class ExistsTrial(_OfPrompts[MeanJudge | WinJudge]):
+    """The mean read-out of the whole model against a threshold."""
+
+    def __init__(self, claim: ExistsClaim, file: ClaimFile) -> None:
+        """Start without prompts; rates are judged exactly, other means by their spread."""
+        name = f"The model's mean {file.readout.replace('_', ' ')}"
+        judge = (
+            WinJudge(
+                claim.threshold,
+                file.alpha,
+                claim.direction,
+                quantity="The model's accuracy",
+                units="prompts",
+            )
+            if is_rate(file, claim)
+            else MeanJudge(claim.threshold, claim.direction, file.alpha, quantity=name)
+        )
+        super().__init__(claim, (), judge)
+
+    def wants(self) -> tuple[Wanted, ...]:
+        """Return the whole model."""
+        return () if self._judge.is_settled else (WHOLE,)
+
+    def take(self, scores: Scores) -> None:
+        """Take in one batch."""
+        if self.wants():
+            self._judge.add(scores[WHOLE])
+            self._means.add(model=scores[WHOLE])
+
+
+@final
+class RatioTrial(_OfPrompts[RatioJudge]):
     """Faithfulness (C - E) / (M - E), or necessity (M - K) / (M - E), against a threshold."""
 
     def __init__(
         self, claim: FaithfulClaim | NecessaryClaim, file: ClaimFile, circuit: tuple[Mediator, ...]
     ) -> None:
         """Start without prompts."""
-        self.claim: Claim = claim
-        self.circuit = circuit
-        self._means = RunningMeans()
         self._is_faithful = isinstance(claim, FaithfulClaim)
         self._part: Wanted = (Part.KEPT if self._is_faithful else Part.KNOCKED_OUT, circuit)
         self._sign = sign_of(file)
-        self._judge = RatioJudge(
+        judge = RatioJudge(
             claim.threshold,
             claim.direction,
             file.alpha,
             GATE_ALPHA,
             quantity="Faithfulness" if self._is_faithful else "Necessity",
         )
+        super().__init__(claim, circuit, judge)
 
     def wants(self) -> tuple[Wanted, ...]:
         """Return the whole model, everything ablated, and the circuit kept or knocked out."""
@@ -171,20 +180,6 @@ class RatioTrial:
         name = "circuit_alone" if self._is_faithful else "circuit_knocked_out"
         raw = {name: scores[self._part]}
         self._means.add(model=scores[WHOLE], everything_ablated=scores[EMPTY], **raw)
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether the verdict is final."""
-        return self._judge.is_settled
-
-    def decision(self) -> Decision:
-        """Give the verdict as if no further prompt came."""
-        return self._judge.decision()
-
-    @property
-    def means(self) -> Mapping[str, float]:
-        """Mean read-outs of the parts, over the prompts that were taken in."""
-        return self._means.means()
 
 
 @final

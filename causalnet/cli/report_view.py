@@ -6,7 +6,8 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from causalnet.claims import ClaimResult, VerificationReport
+from causalnet.claims import ClaimFile, ClaimResult, VerificationReport
+from causalnet.claims.conventions import guarantee_of
 from causalnet.report import (
     Circuit,
     EffectRow,
@@ -36,7 +37,7 @@ def report_view(report: VerificationReport) -> ReportView:
         title=report.claim_file.title,
         task=task_line(report),
         model=model_line(report),
-        verdicts=tuple(_verdict(result) for result in report.results),
+        verdicts=tuple(_verdict(report.claim_file, result) for result in report.results),
         heatmap=None if report.effects is None else _heatmap(report.effects, shape),
         circuit=Circuit(
             layers=shape["layers"],
@@ -68,7 +69,7 @@ def task_line(report: VerificationReport) -> str:
     return f"{task.name or task.file}, {used} of {declared} pairs used{seed}{corruption}"
 
 
-def _verdict(result: ClaimResult) -> VerdictRow:
+def _verdict(claim_file: ClaimFile, result: ClaimResult) -> VerdictRow:
     decision, interval = result.decision, result.decision.interval
     is_ratio = result.claim.kind != "exists"
     return VerdictRow(
@@ -89,6 +90,7 @@ def _verdict(result: ClaimResult) -> VerdictRow:
         trace=tuple(TracePoint(at.n, at.estimate, at.low, at.high) for at in decision.trace),
         conventions=tuple(result.conventions.items()),
         expected=None if result.expected is None else result.expected.value,
+        guarantee=guarantee_of(claim_file, result.claim),
     )
 
 

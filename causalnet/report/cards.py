@@ -1,7 +1,7 @@
 """A verdict's card: the claim, why it came out as it did, the drawings, the conventions."""
 
 from causalnet.report.markup import Markup, tag
-from causalnet.report.numbers import precise, precise_bounds
+from causalnet.report.numbers import measured, precise
 from causalnet.report.palette import VERDICT_SIGNS
 from causalnet.report.verdicts import sequence_svg, verdict_svg
 from causalnet.report.view import VerdictRow
@@ -63,15 +63,16 @@ def _numbers(row: VerdictRow) -> Markup:
     unit = f" {row.unit}" if row.unit else ""
     relation = "at least" if row.direction == "at_least" else "at most"
     shown: list[tuple[str, str]] = []
-    if row.estimate is not None:
-        shown.append(("Estimate", precise(row.estimate, 3) + unit))
-    if row.low is not None and row.high is not None:
+    estimate, interval = measured(row.estimate, row.low, row.high, row.threshold)
+    if estimate:
+        shown.append(("Estimate", estimate + unit))
+    if interval:
         level = f" ({row.level:.0%})" if row.level is not None else ""
-        shown.append(("Interval" + level, precise_bounds(row.low, row.high) + unit))
+        shown.append(("Interval" + level, interval + unit))
     if row.threshold is not None:
         shown.append(("Claimed", f"{relation} {precise(row.threshold)}{unit}"))
     if row.alpha is not None:
-        shown.append(("Error rate", f"{row.alpha:g}"))
+        shown.append(("Error rate", f"{row.alpha:g} ({row.guarantee})"))
     shown.append((row.counted.capitalize(), f"{row.n:,}"))
     return tag("dl", *map(_definition, shown), class_="numbers")
 

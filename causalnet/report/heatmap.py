@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 from causalnet.report.drawing import text
 from causalnet.report.markup import Markup, join, tag
-from causalnet.report.numbers import bounds, brief, signed
+from causalnet.report.numbers import brief, measured, signed
 from causalnet.report.palette import variable
 from causalnet.report.view import HeatCell, Heatmap
 
@@ -49,12 +49,10 @@ def cell_text(cell: HeatCell, heatmap: Heatmap) -> str:
 
     >>> cell = HeatCell("L9.H6", 9, 6, -0.42, -0.6, -0.24)
     >>> cell_text(cell, Heatmap(layers=30, heads=9, cells=(cell,)))
-    'L9.H6: −0.42 logits [−0.60, −0.24]'
+    'L9.H6: −0.420 logits [−0.600, −0.240]'
     """
-    text = f"{cell.mediator}: {signed(cell.effect)} {heatmap.unit}".rstrip()
-    if cell.low is None or cell.high is None:
-        return text
-    return f"{text} {bounds(cell.low, cell.high, sign=True)}"
+    effect, interval = measured(cell.effect, cell.low, cell.high, sign=True)
+    return " ".join(part for part in (f"{cell.mediator}: {effect}", heatmap.unit, interval) if part)
 
 
 def strength(effect: float, largest: float) -> float:

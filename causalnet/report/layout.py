@@ -9,7 +9,7 @@ import math
 from collections import defaultdict
 from itertools import pairwise
 
-from causalnet.report.numbers import bounds, signed
+from causalnet.report.numbers import measured
 from causalnet.report.view import Circuit, Member
 
 __all__ = ["circuit_json", "stage"]
@@ -154,9 +154,8 @@ def _largest(circuit: Circuit) -> float:
 def _effect(member: Member, unit: str, largest: float) -> dict[str, object]:
     if member.effect is None or not math.isfinite(member.effect):
         return {"effect": None, "share": 0.0}
-    text = f"{signed(member.effect)} {unit}".rstrip()
-    if member.low is not None and member.high is not None:
-        text += f" {bounds(member.low, member.high, sign=True)}"
+    effect, interval = measured(member.effect, member.low, member.high, sign=True)
+    text = " ".join(part for part in (effect, unit, interval) if part)
     return {"effect": text, "share": member.effect / largest if largest else 0.0}
 
 

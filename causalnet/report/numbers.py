@@ -2,13 +2,13 @@
 
 >>> signed(-0.4216), signed(2.5), plain(0.8)
 ('−0.42', '+2.50', '0.80')
->>> bounds(-0.6, float("inf"))
-'[−0.60, ∞)'
 """
 
 import math
 
-__all__ = ["bounds", "brief", "plain", "precise", "precise_bounds", "signed", "ticks"]
+from causalnet.statistics.digits import fixed, shared_decimals
+
+__all__ = ["brief", "measured", "plain", "precise", "signed", "ticks"]
 
 
 def plain(value: float) -> str:
@@ -41,14 +41,6 @@ def brief(value: float) -> str:
     return text.replace("0.", ".", 1) if abs(value) < 0.995 else text
 
 
-def bounds(low: float, high: float, *, sign: bool = False) -> str:
-    """Write an interval; an infinite end is open."""
-    write = signed if sign else plain
-    left = "(" if math.isinf(low) else "["
-    right = ")" if math.isinf(high) else "]"
-    return f"{left}{write(low)}, {write(high)}{right}"
-
-
 def precise(value: float, digits: int = 4) -> str:
     """Write a number with so many digits that rounding does not carry it over a threshold.
 
@@ -58,11 +50,38 @@ def precise(value: float, digits: int = 4) -> str:
     return f"{value:.{digits}g}".replace("-", "−") if math.isfinite(value) else plain(value)
 
 
-def precise_bounds(low: float, high: float) -> str:
-    """Write an interval that is compared with a threshold; an infinite end is open."""
-    left = "(" if math.isinf(low) else "["
-    right = ")" if math.isinf(high) else "]"
-    return f"{left}{precise(low)}, {precise(high)}{right}"
+def measured(
+    estimate: float | None,
+    low: float | None,
+    high: float | None,
+    threshold: float | None = None,
+    *,
+    sign: bool = False,
+) -> tuple[str, str]:
+    """Write an estimate and its interval with the same decimals; an infinite end is open.
+
+    Args:
+        estimate: The estimate; written as an empty text where there is none.
+        low: Lower end, if there is an interval.
+        high: Upper end, if there is an interval.
+        threshold: What the ends are compared with: rounding keeps them on their side.
+        sign: Write a plus, as effects have it.
+
+    >>> measured(0.887, 0.8253, 0.9456), measured(-0.42, -0.6, float("inf"), sign=True)
+    (('0.887', '[0.825, 0.946]'), ('−0.420', '[−0.600, ∞)'))
+    """
+    if low is None or high is None or math.isnan(low) or math.isnan(high):
+        alone = "" if estimate is None else signed(estimate) if sign else precise(estimate, 3)
+        return alone, ""
+    decimals = shared_decimals(low, high, threshold)
+
+    def write(value: float) -> str:
+        text = fixed(value, decimals, sign=sign) if math.isfinite(value) else plain(value)
+        return text.replace("-", "−")
+
+    left, right = "(" if math.isinf(low) else "[", ")" if math.isinf(high) else "]"
+    middle = "" if estimate is None else write(estimate)
+    return middle, f"{left}{write(low)}, {write(high)}{right}"
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from causalnet.errors import CausalNetError
 from causalnet.report.heatmap import strength
-from causalnet.report.numbers import brief, precise, precise_bounds
+from causalnet.report.numbers import brief, measured, precise
 from causalnet.report.palette import LIGHT, VERDICT_SIGNS
 from causalnet.report.verdicts import axis_range
 from causalnet.report.view import Circuit, Heatmap, ReportView, VerdictRow
@@ -256,10 +256,7 @@ def _threshold(axes: "Axes", row: VerdictRow, low: float, high: float) -> None:
 
 
 def _numbers(row: VerdictRow) -> str:
-    text = precise(row.estimate or 0.0, 3)
-    if row.low is None or row.high is None:
-        return text
-    return f"{text} {precise_bounds(row.low, row.high)}"
+    return " ".join(measured(row.estimate or 0.0, row.low, row.high, row.threshold)).strip()
 
 
 def _side(value: float, low: float, high: float) -> str:

@@ -6,7 +6,7 @@ from causalnet.report.cards import badge, verdict_card
 from causalnet.report.heatmap import heatmap_svg
 from causalnet.report.layout import circuit_json
 from causalnet.report.markup import Markup, join, script_json, tag
-from causalnet.report.numbers import bounds, signed
+from causalnet.report.numbers import measured
 from causalnet.report.palette import VERDICT_SIGNS, variable
 from causalnet.report.view import (
     Circuit,
@@ -203,13 +203,11 @@ def _ends(row: EffectRow) -> list[float]:
 
 
 def _effect(row: EffectRow, reach: float) -> Markup:
-    interval = None
-    if row.low is not None and row.high is not None:
-        interval = bounds(row.low, row.high, sign=True)
+    effect, interval = measured(row.effect, row.low, row.high, sign=True)
     return tag(
         "tr",
         tag("td", tag("bdi", row.mediator)),
-        tag("td", signed(row.effect), class_="number"),
+        tag("td", effect, class_="number"),
         tag("td", interval, class_="number"),
         tag("td", _bar(row, reach), class_="bar"),
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from causalnet.report.drawing import line, text
 from causalnet.report.markup import Markup, join, tag
-from causalnet.report.numbers import precise, precise_bounds, ticks
+from causalnet.report.numbers import measured, precise, ticks
 from causalnet.report.palette import variable
 from causalnet.report.view import TracePoint, VerdictRow
 
@@ -109,10 +109,11 @@ def _colour(row: VerdictRow) -> str:
 
 def _spoken(row: VerdictRow) -> str:
     parts: list[str] = [row.verdict]
-    if row.estimate is not None:
-        parts.append(f"estimate {precise(row.estimate, 3)}")
-    if row.low is not None and row.high is not None:
-        parts.append(f"interval {precise_bounds(row.low, row.high)}")
+    estimate, interval = measured(row.estimate, row.low, row.high, row.threshold)
+    if estimate:
+        parts.append(f"estimate {estimate}")
+    if interval:
+        parts.append(f"interval {interval}")
     if row.threshold is not None:
         parts.append(f"threshold {_relation(row)} {precise(row.threshold)}")
     return ", ".join(parts)
@@ -198,7 +199,7 @@ def _interval(row: VerdictRow, scale: _Scale, y: float) -> Markup:
         text(
             label,
             y - 15,
-            precise(row.estimate, 3),
+            measured(row.estimate, row.low, row.high, row.threshold)[0],
             fill=colour,
             font_size="17",
             font_weight="700",

@@ -97,6 +97,7 @@ class VerdictRow:
         conventions: Choices that the number depends on, such as ablation and positions.
         expected: The verdict that the claim file expects, if it says so.
         counted: What `n` counts, such as "prompts" or "random circuits".
+        guarantee: Whether `alpha` holds at every sample size or in the limit of large ones.
     """
 
     statement: Words
@@ -116,6 +117,7 @@ class VerdictRow:
     conventions: tuple[tuple[Words, Words], ...] = ()
     expected: VerdictName | None = None
     counted: Words = "prompts"
+    guarantee: Literal["exact", "asymptotic"] = "asymptotic"
 
 
 @dataclass(frozen=True, slots=True)

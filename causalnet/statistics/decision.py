@@ -36,6 +36,7 @@ class Reason(StrEnum):
     BEHAVIOUR_ABSENT = "behaviour_absent"
     DENOMINATOR_UNCLEAR = "denominator_unclear"
     FIND_TEST_OVERLAP = "find_test_overlap"
+    FINDING_PROMPTS_UNKNOWN = "finding_prompts_unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,27 @@ class TracePoint:
     estimate: float
     low: float
     high: float
+
+    def to_json(self) -> dict[str, object]:
+        """Give JSON values; an infinite bound becomes null, which JSON has no number for."""
+        numbers = {"estimate": self.estimate, "low": self.low, "high": self.high}
+        finite = {name: one if math.isfinite(one) else None for name, one in numbers.items()}
+        return {"n": self.n, **finite}
+
+    @staticmethod
+    def from_json(record: Mapping[str, object]) -> "TracePoint":
+        """Read what `to_json` gave; a bound that is null puts none on that side.
+
+        Raises:
+            FormatError: A field is missing or of another type.
+        """
+        estimate, low, high = (optional_number(record, key) for key in ("estimate", "low", "high"))
+        return TracePoint(
+            integer(record, "n"),
+            math.nan if estimate is None else estimate,
+            -math.inf if low is None else low,
+            math.inf if high is None else high,
+        )
 
 
 def verdict_of(interval: Interval, threshold: float, direction: Direction) -> Verdict:
@@ -82,7 +104,7 @@ class Decision:
         threshold: The claimed bound.
         direction: ``at_least`` or ``at_most``.
         alpha: The probability of a false SUPPORTED, and of a false REFUTED, however often the
-            judge was asked.
+            judge was asked: asymptotic for means and ratios, exact for rates.
         n: Observations used.
         trace: The sequence at the end of every batch that had an interval; its last point is
             `interval`.
@@ -124,8 +146,17 @@ class Decision:
             interval=None,
         )
 
+    def with_caveat(self, caveat: str) -> "Decision":
+        """Add a sentence to a SUPPORTED that rests on the author's word; others stay as they are.
+
+        Where a claim is refuted or undecided, there is no support that a reader could overrate.
+        """
+        if self.verdict is not Verdict.SUPPORTED:
+            return self
+        return replace(self, sentence=f"{self.sentence} {caveat}")
+
     def to_json(self) -> dict[str, object]:
-        """Give JSON values; an undefined estimate becomes null."""
+        """Give JSON values; an undefined estimate and an infinite bound become null."""
         return {
             "verdict": self.verdict.value,
             "reason": self.reason.value,
@@ -136,10 +167,7 @@ class Decision:
             "direction": self.direction,
             "alpha": self.alpha,
             "n": self.n,
-            "trace": [
-                {"n": point.n, "estimate": point.estimate, "low": point.low, "high": point.high}
-                for point in self.trace
-            ],
+            "trace": [point.to_json() for point in self.trace],
         }
 
     @staticmethod
@@ -166,15 +194,7 @@ class Decision:
             direction=_direction(record),
             alpha=number(record, "alpha"),
             n=integer(record, "n"),
-            trace=tuple(
-                TracePoint(
-                    integer(point, "n"),
-                    number(point, "estimate"),
-                    number(point, "low"),
-                    number(point, "high"),
-                )
-                for point in records(record, "trace")
-            ),
+            trace=tuple(map(TracePoint.from_json, records(record, "trace"))),
         )
 
 

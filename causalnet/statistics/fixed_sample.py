@@ -29,7 +29,7 @@ def student_interval(values: ArrayLike, level: float = 0.95) -> Interval:
         NumericalError: NaN or infinity among the values.
 
     >>> print(student_interval([1.0, 2.0, 3.0, 4.0]))
-    [0.4457, 4.554] (95 %)
+    [0.45, 4.55] (95 %)
     """
     array, level = sample(values), check_level(level)
     mean = float(array.mean())

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from causalnet.statistics.digits import fixed, shared_decimals
 from causalnet.statistics.json_fields import number, optional_number, text
 
 __all__ = ["Interval"]
@@ -21,7 +22,7 @@ class Interval:
 
     >>> interval = Interval(0.91, 1.04, level=0.9, method="student_t")
     >>> print(interval)
-    [0.91, 1.04] (90 %)
+    [0.910, 1.040] (90 %)
     >>> 1.0 in interval
     True
     >>> Interval.from_json(interval.to_json()) == interval
@@ -39,7 +40,19 @@ class Interval:
 
     def __str__(self) -> str:
         """Print the ends and the level."""
-        return f"[{self.low:.4g}, {self.high:.4g}] ({100 * self.level:.6g} %)"
+        return self.written()
+
+    def written(self, threshold: float | None = None, *, sign: bool = False) -> str:
+        """Print the ends and the level, so that both ends stay on their side of a threshold."""
+        decimals = shared_decimals(self.low, self.high, threshold)
+        low, high = (fixed(end, decimals, sign=sign) for end in (self.low, self.high))
+        return f"[{low}, {high}] ({100 * self.level:.6g} %)"
+
+    def estimate_written(
+        self, value: float, threshold: float | None = None, *, sign: bool = False
+    ) -> str:
+        """Print an estimate with the digits of its interval."""
+        return fixed(value, shared_decimals(self.low, self.high, threshold), sign=sign)
 
     @property
     def width(self) -> float:

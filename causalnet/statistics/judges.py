@@ -3,8 +3,9 @@
 The claim is never the null hypothesis: SUPPORTED needs the whole interval on the claimed side of
 the threshold and REFUTED the whole interval on the other side.  Verdict, printed interval and
 trace are one confidence sequence, so that they cannot contradict each other, and the probability
-of a false SUPPORTED is at most `alpha` however often the judge is asked.  A settled judge ignores
-what comes later.
+of a false SUPPORTED is at most `alpha` however often the judge is asked: exactly so for rates
+(`WinJudge`), asymptotically for means and ratios, whose sequences start after 32 observations.  A
+settled judge ignores what comes later.
 """
 
 from typing import final
@@ -13,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from causalnet.errors import ParameterError
 from causalnet.statistics.decision import Decision, Direction, Reason, Verdict
+from causalnet.statistics.digits import fixed, shared_decimals
 from causalnet.statistics.interval import Interval
 from causalnet.statistics.judging import Proceedings, Question
 from causalnet.statistics.mixture import MINIMUM_N, expected_stop
@@ -37,7 +39,7 @@ class MeanJudge:
     Args:
         threshold: The claimed bound.
         direction: ``at_least`` or ``at_most``.
-        alpha: Probability of a false SUPPORTED, and of a false REFUTED.
+        alpha: Probability of a false SUPPORTED, and of a false REFUTED, asymptotically.
         expected_n: The sample size at which the sequence is made narrowest.
         quantity: The number's name, as it starts a sentence.
 
@@ -107,7 +109,7 @@ class RatioJudge:
     Args:
         threshold: The claimed bound.
         direction: ``at_least`` or ``at_most``.
-        alpha: Probability of a false SUPPORTED, and of a false REFUTED.
+        alpha: Probability of a false SUPPORTED, and of a false REFUTED, asymptotically.
         gate_alpha: Probability of taking a denominator for positive that is not.
         expected_n: The sample size at which the sequence is made narrowest.
         quantity: The ratio's name, as it starts a sentence.
@@ -200,7 +202,8 @@ class RatioJudge:
     def _undefined(self) -> Decision:
         question = self._proceedings.question
         low, high = self._gate_ends()
-        measured = f"{self._denominator} is {self._gate.estimate:.3g} on average"
+        decimals = shared_decimals(low, high, 0.0)
+        measured = f"{self._denominator} is {fixed(self._gate.estimate, decimals)} on average"
         if high <= 0:
             reason = Reason.BEHAVIOUR_ABSENT
             sentence = (
@@ -211,8 +214,8 @@ class RatioJudge:
             reason = Reason.DENOMINATOR_UNCLEAR
             sentence = (
                 f"{question.quantity} is undefined because its denominator is not clearly above "
-                f"0: {measured}, with the confidence sequence [{low:.3g}, {high:.3g}] after "
-                f"{self._gate.n} prompts."
+                f"0: {measured}, with the confidence sequence [{fixed(low, decimals)}, "
+                f"{fixed(high, decimals)}] after {self._gate.n} prompts."
             )
         return self._proceedings.without_interval(
             Verdict.UNDEFINED, reason, sentence, self._sequence
@@ -225,7 +228,7 @@ class WinJudge:
 
     Args:
         fraction: The claimed bound, in (0, 1).
-        alpha: Probability of a false SUPPORTED, and of a false REFUTED.
+        alpha: Largest probability of a false SUPPORTED, and of a false REFUTED; exact.
         direction: ``at_least`` or ``at_most``.
         quantity: The rate's name, as it starts a sentence.
         units: What is counted.

@@ -42,7 +42,8 @@ class Question:
         units: What is counted, e.g. ``prompts``.
         threshold: The claimed bound.
         direction: ``at_least`` or ``at_most``.
-        alpha: Error probability of each of the two verdicts.
+        alpha: Error probability of each of the two verdicts: asymptotic for means and ratios,
+            exact for rates.
     """
 
     quantity: str
@@ -86,10 +87,8 @@ class Question:
     ) -> tuple[Reason, str]:
         """Say why an interval supports or refutes."""
         side = "above" if interval.low > self.threshold else "below"
-        sentence = (
-            f"{self.quantity} is {estimate:.3g}: its confidence sequence {interval} lies {side} "
-            f"{self.threshold:g} after {n} {self.units}"
-        )
+        measured = self._measured(estimate, interval)
+        sentence = f"{measured} lies {side} {self.threshold:g} after {n} {self.units}"
         if verdict is Verdict.SUPPORTED:
             return Reason.SUPPORTED_BY_INTERVAL, f"{sentence}, as claimed."
         words = self.direction.replace("_", " ")
@@ -99,15 +98,20 @@ class Question:
         self, estimate: float, interval: Interval, n: int, needed: int | None
     ) -> tuple[Reason, str]:
         """Say why an interval decides nothing, and how many observations probably would."""
-        sentence = (
-            f"{self.quantity} is {estimate:.3g}: its confidence sequence {interval} still holds "
-            f"{self.threshold:g} after {n} {self.units}"
-        )
+        measured = self._measured(estimate, interval)
+        sentence = f"{measured} still holds {self.threshold:g} after {n} {self.units}"
         if needed is None:
             far = "the estimate is so close to it that a hundred thousand would not decide"
             return Reason.TOO_CLOSE_TO_THRESHOLD, f"{sentence}, and {far}."
         about = max(needed, math.ceil(1.1 * n))
         return self.too_few, f"{sentence}; about {about} would decide if the estimate holds."
+
+    def _measured(self, estimate: float, interval: Interval) -> str:
+        number = interval.estimate_written(estimate, self.threshold)
+        return (
+            f"{self.quantity} is {number}: its confidence sequence "
+            f"{interval.written(self.threshold)}"
+        )
 
 
 @final

@@ -53,7 +53,7 @@ class MeanSequence:
     >>> sequence = MeanSequence(alpha=0.05)
     >>> sequence.add(np.random.default_rng(0).normal(1.0, 2.0, size=100))
     >>> print(sequence.interval)
-    [0.6063, 1.719] (90 %)
+    [0.61, 1.72] (90 %)
     """
 
     def __init__(self, alpha: float = 0.05, expected_n: int = 200) -> None:

@@ -69,7 +69,7 @@ class WinSequence:
     >>> sequence = WinSequence(alpha=0.05)
     >>> sequence.add([True] * 36)
     >>> print(sequence.interval)
-    [0.9006, 1] (90 %)
+    [0.9006, 1.0000] (90 %)
     """
 
     def __init__(self, alpha: float = 0.05) -> None:

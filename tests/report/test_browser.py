@@ -191,7 +191,7 @@ def test_clicking_a_member_shows_its_name(
     )
     assert browser.find_element(By.ID, "chosen").is_displayed()
     if name == "L9.H6":
-        assert "−0.42 logits [−0.60, −0.24]" in panel.text
+        assert "−0.420 logits [−0.600, −0.240]" in panel.text
         assert "KV2 (shared by H6–H8)" in panel.text
 
 
@@ -248,7 +248,7 @@ def test_hovering_a_cell_shows_its_effect(browser: webdriver.Chrome, circuit: An
     ActionChains(browser).move_to_element(cell).perform()
     tip = browser.find_element(By.ID, "tip")
     assert tip.is_displayed()
-    assert tip.text.startswith("L9.H6: −0.42 logits [−0.60, −0.24]")
+    assert tip.text.startswith("L9.H6: −0.420 logits [−0.600, −0.240]")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -24,7 +24,7 @@ from causalnet.report import (
 )
 from causalnet.report.heatmap import strength
 from causalnet.report.layout import circuit_json, stage
-from causalnet.report.numbers import bounds, plain, signed, ticks
+from causalnet.report.numbers import measured, plain, signed, ticks
 from causalnet.report.palette import MIDDLE
 from causalnet.report.verdicts import axis_range
 from tests.report.examples import circuit, full_view, heatmap
@@ -56,7 +56,9 @@ def test_written_numbers_read_back_to_half_of_their_last_digit(value: float) -> 
 
 def test_signs_are_written() -> None:
     assert (signed(0.0), signed(1.0), signed(-1.0)) == ("0", "+1.00", "−1.00")
-    assert bounds(-math.inf, 0.5) == "(−∞, 0.50]"
+    assert measured(0.25, -math.inf, 0.5, sign=True) == ("+0.250", "(−∞, +0.500]")
+    assert measured(0.25, None, None) == ("0.25", "")
+    assert measured(None, -0.5, math.nan) == ("", "")
     assert plain(math.nan) == "not a number"
 
 

@@ -238,4 +238,4 @@ def test_drawings_alone_are_inert_and_complete() -> None:
 def test_a_cell_says_its_effect_unit_and_interval() -> None:
     cell = next(one for one in heatmap().cells if one.mediator == "L9.H6")
     assert cell.effect == -0.42
-    assert "L9.H6: −0.42 logits [−0.60, −0.24]" in Page(heatmap_svg(heatmap())).words
+    assert "L9.H6: −0.420 logits [−0.600, −0.240]" in Page(heatmap_svg(heatmap())).words

@@ -47,8 +47,9 @@ def test_the_verdict_is_the_interval(
         SUPPORTED,
         replace(SUPPORTED, verdict=Verdict.UNDEFINED, estimate=math.nan, interval=None, trace=()),
         replace(SUPPORTED, interval=Interval(-math.inf, math.inf, 0.9, "student_t")),
+        replace(SUPPORTED, trace=(TracePoint(32, 0.95, -math.inf, math.inf),)),
     ],
-    ids=["supported", "undefined", "unbounded"],
+    ids=["supported", "undefined", "unbounded", "unbounded at a look"],
 )
 def test_a_decision_survives_strict_json(decision: Decision) -> None:
     text = json.dumps(decision.to_json(), allow_nan=False)
@@ -91,3 +92,9 @@ def test_without_behaviour_there_is_no_number() -> None:
     assert undefined.verdict is Verdict.UNDEFINED
     assert math.isnan(undefined.estimate)
     assert undefined.interval is None
+
+
+def test_a_caveat_is_for_support_alone() -> None:
+    assert SUPPORTED.with_caveat("Mind that.").sentence == "Faithfulness is 0.97. Mind that."
+    refuted = replace(SUPPORTED, verdict=Verdict.REFUTED)
+    assert refuted.with_caveat("Mind that.") == refuted
