@@ -26,6 +26,7 @@ from causalnet.models.folders import folder_module, read_json
 from causalnet.models.gguf_header import GGUFHeader, read_gguf_header
 from causalnet.models.hashing import file_sha256, safetensors_sha256, stored_tensors
 from causalnet.models.provenance import library_versions
+from causalnet.models.sources import readable
 
 if TYPE_CHECKING:
     import torch
@@ -86,8 +87,9 @@ def _usable_manifest(folder: Path) -> dict[str, Any] | None:
     when the file's size or time is not the recorded one; the full hash follows when the model's
     provenance is asked for.
     """
-    if not (folder / MANIFEST).is_file():
-        return None
+    with readable(folder):
+        if not (folder / MANIFEST).is_file():
+            return None
     try:
         manifest = read_json(folder / MANIFEST)
         if manifest["files"] != {path.name: file_sha256(path) for path in _small_files(folder)}:
@@ -111,7 +113,10 @@ def _put_aside(folder: Path) -> None:
             "converted again from its GGUF file.",
             stacklevel=2,
         )
-        shutil.rmtree(folder)
+        try:
+            shutil.rmtree(folder)
+        except OSError as refusal:
+            raise _unwritable(refusal) from None
     for partial_folder in folder.parent.glob(f"{_PARTIAL}*"):
         if time.time() - partial_folder.stat().st_mtime > _DAY:
             shutil.rmtree(partial_folder, ignore_errors=True)
@@ -119,7 +124,8 @@ def _put_aside(folder: Path) -> None:
 
 def _small_files(folder: Path) -> list[Path]:
     """Return the configuration and the tokenizer's files."""
-    return sorted(path for path in folder.iterdir() if path.name not in (MANIFEST, _WEIGHTS))
+    with readable(folder):
+        return sorted(path for path in folder.iterdir() if path.name not in (MANIFEST, _WEIGHTS))
 
 
 def _stamp(path: Path) -> list[int]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from causalnet.errors import ModelFileError, UnsupportedArchitectureError
 from causalnet.models.safetensors_header import read_entries
-from causalnet.models.sources import pickled
+from causalnet.models.sources import pickled, readable
 
 if TYPE_CHECKING:
     import torch
@@ -32,10 +32,11 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object.
 
     Raises:
-        ModelFileError: no such file, or no JSON object in it.
+        ModelFileError: no such file, no JSON object in it, or the system refuses to read it.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        with readable(path):
+            value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         there = sorted(entry.name for entry in path.parent.iterdir())[:8]
         raise ModelFileError(
@@ -141,12 +142,15 @@ def _told_by_us(what: str, folder: Path) -> Iterator[None]:
         yield
     except Exception as refusal:
         # tokenizers raises bare `Exception` for a damaged file, so there is no narrower class
-        known = isinstance(refusal, ValueError | TypeError | KeyError | StrictDataclassError)
+        known = isinstance(
+            refusal, OSError | ValueError | TypeError | KeyError | StrictDataclassError
+        )
         if not known and type(refusal) is not Exception:
             raise
         raise ModelFileError(
             came=f"The {what} in {str(folder)!r} cannot be read: {str(refusal).strip()[:300]}",
-            possible="A file there is truncated or altered, or of a later format.",
+            possible="A file there is truncated, altered, of a later format, or not for this "
+            "user to read.",
             write="Fetch or copy it again.",
         ) from refusal
     finally:

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from causalnet.errors import CausalNetError, ModelFileError
+from causalnet.models.sources import readable
 
 __all__ = ["GGUFHeader", "GGUFTensor", "read_gguf_header"]
 
@@ -59,11 +60,17 @@ def read_gguf_header(path: Path) -> GGUFHeader:
     """Read a GGUF file's header and check every tensor's extent against the file's size.
 
     Raises:
-        ModelFileError: no GGUF file, a damaged header, or bytes missing at the end.
+        ModelFileError: no GGUF file, a damaged header, bytes missing at the end, or a file that
+            the system refuses to read.
     """
-    size = path.stat().st_size
-    if size < 24:
-        raise _damaged(path, f"has {size:,} bytes, fewer than the shortest GGUF header's 24")
+    with readable(path):
+        size = path.stat().st_size
+        if size < 24:
+            raise _damaged(path, f"has {size:,} bytes, fewer than the shortest GGUF header's 24")
+        return _header_of(path)
+
+
+def _header_of(path: Path) -> GGUFHeader:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         return _Reader(path, data).header()
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from causalnet.models.safetensors_header import SafetensorsEntry, read_entries
+from causalnet.models.sources import readable
 
 if TYPE_CHECKING:
     import torch
@@ -44,13 +45,16 @@ _DTYPE_CODES = {
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file, read in pieces.
 
+    Raises:
+        ModelFileError: the system refuses to read it.
+
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     _ = (Path(folder) / "x").write_bytes(b"abc")
     ...     file_sha256(Path(folder) / "x")[:16]
     'ba7816bf8f01cfea'
     """
-    with path.open("rb") as file:
+    with readable(path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from causalnet.errors import ModelFileError
+from causalnet.models.sources import readable
 
 __all__ = ["SafetensorsEntry", "read_entries"]
 
@@ -37,10 +38,11 @@ def read_entries(path: Path) -> tuple[SafetensorsEntry, ...]:
     """Read the header and check every tensor's extent against the file's size.
 
     Raises:
-        ModelFileError: the file is not safetensors, its header is damaged, or bytes are missing.
+        ModelFileError: the file is not safetensors, its header is damaged, bytes are missing, or
+            the system refuses to read it.
     """
-    size = path.stat().st_size
-    with path.open("rb") as file:
+    with readable(path), path.open("rb") as file:
+        size = path.stat().st_size
         length = int.from_bytes(file.read(8), "little")
         if size < 8 or length > min(_LONGEST_HEADER, size - 8):
             raise _damaged(path, f"has {size:,} bytes, too few for a header of {length:,} bytes")

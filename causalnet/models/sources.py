@@ -2,12 +2,14 @@
 
 import importlib.util
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from causalnet.errors import ModelFileError, ModelNotFoundError
 
-__all__ = ["FolderSource", "GGUFSource", "HubSource", "find_source"]
+__all__ = ["FolderSource", "GGUFSource", "HubSource", "find_source", "pickled", "readable"]
 
 _PACKAGE = "package://"
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
@@ -49,10 +51,11 @@ def find_source(source: str | Path) -> GGUFSource | FolderSource | HubSource:
     if text.startswith(_PACKAGE):
         return GGUFSource(_checked_file(_file_in_package(text)))
     path = Path(text).expanduser()
-    if path.is_dir():
-        return FolderSource(path)
-    if path.is_file():
-        return GGUFSource(_checked_file(path))
+    with readable(path):
+        if path.is_dir():
+            return FolderSource(path)
+        if path.is_file():
+            return GGUFSource(_checked_file(path))
     looks_like_path = text.startswith((".", "~", "/")) or path.suffix in (*_PICKLES, ".gguf")
     if isinstance(source, str) and not looks_like_path and _HUB_NAME.fullmatch(text):
         return HubSource(text)
@@ -102,6 +105,25 @@ def _checked_file(path: Path) -> Path:
             write=f"Give the folder it lies in: {str(path.parent)!r}.",
         )
     return path  # a GGUF file is known by its first bytes, whatever its name
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Make the system's refusal to read a file ours; that there is none stays as it is.
+
+    Raises:
+        ModelFileError: the system refuses, for want of permission above all; says why.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as refusal:
+        name = str(refusal.filename or path)
+        raise ModelFileError(
+            came=f"{name!r} cannot be read: {refusal.strerror or refusal}.",
+            write="Give this user the right to read it, or another file.",
+        ) from refusal
 
 
 def pickled(path: Path) -> ModelFileError:

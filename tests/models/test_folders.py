@@ -292,3 +292,11 @@ def test_a_damaged_tokenizer_is_refused(change: tuple[str, str], folder: Path) -
     assert path.read_text() != before
     with pytest.raises(ModelFileError, match=r"The tokenizer in .* cannot be read"):
         load(folder)
+
+
+def test_a_file_that_the_system_refuses_to_read_is_named(folder: Path) -> None:
+    # A folder in place of a file is refused to every user, a missing permission not to root.
+    (folder / "config.json").unlink()
+    (folder / "config.json").mkdir()
+    with pytest.raises(ModelFileError, match=r"config\.json' cannot be read: Is a directory\."):
+        load(folder)

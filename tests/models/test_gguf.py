@@ -5,6 +5,7 @@ import math
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from causalnet.errors import CausalNetError, ModelFileError, UnsupportedArchitec
 from causalnet.models import conversion, load
 from causalnet.models.gguf_header import read_gguf_header
 from causalnet.models.hashing import file_sha256, module_sha256
+from causalnet.models.safetensors_header import read_entries
 from tests.models import tiny_gguf
 from tests.small_models import tiny_gpt2
 
@@ -314,3 +316,24 @@ def test_two_processes_convert_once_between_them(tiny_file: Path, own_cache: Pat
     assert lines.count("converts") == 1
     assert len(set(lines) - {"converts"}) == 1
     assert len([path for path in own_cache.glob("models/*") if path.is_dir()]) == 1
+
+
+@pytest.mark.parametrize("read", [read_gguf_header, file_sha256, read_entries])
+def test_what_the_system_refuses_to_read_is_told_with_its_reason(
+    read: Callable[[Path], object], tmp_path: Path
+) -> None:
+    # A folder in place of a file is refused to every user, a missing permission not to root.
+    (tmp_path / "m.gguf").mkdir()
+    with pytest.raises(ModelFileError, match=r"m\.gguf' cannot be read: Is a directory\."):
+        read(tmp_path / "m.gguf")
+
+
+def test_a_converted_model_with_a_folder_in_place_of_a_file_is_made_again(
+    tiny_file: Path, own_cache: Path
+) -> None:
+    expected = load(tiny_file).provenance.weights_sha256
+    (config,) = own_cache.glob("models/*/config.json")
+    config.unlink()
+    config.mkdir()
+    with pytest.warns(UserWarning, match="converted again"):
+        assert load(tiny_file).provenance.weights_sha256 == expected
