@@ -1,0 +1,106 @@
+"""The three legs of the self-swap, at every port of the model."""
+
+from functools import cache
+
+import pytest
+import torch
+
+from causalnet.execute import check_determinism, self_swap
+from causalnet.lift import LiftedNetwork, lift
+from causalnet.models import load
+from causalnet.tasks import PromptPairs
+from tests.small_models import tiny_llama
+from tests.toys import fresh_net, net, word_pairs, words
+
+EVERY_PORT = (
+    "embed",
+    "L0.resid_pre",
+    "L1.resid_pre",
+    "L0.resid_mid",
+    "L0.resid_post",
+    "L1.resid_post",
+    "L0.mlp",
+    "L1.H2.z",
+    "L1.H2",
+)
+
+
+@cache
+def half(dtype: torch.dtype) -> LiftedNetwork:
+    return lift(load(tiny_llama(dtype=dtype), tokenizer=words()))
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "linear"])
+@pytest.mark.parametrize("mediator", EVERY_PORT)
+def test_all_legs_hold_at_every_port(mediator: str, kind: str) -> None:
+    swap = self_swap(net(kind), word_pairs(), net(kind)[mediator])
+    assert swap.is_sound
+    assert swap.mediator == mediator
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("mediator", EVERY_PORT)
+def test_a_no_op_changes_no_bit_of_coarser_types(mediator: str, dtype: torch.dtype) -> None:
+    assert self_swap(half(dtype), word_pairs(), half(dtype)[mediator]).no_op_is_exact
+
+
+@pytest.mark.parametrize("mediator", ["embed", "L0.resid_pre", "L0.resid_mid", "L1.resid_post"])
+def test_the_whole_stream_carries_the_whole_difference(mediator: str) -> None:
+    # Theory: all that comes after a cut of the stream is a function of the cut alone.
+    swap = self_swap(net(), word_pairs(), net()[mediator])
+    assert swap.receiver_difference == pytest.approx(swap.world_difference, rel=1e-12)
+
+
+@pytest.mark.parametrize(("mediator", "at_the_input"), [("L1.H2", False), ("L1.H2.z", True)])
+def test_a_head_is_set_at_the_mixers_output_and_z_at_its_input(
+    mediator: str, at_the_input: bool
+) -> None:
+    network, read = fresh_net(), []
+    network.places.mixers[1].register_forward_hook(lambda _m, args, _out: read.append(args[0]))
+    swap = self_swap(network, word_pairs(), network[mediator])
+    plain, _, _, swapped = read
+    assert torch.equal(plain, swapped) is not at_the_input
+    assert swap.receiver_difference > 0
+
+
+def test_a_head_and_its_z_have_one_effect() -> None:
+    head, z = (self_swap(net(), word_pairs(), net()[name]) for name in ("L1.H2", "L1.H2.z"))
+    assert head.receiver_difference == pytest.approx(z.receiver_difference, rel=1e-9)
+    assert head.source_difference != z.source_difference
+
+
+def test_a_head_that_nothing_reads_fails_the_third_leg_only() -> None:
+    network = fresh_net()
+    network.places.mixers[1].get_parameter("weight")[:, 16:24] = 0.0  # head 2 is 8 columns wide
+    z = self_swap(network, word_pairs(), network["L1.H2.z"])
+    assert (z.no_op_is_exact, z.receiver_difference, z.is_sound) == (True, 0.0, False)
+    assert z.source_difference > 0
+    assert self_swap(network, word_pairs(), network["L1.H2"]).source_difference == 0
+    assert self_swap(network, word_pairs(), network["L1.H1"]).is_sound
+
+
+def test_one_prompt_on_both_sides_fails_the_last_two_legs() -> None:
+    pairs = word_pairs()
+    same = PromptPairs.build(
+        words(),
+        [
+            {"base": text, "source": text, "answer": " w1", "foil": " w2"}
+            for text in pairs.base.texts
+        ],
+    )
+    swap = self_swap(net(), same, net()["L0.mlp"])
+    assert swap.no_op_is_exact
+    assert swap.source_difference == swap.receiver_difference == swap.world_difference == 0
+    assert not swap.is_sound
+
+
+def test_a_network_that_never_repeats_itself_is_found() -> None:
+    network, generator = fresh_net(), torch.Generator().manual_seed(0)
+    assert check_determinism(network, word_pairs()).repeats_exactly
+    network.places.unembedding.register_forward_hook(
+        lambda _m, _a, out: out + torch.rand(out.shape, generator=generator)
+    )
+    assert not self_swap(network, word_pairs(), network["embed"]).no_op_is_exact
+    found = check_determinism(network, word_pairs())
+    assert not found.repeats_exactly
+    assert 0 < found.batch_difference < 2
