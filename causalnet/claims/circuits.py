@@ -69,7 +69,10 @@ def _from_file(source: SourceText) -> tuple[SourceText, tuple[str, ...], Locate]
     for index, name in enumerate(names):
         if not isinstance(name, str):
             raise source.error(
-                tree.place((*base, index)), f"{name!r} is not a mediator.", "Mediators are names."
+                tree.place((*base, index)),
+                f"{name!r} is not a mediator.",
+                "Mediators are names.",
+                "Write for example L20.H0.",
             )
     return source, tuple(names), lambda item: tree.place((*base, *item))
 
@@ -90,7 +93,10 @@ def _checked(
             )
         if name in found:
             raise source.error(
-                here, f"{text!r} is in the circuit twice.", "", "Delete one of the two."
+                here,
+                f"{text!r} is in the circuit twice.",
+                "A circuit is a set.",
+                "Delete one of the two.",
             )
         if heads_only and name.endswith(".mlp"):
             raise source.error(

@@ -38,10 +38,10 @@ class _Bounded(_Claim):
     """A claim that a number is at least, or at most, a threshold."""
 
     at_least: float | None = Field(
-        default=None, description="The claim: the number is at least this."
+        default=None, examples=[0.8], description="The claim: the number is at least this."
     )
     at_most: float | None = Field(
-        default=None, description="The claim: the number is at most this."
+        default=None, examples=[0.2], description="The claim: the number is at most this."
     )
 
     _RANGE: ClassVar[tuple[float, float] | None] = None
@@ -79,11 +79,16 @@ class _Bounded(_Claim):
 def check_range(bounds: tuple[float, float] | None, key: str, value: float) -> None:
     """Refuse a threshold outside the range of its number; raises a schema error."""
     if bounds is not None and not bounds[0] <= value <= bounds[1]:
+        percent = 10 <= value <= 100
+        inside = value / 100 if percent else min(max(value, bounds[0]), bounds[1])
+        name = key.rsplit(".", 1)[-1]
         raise mistake(
             key,
             f"The threshold {value:g} is outside its range.",
             f"It lies between {bounds[0]:g} and {bounds[1]:g}.",
-            f"Write for example '{key}: 0.8'.",
+            f"Write '{name}: {inside:g}' if you mean {value:g} %."
+            if percent
+            else f"The nearest that can be claimed is '{name}: {inside:g}'.",
         )
 
 
@@ -103,6 +108,7 @@ class FaithfulClaim(_Bounded):
     )
     circuit: Names | str | None = Field(
         default=None,
+        examples=[["L20.H0", "L19.H2"]],
         description="For this claim alone: names, or a file of names; else the file's circuit.",
     )
 
@@ -119,6 +125,7 @@ class NecessaryClaim(_Bounded):
     )
     circuit: Names | str | None = Field(
         default=None,
+        examples=[["L20.H0", "L19.H2"]],
         description="For this claim alone: names, or a file of names; else the file's circuit.",
     )
 
@@ -133,6 +140,7 @@ class BetterThanRandomClaim(_Claim):
     )
     circuit: Names | str | None = Field(
         default=None,
+        examples=[["L20.H0", "L19.H2"]],
         description="For this claim alone: names, or a file of names; else the file's circuit.",
     )
     fraction: Annotated[float, Field(ge=0.5, lt=1.0)] = Field(

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from causalnet.claims.circuits import check_against_graph, circuit_of, universe
 from causalnet.claims.conventions import conventions_of, describe_task
+from causalnet.claims.prompts import check_seed
 from causalnet.claims.reading import read_claim_file
 from causalnet.claims.schema import (
     BetterThanRandomClaim,
@@ -17,7 +19,7 @@ from causalnet.claims.schema import (
     ClaimFile,
     ExistsClaim,
 )
-from causalnet.errors import ClaimFileError
+from causalnet.errors import ClaimFileError, DeviceError, ParameterError
 from causalnet.graphs import TransformerShape, transformer_graph
 from causalnet.statistics.mixture import MINIMUM_N
 from causalnet.statistics.wins import expected_wins_stop
@@ -30,8 +32,14 @@ __all__ = ["ClaimPlan", "ClaimsExplanation", "declared_shape", "explain_claims"]
 TOKENS = 16
 """Tokens of a prompt that the estimate of time assumes."""
 
-FLOPS = 5e10
-"""Floating-point operations a second that it assumes: one core of a CPU."""
+FLOPS = {"cpu": 5e10, "accelerator": 5e12}
+"""Floating-point operations a second that it assumes in float32: one core of a CPU, or a GPU."""
+
+LAUNCHING = 0.02
+"""Seconds that it assumes for a forward on a GPU beside its operations: the kernels are small."""
+
+BYTES = {"float32": 4, "float64": 8, "bfloat16": 2}
+"""Bytes of a weight by number type; float64 is taken to be half as fast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +82,10 @@ class ClaimsExplanation:
         fewest: Forwards of all claims together, shared runs counted once, if each is settled at
             its first look.
         most: The same if none is ever settled.
-        seconds: Estimated processor time of `fewest` and of `most`.
+        seconds: Estimated time of `fewest` and of `most`.
         basis: What the estimate rests on.
+        device: Where the model would run.
+        dtype: The number type that it would have.
     """
 
     title: str
@@ -89,10 +99,13 @@ class ClaimsExplanation:
     most: int
     seconds: tuple[float, float]
     basis: str
+    device: str
+    dtype: str
 
     def __str__(self) -> str:
         """Return the plan as text, a few lines for each claim."""
         low, high = self.seconds
+        where = "of processor time" if self.device == "cpu" else f"on {self.device}"
         lines = [
             f"FILE      {self.title}",
             f"MODEL     {self.model}",
@@ -110,7 +123,7 @@ class ClaimsExplanation:
             ]
         lines += [
             f"FORWARDS  {self.fewest} to {self.most} together, shared runs counted once",
-            f"TIME      about {_duration(low)} to {_duration(high)} of processor time",
+            f"TIME      about {_duration(low)} to {_duration(high)} {where}",
             f"          {self.basis}",
         ]
         return "\n".join(lines)
@@ -126,6 +139,8 @@ def explain_claims(
     *,
     net: "LiftedNetwork | None" = None,
     seed: int | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
 ) -> ClaimsExplanation:
     """Say what `verify` would run; nothing is run, and no weights are read.
 
@@ -133,27 +148,34 @@ def explain_claims(
         claim_file: The file, or its path.
         net: A lifted network; with one, time is measured on a single forward, not estimated.
         seed: Replaces the seed of the file's prompts.
+        device: Where the model would run, such as `cuda:0`; whether it is there is not looked at.
+        dtype: Replaces the file's number type.
 
     Raises:
-        ClaimFileError: A file that cannot be read, a circuit of another model.
+        ClaimFileError: A file that cannot be read, a circuit of another model, a seed for prompts
+            that are read from a file.
         ModelNotFoundError, ModelFileError: A model that is not there or cannot be read.
+        DeviceError, ParameterError: No such kind of device or number type.
     """
     file = claim_file if isinstance(claim_file, ClaimFile) else read_claim_file(claim_file)
+    check_seed(file, seed)
+    place = _run_where(file, device, dtype) if net is None else _runs_where(net)
     shape = declared_shape(file) if net is None else net.graph.shape
     graph = transformer_graph(shape) if net is None else net.graph
     check_against_graph(file, graph)
     size = len(universe(file, graph))
     n = _prompts(file)
     plans = tuple(_plan(file, claim, n) for claim in file.claims)
-    forwards = _together(file, plans, n)
-    each, basis = _assumed(shape, file.batch) if net is None else _measured(net, file, seed)
+    forwards = _together(file, n)
+    each, basis = _assumed(shape, file.batch, *place) if net is None else _measured(net, file, seed)
     circuit = circuit_of(file)
     common = conventions_of(file, _about_circuit(file), circuit, size)
     kept = "every MLP is kept" if file.ablation.ablate == "heads" else "MLPs are among them"
     return ClaimsExplanation(
         title=file.title,
         model=f"{file.model.source}: {shape.layers} layers x {shape.heads} heads, "
-        f"{_parameters(shape) / 1e6:.0f} million parameters, {file.model.dtype}, "
+        f"{_parameters(shape) / 1e6:.0f} million parameters, {place[1]} on {place[0]} "
+        f"({_parameters(shape) * BYTES.get(place[1], 2) / 1e9:.1f} GB), "
         f"{file.model.attention} attention",
         prompts=_tested(file, seed),
         batches=f"at most {-(-n // file.batch)} batches of {file.batch}; a claim is looked at "
@@ -166,7 +188,30 @@ def explain_claims(
         most=forwards[1],
         seconds=(forwards[0] * each, forwards[1] * each),
         basis=basis,
+        device=place[0],
+        dtype=place[1],
     )
+
+
+def _run_where(file: ClaimFile, device: str | None, dtype: str | None) -> tuple[str, str]:
+    """Return the device and the number type that were asked for; torch is not asked for either."""
+    if device is not None and not re.fullmatch(r"cpu|mps|cuda(:[0-9]{1,3})?", device):
+        raise DeviceError(
+            f"There is no device {device!r}.",
+            "Devices are cpu, cuda, cuda:0, cuda:1 … and mps.",
+            "Write for example --device cpu.",
+        )
+    if dtype is not None and dtype not in BYTES:
+        raise ParameterError(
+            f"There is no number type {dtype!r}.",
+            f"There are {', '.join(BYTES)}.",
+            "Write for example --dtype float32.",
+        )
+    return device or "cpu", dtype or file.model.dtype
+
+
+def _runs_where(net: "LiftedNetwork") -> tuple[str, str]:
+    return str(net.model.device), str(net.model.dtype).removeprefix("torch.")
 
 
 _PRINTED = ("read-out", "circuit", "ablation", "positions", "direction", "reference set", "found")
@@ -195,6 +240,7 @@ def _prompts(file: ClaimFile) -> int:
         raise ClaimFileError(
             f"The file of prompts {file.task.file!r} cannot be read: {error.strerror}.",
             "It lies beside the claim file.",
+            "Write the name of a file that is there: 'task: {file: pairs.jsonl}'.",
         ) from error
     return min(lines, file.task.n or lines)
 
@@ -256,12 +302,13 @@ def _plan(file: ClaimFile, claim: Claim, n: int) -> ClaimPlan:
     direction = claim.direction.replace("_", " ")
     bound = f"{_QUANTITY[claim.kind]} {direction} {claim.threshold:g}"
     size = 0 if isinstance(claim, ExistsClaim) else len(circuit_of(file, claim))
-    worlds = _worlds(file, claim)
+    runs, (first, last) = _runs(file, claim), _batches(file, n)
+    fewest, most = first * len(runs), last * len(runs)
+    worlds = tuple(name for name, _ in runs)
     if isinstance(claim, BetterThanRandomClaim):
-        fewest, most = _random_forwards(file, claim, n)
-    else:
-        first, last = _batches(file, n)
-        fewest, most = first * len(worlds), last * len(worlds)
+        compared = _random_forwards(file, claim, n)
+        fewest, most = fewest + compared[0], most + compared[1]
+        worlds = (*worlds, "only the circuit", "only random circuits")
     return ClaimPlan(claim.id, claim.kind, claim.statement, bound, size, worlds, fewest, most)
 
 
@@ -279,36 +326,36 @@ def _batches(file: ClaimFile, n: int) -> tuple[int, int]:
     return min(last, -(-MINIMUM_N // file.batch)), last
 
 
-def _worlds(file: ClaimFile, claim: Claim) -> tuple[str, ...]:
-    """Name the runs that a claim needs on each batch; runs of equal name are shared."""
+_Run = tuple[str, tuple[str, ...]]
+"""The name of a run and the circuit that it is about, if any; equal runs are shared."""
+
+
+def _runs(file: ClaimFile, claim: Claim) -> tuple[_Run, ...]:
+    """Return the runs that a claim needs on each batch of test prompts.
+
+    A comparison with random circuits needs there what tells whether there is a behaviour at all.
+    """
     if isinstance(claim, ExistsClaim):
-        return ("base",)
-    number = file.claims.index(claim)
-    own = "without" if claim.kind == "necessary" else "only"
-    names = [f"{own} the circuit of {file.claims[_first_alike(file, number)].id}"]
+        return (("base", ()),)
+    parts: list[_Run] = [("everything ablated", ())]
     if not isinstance(claim, BetterThanRandomClaim):
-        names.insert(0, "everything ablated")
+        own = "without" if claim.kind == "necessary" else "only"
+        parts.append((f"{own} the circuit", circuit_of(file, claim)))
     if file.direction == "denoising":
-        names = ["source" if name == "everything ablated" else name for name in names]
-        return ("base", *names)
+        source: _Run = ("source", ())
+        return (
+            ("base", ()),
+            *(source if name == parts[0][0] else (name, about) for name, about in parts),
+        )
     draws = file.ablation.draws
-    names = [name if draws == 1 else f"{name}, draw {d}" for name in names for d in range(draws)]
+    if draws > 1:
+        parts = [(f"{name}, draw {d}", about) for name, about in parts for d in range(draws)]
     donors = {
         "counterfactual": ("source",),
         "resample": tuple(f"reference prompts, draw {d}" for d in range(draws)),
     }
-    return ("base", *donors.get(file.ablation.kind, ()), *names)
-
-
-def _first_alike(file: ClaimFile, number: int) -> int:
-    """Return the first claim that is about the same circuit in the same way."""
-    claim = file.claims[number]
-    for index, other in enumerate(file.claims):
-        both = {claim.kind, other.kind}
-        alike = len(both) == 1 or both == {"faithful", "better_than_random"}
-        if alike and circuit_of(file, other) == circuit_of(file, claim):
-            return index
-    return number
+    given = tuple((name, ()) for name in donors.get(file.ablation.kind, ()))
+    return (("base", ()), *given, *parts)
 
 
 def _random_forwards(file: ClaimFile, claim: BetterThanRandomClaim, n: int) -> tuple[int, int]:
@@ -331,18 +378,15 @@ LOOK = 8
 """Random circuits for each look."""
 
 
-def _together(file: ClaimFile, plans: tuple[ClaimPlan, ...], n: int) -> tuple[int, int]:
+def _together(file: ClaimFile, n: int) -> tuple[int, int]:
     """Return forwards of all claims, runs that they share counted once."""
-    random = [plan for plan in plans if plan.kind == "better_than_random"]
-    shared = {world for plan in plans if plan not in random for world in plan.worlds}
-    if random:  # whether there is a behaviour at all is established first
-        gate = file.claims[plans.index(random[0])]
-        shared |= {
-            world for world in _worlds(file, gate) if not world.startswith(("only", "without"))
-        } | ({"source"} if file.direction == "denoising" else {"everything ablated"})
+    shared = {run for claim in file.claims for run in _runs(file, claim)}
     first, last = _batches(file, n)
-    fewest = first * len(shared) + sum(plan.fewest for plan in random)
-    most = last * len(shared) + sum(plan.most for plan in random)
+    fewest, most = first * len(shared), last * len(shared)
+    for claim in file.claims:
+        if isinstance(claim, BetterThanRandomClaim):
+            compared = _random_forwards(file, claim, n)
+            fewest, most = fewest + compared[0], most + compared[1]
     reference = file.ablation.reference
     if reference is not None and file.ablation.kind != "resample":
         means = -(-(reference.n or 0) // 16)
@@ -357,12 +401,15 @@ def _parameters(shape: TransformerShape) -> int:
     )
 
 
-def _assumed(shape: TransformerShape, batch: int) -> tuple[float, str]:
+def _assumed(shape: TransformerShape, batch: int, device: str, dtype: str) -> tuple[float, str]:
     """Return the seconds of a forward from counted operations, and what that assumes."""
     blocks = _parameters(shape) - shape.d_model * shape.vocabulary
     operations = 2 * batch * (blocks * TOKENS + shape.d_model * shape.vocabulary)
-    return operations / FLOPS, (
-        f"an estimate: {TOKENS} tokens in a prompt, {FLOPS / 1e9:g} billion operations a second"
+    is_cpu = device == "cpu"
+    rate = FLOPS["cpu" if is_cpu else "accelerator"] / (2 if dtype == "float64" else 1)
+    return operations / rate + (0 if is_cpu else LAUNCHING), (
+        f"an estimate: {TOKENS} tokens in a prompt, {rate / 1e9:g} billion operations a second "
+        f"in {dtype}" + ("" if is_cpu else f", {LAUNCHING * 1000:g} ms more for each forward")
     )
 
 

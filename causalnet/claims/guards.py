@@ -168,7 +168,13 @@ def syntax_error(source: SourceText, error: Exception) -> ClaimFileError:
             f"This is not YAML: {problem}.",
             "YAML wants 'key: value' with a space after the colon, and quotes around a text that "
             "holds ': ', ' #' or a bracket.",
+            "Correct the line; examples/ioi.yaml shows every form.",
         )
     # ruamel has no place for an escape such as "\UFFFFFFFF" that is no character.
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return ClaimFileError(f"This is not YAML: {reason}.", path=source.path)
+    return ClaimFileError(
+        f"This is not YAML: {reason}.",
+        "A claim file is plain text in YAML or JSON.",
+        "Delete the escape sequence.",
+        path=source.path,
+    )

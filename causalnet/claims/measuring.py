@@ -13,7 +13,7 @@ from causalnet.effects import (
     resample,
     zero,
 )
-from causalnet.errors import ClaimFileError
+from causalnet.errors import InternalError
 from causalnet.faithfulness import CircuitScorer, Wanted
 from causalnet.graphs import Mediator
 from causalnet.interventions import READOUTS, Ablation
@@ -51,7 +51,7 @@ def _ablation(claim_file: ClaimFile, reference: Prompts | None) -> Ablation:
     if spec.kind == "zero":
         return zero()
     if reference is None:
-        raise ClaimFileError(f"The ablation {spec.kind!r} without reference prompts.")
+        raise InternalError(f"The ablation {spec.kind!r} without reference prompts.")
     match spec.kind:
         case "mean":
             return mean(reference)

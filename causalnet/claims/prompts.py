@@ -8,7 +8,13 @@ from causalnet.claims.schema import ClaimFile, PromptPolicy, ReferenceSpec, Task
 from causalnet.errors import AlignmentError, ClaimFileError
 from causalnet.tasks import PromptPairs, Prompts, make, read_pairs
 
-__all__ = ["finding_digests", "reference_prompts", "testing_pairs"]
+__all__ = [
+    "check_seed",
+    "finding_digests",
+    "reference_prompts",
+    "shared_with_reference",
+    "testing_pairs",
+]
 
 
 def testing_pairs(claim_file: ClaimFile, tokenizer: Any, seed: int | None = None) -> PromptPairs:
@@ -23,15 +29,32 @@ def testing_pairs(claim_file: ClaimFile, tokenizer: Any, seed: int | None = None
         ClaimFileError: A seed for prompts that are read from a file.
         PromptError, AnswerError, AlignmentError: Prompts that cannot be made.
     """
+    check_seed(claim_file, seed)
+    ablation = claim_file.ablation
+    must_align = ablation.kind == "counterfactual" and ablation.positions is None
+    return _pairs(claim_file, claim_file.task, tokenizer, seed, must_align)
+
+
+def check_seed(claim_file: ClaimFile, seed: int | None) -> None:
+    """Refuse a seed for prompts that are read from a file.
+
+    Raises:
+        ClaimFileError: There is a seed, and nothing that it could change.
+    """
     if seed is not None and claim_file.task.file is not None:
         raise ClaimFileError(
             f"The seed {seed} was given, but the prompts are read from {claim_file.task.file!r}.",
             "A seed is for prompts of a generator.",
             "Leave the seed out.",
         )
-    ablation = claim_file.ablation
-    must_align = ablation.kind == "counterfactual" and ablation.positions is None
-    return _pairs(claim_file, claim_file.task, tokenizer, seed, must_align)
+
+
+def shared_with_reference(pairs: PromptPairs, reference: Prompts | None) -> int:
+    """Return how many prompts of the reference set are test prompts, of either side."""
+    if reference is None:
+        return 0
+    tested = {*pairs.base.ids, *pairs.source.ids}
+    return sum(ids in tested for ids in reference.ids)
 
 
 def reference_prompts(claim_file: ClaimFile, tokenizer: Any) -> Prompts | None:
@@ -88,7 +111,13 @@ def _read(path: Path, policy: PromptPolicy, tokenizer: Any, must_align: bool) ->
     read = partial(read_pairs, path, tokenizer, bos=policy.bos, chat_template=policy.chat_template)
     try:
         return read()
-    except AlignmentError:
+    except AlignmentError as error:
         if must_align:
-            raise
+            raise AlignmentError(
+                error.came,
+                f"{error.possible} Values move between equal places where everything is ablated "
+                "at all positions.",
+                "Change a word so that they line up, or ablate at the last token alone: "
+                "'ablation: {at: end}'.",
+            ) from error
         return read(align=False)

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from causalnet.claims.circuits import circuit_of
-from causalnet.claims.schema import ClaimFile
+from causalnet.claims.key_facts import bounds_of, example_of, key_facts
+from causalnet.claims.schema import ClaimFile, json_schema
 from causalnet.claims.source_text import Place, SourceText, nearest_word, read_source
 from causalnet.claims.tree import KeyPath, PlacedTree, parse
 from causalnet.errors import ClaimFileError
@@ -35,7 +36,8 @@ def read_claims(source: SourceText) -> ClaimFile:
     >>> read_claims(SourceText("bad.yaml", "[schema, 1]"))
     Traceback (most recent call last):
     ...
-    causalnet.errors.ClaimFileError: bad.yaml:1:1: The file is a list. It is a mapping of keys.
+    causalnet.errors.ClaimFileError: bad.yaml:1:1: The file is a list. It is a mapping of keys. \
+`causalnet schema` says what is written here.
         1 | [schema, 1]
           | ^^^^^^^^^^^
     """
@@ -87,6 +89,7 @@ def _is_within(inner: KeyPath, outer: KeyPath) -> bool:
 def _mistake(value: object, error: Mapping[str, Any]) -> _Mistake:
     path, context = _path(value, error["loc"]), error.get("ctx", {})
     shown = f"{_name(path)} is {_short(error['input'])}."
+    facts = key_facts(_schema(), error["loc"])
     match error["type"]:
         case "claim_file":
             return _own_mistake(path, context, isinstance(error["input"], dict))
@@ -97,18 +100,41 @@ def _mistake(value: object, error: Mapping[str, Any]) -> _Mistake:
         case "union_tag_invalid":
             known = str(context["expected_tags"]).replace("'", "").split(", ")
             near = nearest_word(str(context["tag"]), known)
-            write = f"Did you mean {near!r}?" if near else ""
+            write = f"Did you mean {near!r}?" if near else f"Write for example 'kind: {known[0]}'."
             came = f"The key 'kind' is {str(context['tag'])[:60]!r}."
             return _Mistake((*path, "kind"), came, f"one of {', '.join(known)}", write=write)
         case "literal_error":
-            return _Mistake(path, shown, _literal(context), write=_near_literal(error))
-        case "too_short" if path and path[-1] == "circuit":
-            return _Mistake(path, "The circuit is empty.", "a list with at least one mediator")
+            write = _near_literal(error) or _for_example(path, facts)
+            return _Mistake(path, shown, _literal(context), write=write)
+        case _ if path and path[-1] == "circuit":
+            came = "The circuit is empty." if error["input"] == [] else shown
+            return _Mistake(path, came, possible=_CIRCUIT, write=_for_example(path, facts))
         case "string_type" if error["input"] is not None:
-            return _Mistake(path, shown, "a text", write=_quotes(error["input"]))
+            write = _quotes(error["input"]) or _for_example(path, facts)
+            return _Mistake(path, shown, "a text", write=write)
         case other:
-            wanted = _WANTED.get(other, str(error["msg"]))
-            return _Mistake(path, shown, wanted.format(**context))
+            wanted = _WANTED.get(other, str(error["msg"])).format(**context)
+            bounds = bounds_of(facts)
+            if bounds and wanted.startswith(("a number", "a whole number")):
+                is_whole = "integer" in str(facts)
+                wanted = f"a {'whole ' if is_whole else ''}number {bounds}"
+            return _Mistake(path, shown, wanted, write=_for_example(path, facts))
+
+
+_CIRCUIT = "It is a list of heads and MLPs, or the name of a file that lists them."
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    return json_schema()
+
+
+def _for_example(path: KeyPath, facts: Mapping[str, Any]) -> str:
+    """Say what could be written at a key, where the schema knows an example."""
+    example, keys = example_of(facts), [step for step in path if isinstance(step, str)]
+    if example and keys and keys[-1] == path[-1]:
+        return f"Write for example '{keys[-1]}: {example}'."
+    return "`causalnet schema` says what is written here."
 
 
 _WANTED = {

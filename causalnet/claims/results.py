@@ -71,7 +71,7 @@ class ClaimResult:
             "why": self.why,
             "circuit": list(self.circuit),
             "conventions": dict(self.conventions),
-            "means": dict(self.means),
+            "means": {name: _or_null(mean) for name, mean in self.means.items()},
             "readout_unit": self.readout_unit,
         }
 
@@ -145,7 +145,11 @@ class VerificationReport:
             if result.claim.id == claim_id:
                 return result
         known = ", ".join(result.claim.id for result in self.results)
-        raise FormatError(f"There is no claim {claim_id!r}.", f"There are {known}.")
+        raise FormatError(
+            f"There is no claim {claim_id!r}.",
+            f"There are {known}.",
+            f"Write report[{self.results[0].claim.id!r}].",
+        )
 
     def __repr__(self) -> str:
         """Return one line for each claim."""
@@ -174,7 +178,11 @@ class VerificationReport:
             FormatError: Anything else.
         """
         if plain.get("report") != 1:
-            raise FormatError("This is no report of claims.", "Its key 'report' is 1.")
+            raise FormatError(
+                "This is no report of claims.",
+                "Its key 'report' is 1.",
+                "Give what `causalnet verify FILE --json` printed.",
+            )
         try:
             claim_file = ClaimFile.model_validate(plain["claim_file"])
             claims = {claim.id: claim for claim in claim_file.claims}
@@ -191,6 +199,7 @@ class VerificationReport:
             raise FormatError(
                 f"The report cannot be read: {type(error).__name__}: {error}.",
                 "It is what `causalnet verify --json` printed.",
+                "Write it again with the version of causalnet that is installed.",
             ) from error
 
 
@@ -200,9 +209,16 @@ def _result(claim: Claim, plain: Mapping[str, Any]) -> ClaimResult:
         decision=Decision.from_json(plain["decision"]),
         circuit=tuple(plain["circuit"]),
         conventions=dict(plain["conventions"]),
-        means=dict(plain["means"]),
+        means={
+            name: math.nan if mean is None else float(mean) for name, mean in plain["means"].items()
+        },
         readout_unit=plain["readout_unit"],
     )
+
+
+def _or_null(value: float) -> float | None:
+    """JSON has no number that is not finite."""
+    return value if math.isfinite(value) else None
 
 
 def _effects_json(table: "EffectTable") -> dict[str, Any]:

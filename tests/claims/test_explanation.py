@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from causalnet.claims import explain_claims, verify
-from causalnet.errors import ClaimFileError, ModelNotFoundError
+from causalnet.errors import ClaimFileError, DeviceError, ModelNotFoundError, ParameterError
 from causalnet.lift import LiftedNetwork
 from tests.claims.small_case import CLAIMS, claim_file, small_net, write_pairs
 from tests.claims.test_verification import RANDOM
@@ -25,6 +25,7 @@ def folder(net: LiftedNetwork, tmp_path_factory: pytest.TempPathFactory) -> Path
     return path
 
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "ioi.yaml"
 UNDECIDED = [
     {**CLAIMS[0], "at_least": 0.0001},
     {**CLAIMS[1], "at_most": 2.0},
@@ -71,9 +72,48 @@ def test_it_says_what_is_run(net: LiftedNetwork, folder: Path) -> None:
         "base",
         "source",
         "everything ablated",
-        "only the circuit of enough",
+        "only the circuit",
     )
+    assert plan.claims[-1].worlds == (
+        "base",
+        "source",
+        "everything ablated",  # whether there is a behaviour at all
+        "only the circuit",
+        "only random circuits",
+    )
+    assert "runs base, source, everything ablated, only the circuit: " in text
     json.dumps(plan.to_json(), allow_nan=False)
+
+
+def test_runs_are_shared_where_circuits_are_equal(net: LiftedNetwork, folder: Path) -> None:
+    """Oracle: with 20 prompts in batches of 8, no claim settles before its third batch."""
+    other = {**CLAIMS[1], "id": "b", "circuit": ["L0.H1"]}
+    claims = [CLAIMS[1], {**CLAIMS[1], "id": "again"}, other]
+    file = claim_file(folder, task={"file": "pairs.jsonl", "n": 20}, claims=claims)
+    plan = explain_claims(file, net=net)
+    assert [one.most for one in plan.claims] == [12, 12, 12]
+    assert plan.most == 15  # base, source, everything ablated, two circuits
+    assert verify(file, net=net).cost.forwards == 15
+
+
+def test_seed_device_and_number_type_are_part_of_the_plan() -> None:
+    plan = explain_claims(EXAMPLE)
+    assert (plan.device, plan.dtype) == ("cpu", "float32")
+    wide = explain_claims(EXAMPLE, dtype="float64", seed=9)
+    assert wide.seconds[1] == pytest.approx(2 * plan.seconds[1])
+    assert "float64 on cpu (1.1 GB)" in str(wide) and "seed 9" in str(wide)
+    far = explain_claims(EXAMPLE, device="cuda:1", dtype="bfloat16")
+    assert far.seconds[1] < plan.seconds[1]
+    assert "bfloat16 on cuda:1 (0.3 GB)" in str(far) and "processor time" not in str(far)
+    with pytest.raises(DeviceError, match="no device 'gpu'"):
+        explain_claims(EXAMPLE, device="gpu")
+    with pytest.raises(ParameterError, match="no number type 'float31'"):
+        explain_claims(EXAMPLE, dtype="float31")
+
+
+def test_a_seed_for_prompts_of_a_file_is_refused(net: LiftedNetwork, folder: Path) -> None:
+    with pytest.raises(ClaimFileError, match="A seed is for prompts of a generator"):
+        explain_claims(claim_file(folder), net=net, seed=3)
 
 
 def test_a_model_and_prompts_that_are_not_there(folder: Path) -> None:
@@ -85,10 +125,9 @@ def test_a_model_and_prompts_that_are_not_there(folder: Path) -> None:
 
 
 def test_the_example_is_explained_without_torch() -> None:
-    path = Path(__file__).parents[2] / "examples" / "ioi.yaml"
     code = (
         "import sys; from causalnet.claims import explain_claims; "
-        f"print(explain_claims({str(path)!r})); sys.exit('torch' in sys.modules)"
+        f"print(explain_claims({str(EXAMPLE)!r})); sys.exit('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -35,16 +35,21 @@ def test_json_says_the_same_as_yaml(tmp_path: Path) -> None:
         (replaced("alpha: 0.05", "alhpa: 0.05"), (22, 1), "Did you mean 'alpha'?"),
         (replaced("at_least: 1.5", "treshold: 1.5"), (28, 5), "Did you mean 'at_least'?"),
         (replaced("  n: 96", "  n: 96\n  n: 97"), (10, 3), "given twice, first in line 9"),
-        (replaced("alpha: 0.05", "alpha: 0.5"), (22, 8), "at most 0.2"),
-        (replaced("alpha: 0.05", "alpha: high"), (22, 8), "It is a number."),
+        (replaced("alpha: 0.05", "alpha: 0.5"), (22, 8), "above 0 and at most 0.2. Write for"),
+        (replaced("alpha: 0.05", "alpha: high"), (22, 8), "Write for example 'alpha: 0.05'."),
+        (replaced("batch: 16", "batch: 0"), (23, 8), "of at least 1 and at most 4096. Write for"),
+        (replaced("n: 96", "n: 0"), (9, 6), "Write for example 'n: 64'."),
+        (replaced("abc\nread", "7\nread"), (11, 15), "It is a text. Put it in quotes."),
+        (replaced("bos: false", "bos: 2"), (6, 8), "true or false. Write for example 'bos: false'"),
         (replaced("alpha: 0.05", "alpha: .nan"), (22, 8), "not a number that is read"),
         (replaced("alpha: 0.05", "alpha: 1e999"), (22, 8), "not a number that is read"),
         (replaced("alpha: 0.05", "alpha: 1_0"), (22, 8), "not a number that is read"),
         (replaced("n: 96", "n: 096"), (9, 6), "not a number that is read"),
-        (replaced("n: 96", "n: 9.5"), (9, 6), "It is a whole number."),
-        (replaced("n: 96", "n: true"), (9, 6), "It is a whole number."),
+        (replaced("n: 96", "n: 9.5"), (9, 6), "It is a whole number of at least 1"),
+        (replaced("n: 96", "n: true"), (9, 6), "at most 1000000. Write for example 'n: 64'."),
         (replaced("bos: false", "bos: no"), (6, 8), "true or false"),
-        (replaced("at_least: 0.8", "at_least: 7.5"), (32, 15), "between 0 and 2"),
+        (replaced("at_least: 0.8", "at_least: 7.5"), (32, 15), "between 0 and 2. The nearest"),
+        (replaced("at_least: 0.8", "at_least: 80"), (32, 15), "'at_least: 0.8' if you mean 80 %."),
         (replaced("at_least: 0.8", "at_most: -1"), (32, 14), "between 0 and 2"),
         (replaced("fraction: 0.8", "fraction: 1.0"), (42, 15), "below 1"),
         (
@@ -58,8 +63,16 @@ def test_json_says_the_same_as_yaml(tmp_path: Path) -> None:
         (replaced("kind: faithful", "kind: faithfull"), (30, 11), "Did you mean 'faithful'?"),
         (replaced("    kind: faithful\n", ""), (29, 5), "Missing key 'kind'"),
         (replaced("[L1.H0, L1.H2, L0.H3]", "[]"), (13, 10), "The circuit is empty."),
-        (replaced("[L1.H0, L1.H2, L0.H3]", "[L1.H0, 7]"), (13, 18), "It is a text. Put it in"),
-        (replaced("[L1.H0, L1.H2, L0.H3]", "7"), (13, 10), "It is a list or a text."),
+        (
+            replaced("[L1.H0, L1.H2, L0.H3]", "[L1.H0, 7]"),
+            (13, 18),
+            "It is a text. Put it in quotes.",
+        ),
+        (
+            replaced("[L1.H0, L1.H2, L0.H3]", "7"),
+            (13, 10),
+            "Write for example 'circuit: [L20.H0, L19.H2]'",
+        ),
         (replaced("L1.H2, L0.H3", "L1.H2, L1H2"), (13, 25), "in the circuit twice"),
         (replaced("L1.H2, L0.H3", "L1.H2, 'L0.H3[S2]'"), (13, 25), "cannot be in a circuit"),
         (replaced("L1.H2, L0.H3", "L1.H2, L0.mlp"), (13, 25), "only heads are ablated"),
@@ -82,7 +95,7 @@ def test_json_says_the_same_as_yaml(tmp_path: Path) -> None:
         (
             replaced("readout: logit_difference", "readout: accuracy"),
             (28, 15),
-            "The threshold 1.5 is outside its range",
+            "between 0 and 1. The nearest that can be claimed is 'at_least: 1'.",
         ),
         (
             replaced("at: end", "at: S2"),
@@ -112,6 +125,7 @@ def test_a_mistake_is_shown_with_its_place(text: str, place: tuple[int, int], wo
         read(text)
     error = caught.value
     assert words in str(error)
+    assert error.came and error.possible and error.write
     assert (error.line, error.column) == place
     assert str(error).startswith(f"claims.yaml:{place[0]}:{place[1]}: ")
     shown, carets = str(error).splitlines()[-2:]

@@ -1,4 +1,6 @@
 import json
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from causalnet.errors import (
 from causalnet.faithfulness import CircuitScorer
 from causalnet.interventions import logit_diff
 from causalnet.lift import LiftedNetwork
-from causalnet.statistics import Reason, Verdict
+from causalnet.statistics import Reason, TracePoint, Verdict
 from tests.claims.small_case import CLAIMS, batches_above, claim_file, small_net, write_pairs
 
 RANDOM = {
@@ -126,6 +128,40 @@ def test_prompts_that_found_the_circuit_cannot_support_it(net: LiftedNetwork, fo
     assert report.provenance["overlap"] == 3
 
 
+def test_a_search_on_prompts_without_a_name_cannot_support(
+    net: LiftedNetwork, folder: Path
+) -> None:
+    claims = [CLAIMS[0], {**CLAIMS[1], "at_least": 0.0}]
+    found = {"method": "largest effects", "note": "on prompts that are lost"}
+    report = verify(claim_file(folder, found=found, claims=claims), net=net)
+    assert report["task"].decision.verdict is Verdict.SUPPORTED  # it is about no circuit
+    decision = report["enough"].decision
+    assert decision.verdict is Verdict.INCONCLUSIVE
+    assert decision.reason is Reason.FINDING_PROMPTS_UNKNOWN
+    assert "name them with 'found: {task: …}'. On these prompts: Faithfulness" in decision.sentence
+
+
+def test_a_circuit_that_was_given_is_supported_with_a_caveat(
+    net: LiftedNetwork, folder: Path
+) -> None:
+    claims = [CLAIMS[0], {**CLAIMS[1], "at_least": 0.0}]
+    report = verify(claim_file(folder, claims=claims), net=net)
+    decision = report["enough"].decision
+    assert decision.verdict is Verdict.SUPPORTED
+    assert decision.sentence.endswith("is the author's word.")
+    assert "word" not in report["task"].decision.sentence
+    assert any("cannot be ruled out" in note for note in report.notes)
+
+
+def test_a_reference_set_of_test_prompts_is_told(net: LiftedNetwork, folder: Path) -> None:
+    write_pairs(folder / "others.jsonl", net, 12, seed=50)
+    for name, shared in (("pairs.jsonl", 12), ("others.jsonl", 0)):
+        ablation = {"kind": "mean", "reference": {"file": name, "n": 12}}
+        report = verify(claim_file(folder, ablation=ablation, claims=CLAIMS[:1]), net=net)
+        told = [note for note in report.notes if "reference set are test prompts" in note]
+        assert [note.split()[0] for note in told] == ([str(shared)] if shared else [])
+
+
 @pytest.mark.parametrize("kind", ["zero", "mean", "mean_per_position", "resample"])
 def test_every_ablation_runs(kind: str, net: LiftedNetwork, folder: Path) -> None:
     ablation: dict[str, Any] = {"kind": kind}
@@ -221,6 +257,19 @@ def test_a_report_survives_json(net: LiftedNetwork, folder: Path) -> None:
     assert known["pairs"]["digest"] and known["seed"] == 0 and known["self_check"]
 
 
+def test_a_report_with_open_bounds_survives_json(net: LiftedNetwork, folder: Path) -> None:
+    report = verify(claim_file(folder, claims=CLAIMS[:1]), net=net)
+    result = report.results[0]
+    looks = (TracePoint(8, 1.0, -math.inf, math.inf), *result.decision.trace)
+    decision = replace(result.decision, trace=looks, interval=None)
+    open_ended = replace(result, decision=decision, means={"model": math.nan})
+    changed = replace(report, results=(open_ended,))
+    again = VerificationReport.from_json(json.loads(json.dumps(changed.to_json(), allow_nan=False)))
+    assert again.results[0].decision == decision
+    assert again.results[0].why == changed.results[0].why
+    assert math.isnan(again.results[0].means["model"])
+
+
 def test_progress_never_goes_back(net: LiftedNetwork, folder: Path) -> None:
     seen: list[ProgressReport] = []
     claims = [*CLAIMS, RANDOM]
@@ -276,8 +325,9 @@ def test_prompts_that_do_not_line_up(net: LiftedNetwork, tmp_path: Path) -> None
     rows = [json.loads(line) for line in (tmp_path / "pairs.jsonl").read_text().splitlines()]
     rows[2]["source_ids"] += [5]
     (tmp_path / "pairs.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    with pytest.raises(AlignmentError, match=r"pairs\.jsonl:3"):
+    with pytest.raises(AlignmentError, match=r"pairs\.jsonl:3.*'ablation: \{at: end\}'") as caught:
         verify(claim_file(tmp_path), net=net)
+    assert "align=False" not in str(caught.value)
     for ablation in ({"kind": "counterfactual", "at": "end"}, {"kind": "zero"}):
         report = verify(claim_file(tmp_path, ablation=ablation), net=net)  # nothing must line up
         assert report.cost.prompts == 4
