@@ -1,6 +1,7 @@
 """`causalnet doctor`: is this installation whole, and can this model be trusted here?"""
 
 import platform
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -8,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from causalnet.cli.status import Status
-from causalnet.cli.terminal import Terminal
+from causalnet.cli.terminal import Terminal, write_line
 from causalnet.errors import CausalNetError
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def run_doctor(
                 status = Status.OUR_ERROR
     except CausalNetError as error:
         findings.append(Finding(type(error).__name__, State.FAILED, str(error)))
-        terminal.note(f"causalnet: {error}")
+        write_line(sys.stderr, f"causalnet: {error}")  # an error is said in silence as well
         status = Status.BAD_INPUT
     terminal.result({"exit_status": int(status), "findings": [asdict(each) for each in findings]})
     return status

@@ -125,3 +125,17 @@ def test_a_device_that_is_not_there_is_bad_input(tmp_path: Path, capsys: Output)
     model = str(saved_model(tmp_path))
     assert run_command_line(["doctor", "--model", model, "--device", "cuda:99"]) == 3
     assert "cuda:99" in capsys.readouterr().err
+
+
+def test_weights_that_are_no_numbers_are_bad_input_and_said_in_silence(
+    tmp_path: Path, capsys: Output
+) -> None:
+    module = tiny_llama(dtype=torch.float32)
+    module.model.layers[1].mlp.down_proj.weight.data[0, 0] = float("nan")
+    module.save_pretrained(tmp_path)
+    words().save_pretrained(tmp_path)
+    capsys.readouterr()  # what saving printed
+    assert run_command_line(["doctor", "--model", str(tmp_path), "--quiet"]) == 3
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("causalnet: L1.mlp holds NaN or infinity on prompt 0")
