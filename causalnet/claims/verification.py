@@ -174,7 +174,6 @@ def _load(file: ClaimFile, device: str | None, dtype: str | None, tell: Report) 
     beside = None if file.source is None else Path(file.source.path).parent / spec.source
     source = str(beside) if beside is not None and beside.exists() else spec.source
     model = load(source, device=device, dtype=dtype or spec.dtype, attention=spec.attention)
-    _check_weights(file, model)
     tell(ProgressReport("lift the model"))  # whose self-check runs the first forwards
     return lift(model)
 

@@ -37,6 +37,9 @@ Seed = Annotated[int | None, typer.Option(help="Seed of the prompts, in place of
 Device = Annotated[str | None, typer.Option(help="Where the model runs: cpu, cuda, cuda:1, mps.")]
 DType = Annotated[Precision | None, typer.Option(help="Floating-point format of the model.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+SchemaJson = Annotated[
+    bool, typer.Option("--json", help="The schema is JSON in any case.", show_default=False)
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, no text: only the status.")]
 ClaimPath = Annotated[Path, typer.Argument(metavar="FILE", help="A claim file (YAML).")]
 
@@ -94,19 +97,26 @@ def verify(
 
 
 @app.command()
-def explain(file: ClaimPath, seed: Seed = None, json: Json = False, quiet: Quiet = False) -> int:
+def explain(
+    file: ClaimPath,
+    seed: Seed = None,
+    device: Device = None,
+    dtype: DType = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> int:
     """Say what `verify` would run and what it would cost; run nothing."""
     from causalnet.cli.explain import run_explain
 
-    return run_explain(file, seed, Terminal(json, quiet))
+    return run_explain(file, seed, device, dtype, Terminal(json, quiet))
 
 
 @app.command()
-def schema() -> int:
+def schema(json: SchemaJson = True, quiet: Quiet = False) -> int:
     """Print the JSON Schema of claim files."""
     from causalnet.cli.schema import run_schema
 
-    return run_schema(Terminal(json=True))
+    return run_schema(Terminal(json, quiet))
 
 
 @app.command()

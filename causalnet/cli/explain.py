@@ -9,9 +9,11 @@ from causalnet.cli.terminal import Terminal
 __all__ = ["run_explain"]
 
 
-def run_explain(file: Path, seed: int | None, terminal: Terminal) -> Status:
+def run_explain(
+    file: Path, seed: int | None, device: str | None, dtype: str | None, terminal: Terminal
+) -> Status:
     """Print the plan of a claim file; no forward is run and no weights are read."""
-    explanation = explain_claims(file, seed=seed)
+    explanation = explain_claims(file, seed=seed, device=device, dtype=dtype)
     terminal.say(str(explanation))
     terminal.result(explanation.to_json())
     return Status.SUPPORTED

@@ -42,9 +42,12 @@ def _numbers(decision: Decision, result: ClaimResult) -> str:
     bound = f"claimed {SIGNS[decision.direction]} {decision.threshold:g}{unit}"
     if math.isnan(decision.estimate):
         return f"{bound}   n = {decision.n}"
-    interval = "unbounded" if decision.interval is None else str(decision.interval)
+    number, ends = f"{decision.estimate:.3g}", "unbounded"
+    if decision.interval is not None:
+        number = decision.interval.estimate_written(decision.estimate, decision.threshold)
+        ends = decision.interval.written(decision.threshold)
     counted = "circuits" if result.claim.kind == "better_than_random" else "prompts"
-    return f"{decision.estimate:.3g} {interval}   {bound}   after {decision.n} {counted}"
+    return f"{number} {ends}   {bound}   after {decision.n} {counted}"
 
 
 def summary(report: VerificationReport) -> str:

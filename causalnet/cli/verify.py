@@ -61,7 +61,7 @@ def check_writable(path: Path | None) -> None:
     except OSError as error:
         raise CausalNetError(
             f"{str(path)!r} cannot be written: {error.strerror}.",
-            "",
+            "A report is a file of its own.",
             "Name a file in a folder that you may write to.",
         ) from error
 

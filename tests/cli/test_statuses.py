@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from causalnet.cli.door import run_command_line
+from causalnet.cli.door import COMMANDS, run_command_line
 from causalnet.errors import InternalError, ModelNotFoundError
 from tests.cli.processes import COMMAND, causalnet
 
@@ -53,6 +53,28 @@ def test_bad_input_ends_with_3(arguments: tuple[str, ...]) -> None:
     assert run.returncode == 3, run.stderr
     assert run.stderr.startswith("causalnet: ") or "doctor" in arguments
     assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_takes_the_options_that_the_readme_promises(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Options are read one after the other: the unknown last one is what is refused."""
+    common = ["--json", "--quiet"]
+    model = [] if command == "schema" else ["--seed", "1", "--device", "cpu", "--dtype", "float64"]
+    file = ["none.yaml"] if command in ("verify", "explain") else []
+    assert run_command_line([command, *file, *common, *model, "--last"]) == 3
+    assert "No such option: --last" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [(), ("--json",), ("--quiet",), ("--json", "--quiet")])
+def test_the_schema_is_printed_whatever_is_asked(
+    options: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command_line(["schema", *options]) == 0
+    output = capsys.readouterr()
+    assert json.loads(output.out)["title"] == "ClaimFile"
+    assert output.err == ""
 
 
 @pytest.mark.parametrize(

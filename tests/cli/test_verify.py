@@ -87,7 +87,7 @@ def test_a_refuted_claim_in_a_process(folder: Path) -> None:
     run = causalnet("verify", str(claims_about(folder, 1e6)))
     assert run.returncode == 1
     assert "REFUTED" in run.stdout and "claimed ≥ 1e+06 logits" in run.stdout
-    assert "lies below" in run.stdout
+    assert "lies below" in " ".join(run.stdout.split())
     assert "load the model" in run.stderr and "test claims" in run.stderr
 
 
@@ -128,6 +128,52 @@ def test_explain_runs_nothing(folder: Path, capsys: Output) -> None:
     assert json.loads(capsys.readouterr().out)["most"] >= 1
 
 
+def test_explain_counts_on_the_device_and_number_type_that_are_asked_for(
+    folder: Path, capsys: Output
+) -> None:
+    file = str(claims_about(folder, 1e6))
+    options = ["--device", "cuda", "--dtype", "bfloat16", "--json", "--quiet"]
+    assert run_command_line(["explain", file, *options]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert (plan["device"], plan["dtype"]) == ("cuda", "bfloat16")
+    assert run_command_line(["explain", file, "--device", "gpu"]) == 3
+    assert "There is no device 'gpu'." in capsys.readouterr().err
+
+
+def test_weights_with_another_hash_are_refused(folder: Path, capsys: Output) -> None:
+    file = claims_about(folder, -1e6)
+    assert run_command_line(["verify", str(file), "--json", "--quiet"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    model = {"source": "model", "weights_sha256": report["provenance"]["model"]["weights_sha256"]}
+    pinned = {**json.loads(file.read_text()), "model": model}
+    file.write_text(json.dumps(pinned, indent=1))
+    assert run_command_line(["verify", str(file), "--quiet"]) == 0
+    assert run_command_line(["verify", str(file), "--dtype", "float64", "--quiet"]) == 0
+    weights = folder / "model" / "model.safetensors"
+    before = weights.read_bytes()
+    try:
+        weights.write_bytes(before[:-8] + bytes(8))  # the last weight becomes 0
+        assert run_command_line(["verify", str(file), "--quiet"]) == 3
+    finally:
+        weights.write_bytes(before)
+    message = capsys.readouterr().err
+    assert "The model's weights have the hash" in message and "claims.json:" in message
+    assert "Fetch those weights again" in message
+
+
+def test_the_demo_on_other_prompts_or_numbers_is_no_mistake_of_ours(
+    folder: Path, tmp_path: Path, capsys: Output
+) -> None:
+    claims = read_claim_file(claims_about(folder, 1e6, expected="SUPPORTED"))
+    assert show_claims(claims, tmp_path, None, None, "float32", Terminal()) == 0
+    output = capsys.readouterr()
+    assert "report it" not in output.err and "may give another" in output.err
+    assert "expected SUPPORTED" in output.out
+    # what the file says itself is nothing else
+    assert show_claims(claims, tmp_path, None, "cpu", "float64", Terminal()) == 4
+    assert "please report it" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("expected", "status"), [("REFUTED", 0), ("SUPPORTED", 4)])
 def test_the_demo_ends_with_0_when_verdicts_are_as_expected(
     folder: Path, tmp_path: Path, capsys: Output, expected: str, status: int
@@ -135,7 +181,7 @@ def test_the_demo_ends_with_0_when_verdicts_are_as_expected(
     claims = read_claim_file(claims_about(folder, 1e6, expected=expected))
     assert show_claims(claims, tmp_path, None, None, None, Terminal()) == status
     output = capsys.readouterr()
-    assert "REFUTED" in output.out and "lies below" in output.out
+    assert "REFUTED" in output.out and "lies below" in " ".join(output.out.split())
     assert "s to the first forward" in output.out
     assert "the largest of 8" in output.out
     assert (tmp_path / "report.html").exists() and (tmp_path / "report.png").exists()
