@@ -12,6 +12,7 @@
 | `constant`, `steer`, `vector` | ablations by a given vector |
 | `explain`, `run`, `open` | what a term would run; its table; a saved table |
 | `read_claim_file`, `verify` | claims and their verdicts |
+| `CausalNetError` | what is raised when something that was given cannot be used |
 
 Every name is imported when it is first used: `import causalnet` loads no torch.
 """
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from causalnet.effects import steer as steer
     from causalnet.effects import vector as vector
     from causalnet.effects import zero as zero
+    from causalnet.errors import CausalNetError as CausalNetError
     from causalnet.interventions import ablation_effect as ablation_effect
     from causalnet.interventions import accuracy as accuracy
     from causalnet.interventions import joint as joint
@@ -67,6 +69,7 @@ _NAMES = {
         *("te", "nde", "nie", "tie", "tde", "ablation_effect", "joint"),
         *("logit_diff", "probability", "kl", "loss", "accuracy"),
     ),
+    "errors": ("CausalNetError",),
     "lift": ("LiftedNetwork", "lift"),
     "models": ("LanguageModel", "load"),
     "tasks": ("PromptPairs",),
@@ -74,6 +77,7 @@ _NAMES = {
 _ROOM_OF = {name: room for room, names in _NAMES.items() for name in names}
 
 __all__ = [
+    "CausalNetError",
     "EffectTable",
     "LanguageModel",
     "LiftedNetwork",
