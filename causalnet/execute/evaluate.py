@@ -24,6 +24,7 @@ from causalnet.interventions import (
     check_world,
 )
 from causalnet.lift import LiftedNetwork
+from causalnet.lift.machine import is_out_of_memory
 from causalnet.tasks import Prompts
 
 __all__ = ["Evaluation", "Progress", "evaluate", "record"]
@@ -132,8 +133,7 @@ def _without_memory_error(run: Callable[[], Result], tally: _Tally) -> Result | 
     try:
         result = run()
     except RuntimeError as error:
-        # CUDA raises torch.OutOfMemoryError; the CPU's allocator a RuntimeError that says so.
-        if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
+        if not is_out_of_memory(error):
             raise
         if tally.size == 1:
             raise OutOfMemoryError(

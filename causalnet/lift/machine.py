@@ -9,7 +9,7 @@ from torch import nn
 
 from causalnet.errors import LiftError, OutOfMemoryError
 
-__all__ = ["check_has_float64", "memory_watched"]
+__all__ = ["check_has_float64", "is_out_of_memory", "memory_watched"]
 
 WITHOUT_FLOAT64 = frozenset({"mps"})  # Metal's shading language has no double
 TRIED = re.compile(r"tried to allocate ([\d.]+ \w+)", re.IGNORECASE)
@@ -31,6 +31,17 @@ def check_has_float64(device: torch.device) -> None:
         )
 
 
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Return whether an error says that memory ran out.
+
+    CUDA raises torch.OutOfMemoryError; the CPU's allocator a RuntimeError that says so.
+
+    >>> is_out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory"))
+    True
+    """
+    return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
+
+
 @contextmanager
 def memory_watched(module: nn.Module) -> Iterator[None]:
     """Turn an allocation that failed while a model is lifted into an error of ours.
@@ -41,11 +52,9 @@ def memory_watched(module: nn.Module) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        # CUDA raises torch.OutOfMemoryError; the CPU's allocator a RuntimeError that says so.
-        told = str(error)
-        if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in told:
+        if not is_out_of_memory(error):
             raise
-        tried = TRIED.search(told)
+        tried = TRIED.search(str(error))
         amount = f" at an attempt to allocate {tried[1]}" if tried else ""
         held = sum(weight.numel() * weight.element_size() for weight in module.parameters())
         raise OutOfMemoryError(
