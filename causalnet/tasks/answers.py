@@ -39,13 +39,18 @@ def token_set(
             stands there twice.
     """
     if not choices:
-        raise AnswerError(came=f"{where}: no {what} is given.", write="Give at least one token.")
+        raise AnswerError(
+            came=f"{where}: no {what} is given.",
+            possible="One token, or a set of them.",
+            write="Give at least one token.",
+        )
     ids, texts = [], []
     for choice in choices:
         index = _single_token(encoder, prompt, choice, what, where)
         if index in ids:
             raise AnswerError(
                 came=f"{where}: the {what} {_said(choice)} is there twice.",
+                possible="Sets of different tokens.",
                 write="Write it once: a set counts each token once.",
             )
         ids.append(index)
@@ -65,6 +70,7 @@ def check_disjoint(
     if both:
         raise AnswerError(
             came=f"{where}: {encoder.token_texts((both[0],))[0]!r} is an answer and a foil.",
+            possible="Each token is one of the two.",
             write="Give sets without a common token: their difference would say nothing.",
         )
 
@@ -88,6 +94,7 @@ def _single_token(
     if encoder.is_unknown(added[0]):
         raise AnswerError(
             came=f"{where}: the tokenizer does not know the {what} {text!r}.",
+            possible="Texts that its tokens can spell.",
             write="Choose a word of its vocabulary.",
         )
     return added[0]
@@ -123,11 +130,13 @@ def _known_index(encoder: Encoder, choice: TokenChoice, index: int, what: str, w
         raise AnswerError(
             came=f"{where}: the {what} {index} is not a token.",
             possible=f"The tokenizer has tokens 0..{encoder.vocabulary - 1}.",
+            write="Give one of these, or the token's text.",
         )
     says = encoder.token_texts((index,))[0]
     if choice.text is not None and choice.text.strip() != says.strip():
         raise AnswerError(
             came=f"{where}: the {what} {choice.text!r} has id {index}, which reads {says!r}.",
+            possible="A text and the id of that text, or one of the two.",
             write="Leave one of them out, or use the tokenizer that wrote them.",
         )
     return index

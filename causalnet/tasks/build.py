@@ -89,7 +89,11 @@ def _encode(encoder: Encoder, choice: PromptChoice, where: str) -> Encoding:
     except PromptError as error:
         raise PromptError(f"{where}: {error.came}", error.possible, error.write) from None
     if not encoding.ids:
-        raise PromptError(came=f"{where}: {choice.text!r} has no token.")
+        raise PromptError(
+            came=f"{where}: {choice.text!r} has no token.",
+            possible="A prompt has at least one token.",
+            write="Write some text, or take the row out.",
+        )
     return encoding
 
 
@@ -100,6 +104,7 @@ def _find(prompt: Encoding, place: Place, where: str) -> int:
             raise PromptError(
                 came=f"{where}: there is no token {place}.",
                 possible=f"The prompt has tokens 0..{len(prompt.ids) - 1}.",
+                write="Give one of these, or a negative number from the end.",
             )
         return place % len(prompt.ids)
     if isinstance(place, str):
@@ -108,6 +113,7 @@ def _find(prompt: Encoding, place: Place, where: str) -> int:
         raise PromptError(
             came=f"{where}: the span {list(place)} ends behind the text.",
             possible=f"The text has {len(prompt.given)} characters.",
+            write="Give a span inside the text, as [start, stop].",
         )
     return prompt.last_token(place[1])
 

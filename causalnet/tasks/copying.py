@@ -55,7 +55,11 @@ def induction(
     """
     chosen_option("kind", kind, KINDS)
     if isinstance(words, bool) or not isinstance(words, int) or not 5 <= words <= 30:
-        raise PromptError(came=f"words={words!r}.", possible="A whole number from 5 to 30.")
+        raise PromptError(
+            came=f"words={words!r}.",
+            possible="A whole number from 5 to 30.",
+            write="Write for example words=12.",
+        )
 
     def draw(random: Random, row: int) -> PairRow:
         chosen = random.sample(WORDS, words)

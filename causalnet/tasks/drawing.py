@@ -144,7 +144,9 @@ def _check_counts(record: TaskRecord) -> None:
     for name, value, least in (("n", record.n, 1), ("seed", record.seed, 0)):
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise PromptError(
-                came=f"{name}={value!r}.", possible=f"A whole number from {least} on."
+                came=f"{name}={value!r}.",
+                possible=f"A whole number from {least} on.",
+                write=f"Write for example {name}={64 * least}.",
             )
 
 

@@ -54,6 +54,7 @@ class Encoding:
                 return token
         raise PromptError(
             came=f"No token holds character {stop - 1} of {self.given!r}.",
+            possible="Places that a token of the prompt covers.",
             write="Leave white space at the end out of the position.",
         )
 
@@ -89,12 +90,15 @@ class Encoder:
         if self.bos and self.tokenizer.bos_token_id is None:
             raise PromptError(
                 came="bos=True, but the tokenizer has no beginning-of-sequence token.",
-                write="Write bos=False.",
+                possible="Prompts without one.",
+                write="Write bos=False, in a claim file 'prompts: {bos: false}'.",
             )
         if self.chat_template and not self.tokenizer.chat_template:
             raise PromptError(
                 came="chat_template=True, but the tokenizer has no chat template.",
-                write="Write chat_template=False.",
+                possible="Prompts as plain text.",
+                write="Write chat_template=False, "
+                "in a claim file 'prompts: {chat_template: false}'.",
             )
 
     @property
@@ -131,6 +135,7 @@ class Encoder:
             raise PromptError(
                 came=f"There is no token {wrong[0]}.",
                 possible=f"The tokenizer has tokens 0..{self.vocabulary - 1}.",
+                write="Give ids of this tokenizer, or texts.",
             )
         # A chat template may have written the first token as text; bos=True never did.
         front = 1 if self.bos and ids[:1] == (self.tokenizer.bos_token_id,) else 0
@@ -168,6 +173,7 @@ class Encoder:
         if start < 0 or not text.startswith(given, start):
             raise PromptError(
                 came=f"The chat template changes the text {given!r}.",
+                possible="Texts that stand in the message as they are.",
                 write="Take out spaces at its ends, or write chat_template=False.",
             )
         return text, start

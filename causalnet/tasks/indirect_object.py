@@ -190,7 +190,15 @@ def _words(
         return built_in
     is_list = isinstance(given, Sequence) and not isinstance(given, str)
     if not is_list or not all(isinstance(word, str) and word.strip() for word in given):
-        raise PromptError(came=f"{what}={given!r}.", possible="A list of texts.")
+        raise PromptError(
+            came=f"{what}={given!r}.",
+            possible="A list of texts.",
+            write=f"Write for example {what}={list(built_in[:2])!r}.",
+        )
     if len(set(given)) < least:
-        raise PromptError(came=f"{what}={given!r}.", possible=f"At least {least} different ones.")
+        raise PromptError(
+            came=f"{what}={given!r}.",
+            possible=f"At least {least} different ones.",
+            write="Add some, or leave the option out for the built-in ones.",
+        )
     return tuple(given)

@@ -26,7 +26,11 @@ def file_content(file: Path) -> bytes:
         PromptError: If it is not.
     """
     if file.suffix not in (".jsonl", ".csv"):
-        raise PromptError(came=f"{file.name!r} as prompt pairs.", possible="A .jsonl or .csv file.")
+        raise PromptError(
+            came=f"{file.name!r} as prompt pairs.",
+            possible="A .jsonl or .csv file.",
+            write="Name such a file, for example pairs.jsonl.",
+        )
     try:
         if file.stat().st_size > MOST_BYTES:
             raise PromptError(
@@ -37,11 +41,17 @@ def file_content(file: Path) -> bytes:
         content = file.read_bytes()
         content.decode("utf-8-sig")
     except OSError as error:
-        raise PromptError(came=f"{file} cannot be read: {error.strerror}.") from None
+        raise PromptError(
+            came=f"{file} cannot be read: {error.strerror}.",
+            possible="A .jsonl or .csv file that you may read.",
+            write="Check its name and folder; those in a claim file are relative to it.",
+        ) from None
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise PromptError(
-            came=f"{file.name}:{line}: not UTF-8.", write="Save the file as UTF-8."
+            came=f"{file.name}:{line}: not UTF-8.",
+            possible="Text in UTF-8.",
+            write="Save the file as UTF-8.",
         ) from None
     return content
 
@@ -58,7 +68,9 @@ def file_lines(file: Path, content: bytes) -> list[Line]:
         lines.append(line)
         if len(lines) > MOST_ROWS + 1:
             raise PromptError(
-                came=f"{file.name} has more than {MOST_ROWS} rows.", write="Split it."
+                came=f"{file.name} has more than {MOST_ROWS} rows.",
+                possible=f"At most {MOST_ROWS} rows.",
+                write="Split it.",
             )
     return lines
 
@@ -73,7 +85,8 @@ def _json_lines(file: Path, text: str) -> Iterator[Line]:
         if not isinstance(plain, dict):
             raise PromptError(
                 came=f"{where}: {line[:40]!r} is not an object.",
-                possible='One JSON object per line, as {"base": …, "source": …}.',
+                possible="One JSON object per line.",
+                write='Write for example {"base": …, "source": …, "answer": …, "foil": …}.',
             )
         yield number, plain
 
@@ -82,13 +95,19 @@ def _json(text: str, where: str) -> object:
     """Read one JSON value, without NaN, infinity and names that are given twice."""
 
     def refuse(constant: str) -> object:
-        raise PromptError(came=f"{where}: {constant}.", possible="Numbers that are finite.")
+        raise PromptError(
+            came=f"{where}: {constant}.",
+            possible="Numbers that are finite.",
+            write="Write a number, or leave the field out.",
+        )
 
     def fields(pairs: list[tuple[str, object]]) -> dict[str, object]:
         (name, times), *_ = [*Counter(name for name, _ in pairs).most_common(1), ("", 0)]
         if times > 1:
             raise PromptError(
-                came=f"{where}: the field {name!r} is given twice.", write="Give it once."
+                came=f"{where}: the field {name!r} is given twice.",
+                possible="Each field once.",
+                write="Delete one of the two.",
             )
         return dict(pairs)
 
@@ -98,11 +117,20 @@ def _json(text: str, where: str) -> object:
         raise PromptError(
             came=f"{where}: not JSON at column {error.colno}: {error.msg}.",
             possible="One JSON object per line.",
+            write="Write texts and names in double quotes, and no comma behind the last field.",
         ) from None
     except ValueError:  # Python refuses integers of more than 4300 digits
-        raise PromptError(came=f"{where}: a number of too many digits.") from None
+        raise PromptError(
+            came=f"{where}: a number of too many digits.",
+            possible="Token ids and places in a text.",
+            write="Write a shorter number.",
+        ) from None
     except RecursionError:
-        raise PromptError(came=f"{where}: nested too deeply.") from None
+        raise PromptError(
+            came=f"{where}: nested too deeply.",
+            possible="An object of texts, numbers and lists.",
+            write='Write for example {"base": …, "source": …, "answer": …, "foil": …}.',
+        ) from None
 
 
 def _csv_lines(file: Path, text: str) -> Iterator[Line]:
@@ -113,7 +141,11 @@ def _csv_lines(file: Path, text: str) -> Iterator[Line]:
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            raise PromptError(came=f"{file.name}:{before + 1}: not CSV: {error}.") from None
+            raise PromptError(
+                came=f"{file.name}:{before + 1}: not CSV: {error}.",
+                possible="Cells between commas, with double quotes around those that hold one.",
+                write='Close the quotes, and write " in a cell as "".',
+            ) from None
         if cells is None:
             return
         number, before = before + 1, reader.line_num
@@ -123,6 +155,7 @@ def _csv_lines(file: Path, text: str) -> Iterator[Line]:
         elif len(cells) > len(names):
             raise PromptError(
                 came=f"{where}: {len(cells)} cells for {len(names)} columns.",
+                possible="A cell for each column of the first line.",
                 write="Put a cell that holds a comma in double quotes.",
             )
         elif any(cells):
@@ -140,7 +173,11 @@ def _column_names(cells: list[str], where: str) -> list[str]:
     names = [cell.strip() for cell in cells]
     name, times = Counter(names).most_common(1)[0] if names else ("", 0)
     if times > 1:
-        raise PromptError(came=f"{where}: two columns are named {name!r}.")
+        raise PromptError(
+            came=f"{where}: two columns are named {name!r}.",
+            possible="Each name once.",
+            write="Delete or rename one of the two.",
+        )
     return names
 
 

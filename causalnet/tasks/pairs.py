@@ -58,16 +58,23 @@ class PromptPairs:
         """Check that there is one entry per row and that no label is given twice."""
         columns = (self.source, self.answers, self.foils, self.answer_texts, self.foil_texts)
         if any(len(column) != len(self.base) for column in (*columns, self.labels)):
-            raise PromptError(came="The columns of these pairs have different numbers of rows.")
+            raise PromptError(
+                came="The columns of these pairs have different numbers of rows.",
+                possible=f"As many as base: {len(self.base)}.",
+                write="Build pairs with PromptPairs.build(tokenizer, rows).",
+            )
         if self.reduction not in ("mean", "logsumexp"):
             raise PromptError(
-                came=f"Unknown reduction {self.reduction!r}.", possible="mean or logsumexp."
+                came=f"Unknown reduction {self.reduction!r}.",
+                possible="mean or logsumexp.",
+                write="Write reduction='mean'.",
             )
         first: dict[str, int] = {}
         for row, label in enumerate(self.labels):
             if label in first:
                 raise PromptError(
                     came=f"Rows {first[label]} and {row} both have the label {label!r}.",
+                    possible="Labels that are unique.",
                     write="Give each pair a label of its own, and each row once.",
                 )
             first[label] = row
@@ -188,13 +195,18 @@ def assemble(
         PromptError: If there is no row, rows name different positions, or a label is there twice.
     """
     if not built:
-        raise PromptError(came="There are no pairs.", write="Give at least one row.")
+        raise PromptError(
+            came="There are no pairs.",
+            possible="One row for each pair.",
+            write="Give at least one row.",
+        )
     names = set(built[0].base_positions)
     for at, row in enumerate(built):
         if set(row.base_positions) != names:
             odd = sorted(set(row.base_positions) ^ names)
             raise PromptError(
                 came=f"Row {at} and row 0 do not name the same positions: {', '.join(odd)}.",
+                possible="One set of positions for all rows.",
                 write="Name the same positions in every row.",
             )
     templates = tuple(row.template for row in built)

@@ -61,12 +61,14 @@ class Prompts:
             if len(column) != len(self.texts):
                 raise PromptError(
                     came=f"{name} has {len(column)} rows for {len(self.texts)} texts.",
+                    possible="As many rows as texts.",
                     write="Give one entry per prompt.",
                 )
         lengths = [len(row) for row in self.ids]
         if "end" not in self.positions or self.positions["end"] != tuple(n - 1 for n in lengths):
             raise PromptError(
                 came="The position 'end' is missing or is not the last token of every prompt.",
+                possible="Every prompt has it, at its last token.",
                 write="Set positions['end'] to len(ids) - 1, row by row.",
             )
         for name, places in self.positions.items():
@@ -75,6 +77,7 @@ class Prompts:
                     raise PromptError(
                         came=f"Row {row} has position {name!r} at token {place}.",
                         possible=f"Its prompt has tokens 0..{length - 1}.",
+                        write="Give one of these.",
                     )
         object.__setattr__(self, "positions", dict(self.positions))
 
@@ -125,6 +128,7 @@ class Prompts:
         raise PromptError(
             came=f"Row {row} has no token {index}.",
             possible=f"Its prompt has tokens 0..{length - 1}, or {-length}..-1 from the end.",
+            write="Give one of these.",
         )
 
     def rows(self, indices: Iterable[int]) -> "Prompts":
@@ -152,12 +156,17 @@ class Prompts:
             PromptError: If a row is wider than `width`, or `side` is neither left nor right.
         """
         if side not in ("left", "right"):
-            raise PromptError(came=f"Padding on side {side!r}.", possible="left or right.")
+            raise PromptError(
+                came=f"Padding on side {side!r}.",
+                possible="left or right.",
+                write="Write side='right'.",
+            )
         longest = max(self.lengths, default=0)
         width = longest if width is None else width
         if longest > width:
             raise PromptError(
                 came=f"A prompt of {longest} tokens does not fit in {width} columns.",
+                possible=f"At least {longest} columns.",
                 write=f"Give width={longest} or more.",
             )
         ids = np.full((len(self), width), pad_id, dtype=np.int64)
@@ -189,7 +198,11 @@ def chosen_rows(indices: Iterable[int], n: int) -> tuple[int, ...]:
     kept = tuple(int(index) for index in indices)
     wrong = [index for index in kept if not -n <= index < n]
     if wrong:
-        raise PromptError(came=f"There is no row {wrong[0]}.", possible=f"Rows are 0..{n - 1}.")
+        raise PromptError(
+            came=f"There is no row {wrong[0]}.",
+            possible=f"Rows are 0..{n - 1}.",
+            write="Give indices of these.",
+        )
     return tuple(index % n for index in kept)
 
 

@@ -59,7 +59,11 @@ def read_pairs(
         parsed.append(parse_row(plain, where))
         built.append(build_row(encoder, parsed[-1], where, align=bool(wanted["align"])))
     if not built:
-        raise PromptError(came=f"{file.name} holds no pairs.", write="Give at least one row.")
+        raise PromptError(
+            came=f"{file.name} holds no pairs.",
+            possible="One pair in each line.",
+            write="Give at least one row.",
+        )
     return assemble(
         built,
         parsed,
@@ -115,8 +119,9 @@ def _policies(file: Path, header: _Header | None, given: Mapping[str, object]) -
     for name, value in given.items():
         if value is not None and value != kept[name]:
             raise PromptError(
-                came=f"{name}={value!r}, but {file.name} was written with {kept[name]!r}.",
-                write=f"Leave {name} out, or take the file's first line out.",
+                came=f"{name} is {value!r}, but {file.name} was written with {kept[name]!r}.",
+                possible="The file's first line says how its prompts are read.",
+                write=f"Give {name} as {kept[name]!r}, or take that line out.",
             )
     return kept
 

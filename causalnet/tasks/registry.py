@@ -86,7 +86,11 @@ def make(name: str, tokenizer: Any, n: int = 64, seed: int = 0, **options: objec
         if option not in known:
             raise _unknown(f"option of {name!r}", option, known)
         if option in POLICIES and not isinstance(value, bool):
-            raise PromptError(came=f"{option}={value!r}.", possible="True or False.")
+            raise PromptError(
+                came=f"{option}={value!r}.",
+                possible="True or False.",
+                write=f"Write {option}=False.",
+            )
     return task.generate(tokenizer, n, seed, **options)
 
 
@@ -100,6 +104,7 @@ def remake(record: TaskRecord, tokenizer: Any) -> PromptPairs:
     if record.seed is None:
         raise PromptError(
             came=f"The pairs {record.name!r} were given, not drawn.",
+            possible="Pairs of a generator can be drawn again.",
             write="Keep them with pairs.to_jsonl(path) and read them with read_pairs.",
         )
     pairs = make(record.name, tokenizer, record.n, record.seed, **record.options, **policies)

@@ -110,6 +110,7 @@ def _prompt(plain: Mapping[str, object], name: str, where: str) -> PromptChoice:
     if text is None and ids is None:
         raise PromptError(
             came=f"{where}: the field {name!r} is missing.",
+            possible="Every row has base, source, answer and foil, as texts or as ids.",
             write=f"Give {name!r}, {FIELDS[name]}.",
         )
     choice = PromptChoice(
@@ -128,11 +129,16 @@ def _prompt(plain: Mapping[str, object], name: str, where: str) -> PromptChoice:
 def _choices(plain: Mapping[str, object], name: str, where: str) -> tuple[TokenChoice, ...]:
     given = [key for key in (name, f"{name}s") if plain.get(key) is not None]
     if len(given) == 2:
-        raise PromptError(came=f"{where}: both {name!r} and '{name}s'.", write="Give one of them.")
+        raise PromptError(
+            came=f"{where}: both {name!r} and '{name}s'.",
+            possible="One of the two fields.",
+            write="Give one of them.",
+        )
     indices = plain.get(f"{name}_ids")
     if not given and indices is None:
         raise PromptError(
             came=f"{where}: the field {name!r} is missing.",
+            possible="Every row has base, source, answer and foil, as texts or as ids.",
             write=f"Give {name!r}, {FIELDS[name]}.",
         )
     texts = _listed(plain[given[0]]) if given else []
@@ -144,6 +150,7 @@ def _choices(plain: Mapping[str, object], name: str, where: str) -> tuple[TokenC
     if len(texts) != len(ids):
         raise PromptError(
             came=f"{where}: {len(texts)} texts in {given[0]!r} and {len(ids)} in '{name}_ids'.",
+            possible="As many ids as texts.",
             write="Give one id per text, or one of the two fields.",
         )
     return tuple(
@@ -171,7 +178,11 @@ def _positions(plain: Mapping[str, object], where: str) -> dict[str, tuple[Place
         if _is_position(name) and value is not None:
             short = name.removeprefix("positions.")
             if short in given:
-                raise PromptError(came=f"{where}: position {short!r} is given twice.")
+                raise PromptError(
+                    came=f"{where}: position {short!r} is given twice.",
+                    possible="Each position once, in 'positions' or as 'positions.NAME'.",
+                    write="Delete one of the two.",
+                )
             given[short] = value
     return {name: _places(value, name, where) for name, value in given.items()}
 
@@ -185,6 +196,7 @@ def _places(value: object, name: str, where: str) -> tuple[Place, Place]:
         raise PromptError(
             came=f"{where}, position {name!r}: fields {', '.join(map(str, value))}.",
             possible="base and source.",
+            write='Write for example {"base": 3, "source": 4}.',
         )
     return _place(value["base"], name, where), _place(value["source"], name, where)
 
@@ -201,6 +213,7 @@ def _place(value: object, name: str, where: str) -> Place:
     raise PromptError(
         came=f"{where}, position {name!r}: {value!r}.",
         possible=f"{_PLACE[0].upper()}{_PLACE[1:]}.",
+        write="Write for example [27, 31], or -1 for the last token.",
     )
 
 
@@ -212,6 +225,7 @@ def _text(value: object, name: str, where: str) -> str:
     if not isinstance(value, str):
         raise PromptError(
             came=f"{where}, field {name!r}: {value!r} is not a text.",
+            possible="A text.",
             write=f"Give {FIELDS.get(name, 'a text')}.",
         )
     try:
@@ -220,6 +234,7 @@ def _text(value: object, name: str, where: str) -> str:
         raise PromptError(
             came=f"{where}, field {name!r}: half a character at {error.start}.",
             possible="Text that UTF-8 can hold.",
+            write="Write the whole character.",
         ) from None
     return value
 
@@ -227,7 +242,11 @@ def _text(value: object, name: str, where: str) -> str:
 def _label(value: object, where: str) -> str:
     label = _text(value, "label", where)
     if not label.strip():
-        raise PromptError(came=f"{where}: the label is empty.", write="Leave it out.")
+        raise PromptError(
+            came=f"{where}: the label is empty.",
+            possible="A text that names the row.",
+            write="Write one, or leave the field out.",
+        )
     return label
 
 
@@ -236,7 +255,9 @@ def _indices(value: object, name: str, where: str) -> tuple[int, ...]:
     ids = tuple(one for one in listed if isinstance(one, int) and not isinstance(one, bool))
     if len(ids) != len(list(listed)):
         raise PromptError(
-            came=f"{where}, field {name!r}: {value!r}.", possible="A list of token ids."
+            came=f"{where}, field {name!r}: {value!r}.",
+            possible="A list of token ids.",
+            write="Write for example [464, 318].",
         )
     return ids
 

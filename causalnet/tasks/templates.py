@@ -56,6 +56,7 @@ class Template:
             raise PromptError(
                 came=f"The template {self.text!r} {fault}.",
                 possible=f"It needs {needs}" + (f" and may have {may}." if may else "."),
+                write="Write every slot that it needs, and no other.",
             )
 
     def fill(self, values: Mapping[str, str]) -> tuple[str, dict[str, tuple[int, int]]]:
@@ -74,6 +75,7 @@ class Template:
         except ValueError as error:
             raise PromptError(
                 came=f"The template {self.text!r}: {error}.",
+                possible="A text with slots in braces.",
                 write="Write slots as {A} and a brace of the text as {{ or }}.",
             ) from None
         for _, slot, spec, conversion in parts:
@@ -81,5 +83,6 @@ class Template:
                 raise PromptError(
                     came=f"The template {self.text!r} has the slot {{{slot}}}.",
                     possible="A slot is a name in braces, without formatting.",
+                    write="Write it as {A}.",
                 )
         return [(literal, slot) for literal, slot, _, _ in parts]

@@ -272,7 +272,7 @@ def test_the_file_keeps_its_own_policies(tmp_path: Path) -> None:
     path = tmp_path / "pairs.jsonl"
     ioi(TOKENIZER, n=2, bos=True).to_jsonl(path)
     assert read_pairs(path, TOKENIZER, bos=True).record.bos
-    with pytest.raises(PromptError, match=r"bos=False, but pairs\.jsonl was written with True"):
+    with pytest.raises(PromptError, match=r"bos is False, but pairs\.jsonl was written with True"):
         read_pairs(path, TOKENIZER, bos=False)
     own = read(tmp_path, as_jsonl(ROW), bos=True, reduction="logsumexp")
     assert own.record.bos
