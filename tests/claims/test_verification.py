@@ -217,6 +217,9 @@ def test_accuracy_is_judged_exactly(net: LiftedNetwork, folder: Path) -> None:
     report = verify(claim_file(folder, readout="accuracy", claims=claims), net=net)
     assert report["task"].decision.verdict is Verdict.SUPPORTED
     assert report["task"].decision.n < 32
+    assert report["task"].conventions["alpha"].endswith("false REFUTED, exact")
+    report = verify(claim_file(folder, claims=claims), net=net)
+    assert report["task"].conventions["alpha"].endswith("false REFUTED, asymptotic")
 
 
 def test_random_circuits_are_alike_reproducible_and_compared_on_the_same_prompts(

@@ -105,6 +105,7 @@ def test_a_report_and_a_picture_are_written(folder: Path, tmp_path: Path, capsys
     assert run_command_line(["verify", file, "--report", str(html), "--png", str(png)]) == 1
     assert "It does it." in html.read_text()
     assert "L1.H3" in html.read_text()  # a cell of the heat map
+    assert "0.05 (asymptotic)" in html.read_text()
     assert png.read_bytes().startswith(b"\x89PNG")
     assert f"wrote {html}" in capsys.readouterr().out
 
