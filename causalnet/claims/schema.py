@@ -255,7 +255,7 @@ class AblationSpec(Spec):
         ),
     )
     at: Literal["end", "all"] | Names = Field(
-        examples=["end", ["S2", "end"]],
+        examples=[["S2", "end"], "end"],
         default="all",
         description=(
             "Positions that are ablated: `all`, `end` (the last token) or a list such as [S2, end]."
