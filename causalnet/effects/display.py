@@ -32,5 +32,10 @@ def table_html(table: "EffectTable") -> str:
 
 def _row(effect: "Effect") -> str:
     interval = effect.interval
-    span = "" if interval is None else f"[{interval.low:+.3f}, {interval.high:+.3f}]"
-    return f"<tr><td>{escape(effect.label)}</td><td>{effect.mean:+.3f}</td><td>{span}</td></tr>"
+    mean = (
+        f"{effect.mean:+.3g}"
+        if interval is None
+        else interval.estimate_written(effect.mean, sign=True)
+    )
+    span = "" if interval is None else interval.written(sign=True)
+    return f"<tr><td>{escape(effect.label)}</td><td>{mean}</td><td>{span}</td></tr>"

@@ -49,16 +49,13 @@ class Effect:
 
     def __str__(self) -> str:
         """Return `NIE/v1 of L9.H6: -0.42 [-0.60, -0.24] logits (95 %, n = 64)`."""
-        span = "interval needs 2 prompts"
-        if self.interval is not None:
-            low, high = self.interval.low, self.interval.high
-            span = f"[{low:+.3f}, {high:+.3f}]"
-        level = "" if self.interval is None else f"{100 * self.interval.level:g} %, "
         out = f", {self.excluded} excluded and counted as 0" if self.excluded else ""
-        return (
-            f"{self.estimand} of {self.label}: {self.mean:+.3f} {span} {self.unit} "
-            f"({level}n = {self.n}{out})"
-        )
+        what = f"{self.estimand} of {self.label}:"
+        if self.interval is None:
+            return f"{what} {self.mean:+.3g} {self.unit} (no interval from n = {self.n}{out})"
+        mean = self.interval.estimate_written(self.mean, sign=True)
+        span, level = self.interval.written(sign=True).split(" (")
+        return f"{what} {mean} {span} {self.unit} ({level[:-1]}, n = {self.n}{out})"
 
 
 @dataclass(frozen=True, slots=True)
