@@ -86,7 +86,7 @@ def axis_range(row: VerdictRow, points: list[TracePoint] | None = None) -> tuple
     shown += [point.estimate for point in points or ()]
     finite = [value for value in shown if value is not None and math.isfinite(value)]
     low, high = min(finite, default=0.0), max(finite, default=1.0)
-    span = (high - low) or max(abs(high), 1.0) * 0.5
+    span = _span(low, high) or max(abs(high), 1.0) * 0.5
     if low > 0 >= low - 0.8 * span:
         low = 0.0  # zero is worth seeing where it is near
     if high < 0 <= high + 0.8 * span:
@@ -99,8 +99,14 @@ def axis_range(row: VerdictRow, points: list[TracePoint] | None = None) -> tuple
         ]
         low = max(min([low, *reach]), low - 1.2 * span)
         high = min(max([high, *reach]), high + 1.2 * span)
-    span = (high - low) or span
+    span = _span(low, high) or span
     return low - 0.09 * span, high + 0.09 * span
+
+
+def _span(low: float, high: float) -> float:
+    """Return the width of a range; 0 where it is too narrow to be told from a point."""
+    width = high - low
+    return width if width > 1e-9 * max(1.0, abs(low), abs(high)) else 0.0
 
 
 def _colour(row: VerdictRow) -> str:

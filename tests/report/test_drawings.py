@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from causalnet.errors import FormatError
@@ -62,6 +62,9 @@ def test_signs_are_written() -> None:
     assert plain(math.nan) == "not a number"
 
 
+@example(estimate=5e-324, low=None, high=None, threshold=None)
+@example(estimate=0.0, low=-5e-324, high=5e-324, threshold=0.0)
+@example(estimate=1e5, low=None, high=None, threshold=100000.00000000001)
 @given(st.none() | finite, st.none() | ends, st.none() | ends, st.none() | finite)
 def test_any_row_can_be_drawn_and_everything_lies_on_the_axis(
     estimate: float | None, low: float | None, high: float | None, threshold: float | None
