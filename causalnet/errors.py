@@ -22,6 +22,7 @@ __all__ = [
     "DeviceError",
     "FireCountError",
     "FormatError",
+    "GraphError",
     "InternalError",
     "LiftError",
     "ModelFileError",
@@ -57,6 +58,10 @@ class UnknownMediatorError(CausalNetError, KeyError):
     def __str__(self) -> str:  # KeyError would print the repr
         """Return the message as written."""
         return str(self.args[0])
+
+
+class GraphError(CausalNetError):
+    """A graph that is not well formed: a cycle, an edge to a node that is not there."""
 
 
 class TermError(CausalNetError):
