@@ -1,106 +1,148 @@
 """The mediator graph: typed nodes, slots, and implicit edges.
 
 A network is a deterministic causal model: every node is a function of its slots.  In a residual
-network a receiver's slot is the sum of all earlier writers, so the edges into it are a prefix of
-one ordered list of writers.  Edges are kept as that prefix, never as a list, so that graphs of
-neurons and positions stay possible.
+network a receiver's slot is the sum of all earlier writers of a stream, so the edges into it are a
+prefix of one ordered list of writers.  Edges are kept as that prefix, never as a list, so that
+graphs of neurons and positions stay possible.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from itertools import islice
 
-from causalnet.errors import TermError, UnknownMediatorError
+from causalnet.errors import GraphError, TermError, UnknownMediatorError
 from causalnet.graphs.mediators import Kind, Mediator
 from causalnet.graphs.names import canonical, nearest
+from causalnet.graphs.nodes import Axis, Cut, Merge, Node, Slot, Stream
 from causalnet.graphs.shape import TransformerShape
 
-__all__ = ["Axis", "MediatorGraph", "Merge", "Node", "Role", "Slot"]
+__all__ = ["MediatorGraph", "plain_graph"]
 
 
-class Role(StrEnum):
-    """How a value depends on its parents along an axis."""
-
-    BATCH = "batch"
-    CAUSAL = "causal"  # the value at p depends on its parents at positions up to p only
-    FREE = "free"
-
-
-class Merge(StrEnum):
-    """How the parents of a slot make one value."""
-
-    SUM = "sum"
-    PLAIN = "plain"
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """One named axis of a node's value; `size` is None where the prompts decide it."""
-
-    name: str
-    role: Role
-    size: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """One input of a mechanism.
-
-    Attributes:
-        name: What the mechanism calls it: `resid`, `q`, `k`.
-        merge: How its parents become one value.
-        parents: Named parents of a plain slot.
-        writers_before: For a sum, the length of the prefix of the graph's writers that enters.
-    """
-
-    name: str
-    merge: Merge
-    parents: tuple[str, ...] = ()
-    writers_before: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A mediator with the axes of its value and the slots of its mechanism."""
-
-    mediator: Mediator
-    axes: tuple[Axis, ...]
-    slots: tuple[Slot, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class MediatorGraph:
-    """An immutable typed graph of mediators in topological order.
+    """An immutable typed graph of mediators in topological order; equal by content.
 
     Attributes:
-        shape: The sizes of the network.
         nodes: Every node, parents first.
-        writers: Names of the nodes that write into the residual stream, in order.
-        cuts: Names of the residual cuts and how many writers lie before each.
+        streams: The streams that nodes write into, with their writers in order.
+        cuts: The named points of the streams.
+        sizes: The sizes of the transformer that was laid out, or None for another graph.
+
+    Raises:
+        GraphError: A name twice, or a parent that does not come before its child.
+
+    >>> graph = plain_graph({"X": (), "M": ("X",), "Y": ("X", "M")})
+    >>> graph.parents("Y")
+    ('X', 'M')
     """
 
-    shape: TransformerShape
     nodes: tuple[Node, ...]
-    writers: tuple[str, ...]
-    cuts: tuple[tuple[str, int], ...]
-    _index: Mapping[str, Node] = field(init=False, repr=False, compare=False, hash=False)
-    _cut: Mapping[str, int] = field(init=False, repr=False, compare=False, hash=False)
+    streams: tuple[Stream, ...] = ()
+    cuts: tuple[Cut, ...] = ()
+    sizes: TransformerShape | None = None
+    _order: Mapping[str, int] = field(init=False)
+    _cut: Mapping[str, Cut] = field(init=False)
+    _stream: Mapping[str, Stream] = field(init=False)
+    _writer: Mapping[str, Mapping[str, int]] = field(init=False)
+    _digest: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Index the nodes by name."""
-        object.__setattr__(self, "_index", {node.mediator.name: node for node in self.nodes})
-        object.__setattr__(self, "_cut", dict(self.cuts))
+        """Index the nodes by name, and refuse what is not a graph in topological order."""
+        order = {node.mediator.name: index for index, node in enumerate(self.nodes)}
+        names = [*(node.mediator.name for node in self.nodes), *(cut.name for cut in self.cuts)]
+        if len(set(names)) != len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise GraphError(f"Two mediators are called {twice!r}.", "Names differ.")
+        object.__setattr__(self, "_order", order)
+        object.__setattr__(self, "_cut", {cut.name: cut for cut in self.cuts})
+        object.__setattr__(self, "_stream", {stream.name: stream for stream in self.streams})
+        written = {
+            stream.name: {name: index for index, name in enumerate(stream.writers)}
+            for stream in self.streams
+        }
+        object.__setattr__(self, "_writer", written)
+        object.__setattr__(self, "_digest", [])
+        self._check_order()
+
+    def _check_order(self) -> None:
+        ranks = {
+            stream.name: [self._order.get(writer, -1) for writer in stream.writers]
+            for stream in self.streams
+        }
+        for index, node in enumerate(self.nodes):
+            for slot in node.slots:
+                late = [name for name in slot.parents if self._order.get(name, index) >= index]
+                if slot.stream:
+                    entered = ranks.get(slot.stream, [])
+                    if len(entered) < slot.writers_before:
+                        late.append(f"writer {slot.writers_before} of stream {slot.stream!r}")
+                    elif slot.writers_before and entered[slot.writers_before - 1] >= index:
+                        late.append(self._stream[slot.stream].writers[slot.writers_before - 1])
+                if late:
+                    raise GraphError(
+                        f"{node.mediator} reads {late[0]}, which does not come before it.",
+                        "Nodes are listed parents first, and a graph has no cycle.",
+                    )
+        for name, entered in ranks.items():
+            if -1 in entered or entered != sorted(set(entered)):
+                raise GraphError(
+                    f"The writers of stream {name!r} are not distinct nodes in the graph's order."
+                )
+
+    # -- identity --------------------------------------------------------------------------------
+
+    def fingerprint(self) -> str:
+        """Return a sha256 of the graph's content; equal graphs have equal fingerprints."""
+        if not self._digest:
+            content = repr((self.sizes, self.nodes, self.streams, self.cuts))
+            self._digest.append(hashlib.sha256(content.encode()).hexdigest())
+        return self._digest[0]
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether two graphs have the same content."""
+        if not isinstance(other, MediatorGraph):
+            return NotImplemented
+        return self is other or self.fingerprint() == other.fingerprint()
+
+    def __hash__(self) -> int:
+        """Return a hash of the content."""
+        return hash(self.fingerprint())
 
     def __repr__(self) -> str:
         """Return one line."""
-        shape = self.shape
+        if self.sizes is None:
+            edges = sum(len(self.parents(node.mediator)) for node in self.nodes)
+            return f"MediatorGraph({len(self.nodes)} nodes, {edges} edges)"
+        shape = self.sizes
         sharing = f", {shape.kv_heads} K/V groups" if shape.shares_keys else ""
         return (
             f"MediatorGraph({shape.layers} layers x {shape.heads} heads{sharing}, "
             f"{len(self.nodes)} nodes, {self.count_edges()} residual edges)"
         )
+
+    @property
+    def shape(self) -> TransformerShape:
+        """The sizes of the transformer.
+
+        Raises:
+            TermError: The graph is not that of a transformer.
+        """
+        if self.sizes is None:
+            raise TermError(
+                "This graph is not that of a transformer.",
+                "It has no layers, heads or widths.",
+                "Lay one out with transformer_graph(shape).",
+            )
+        return self.sizes
+
+    @property
+    def writers(self) -> tuple[str, ...]:
+        """The writers of the first stream, in order; none where there is no stream."""
+        return self.streams[0].writers if self.streams else ()
+
+    # -- lookup ----------------------------------------------------------------------------------
 
     def find(self, name: str | Mediator) -> Mediator:
         """Return the mediator of a name; other libraries' spellings are understood.
@@ -109,39 +151,49 @@ class MediatorGraph:
             UnknownMediatorError: No such mediator (nearest names are given), or a key or value
                 asked of a head that shares it (the group is named).
         """
-        wanted = canonical(str(name))
-        if wanted in self._index:
-            return self._index[wanted].mediator
-        if wanted in self._cut:
-            return Mediator(wanted, Kind.RESIDUAL, int(wanted[1:].split(".")[0]))
-        raise self._unknown(wanted)
+        for wanted in (str(name), canonical(str(name))):
+            if wanted in self._order:
+                return self.nodes[self._order[wanted]].mediator
+            if wanted in self._cut:
+                layer = wanted[1:].split(".")[0]
+                return Mediator(wanted, Kind.RESIDUAL, int(layer) if layer.isdigit() else None)
+        raise self._unknown(canonical(str(name)))
 
     def _unknown(self, name: str) -> UnknownMediatorError:
-        shape = self.shape
-        parts = name.split(".")
-        head = parts[1][1:] if len(parts) == 3 and parts[1].startswith("H") else ""
-        shared = head.isdigit() and parts[2] in ("k", "v")
-        if shared and f"{parts[0]}.{parts[1]}" in self._index:
-            group, size = shape.group_of(int(head)), shape.heads_per_group
-            names = ", ".join(f"H{h}" for h in range(group * size, (group + 1) * size))
-            return UnknownMediatorError(
-                f"Unknown mediator {name!r}.",
-                f"{names} of layer {parts[0][1:]} share keys and values, which belong to their "
-                "K/V group.",
-                f"Write '{parts[0]}.KV{group}.{parts[2]}'.",
-            )
         close = nearest(name, self.names())
         suggestion = f"Nearest: {', '.join(map(repr, close))}." if close else ""
+        if self.sizes is None:
+            return UnknownMediatorError(
+                f"Unknown mediator {name!r}.",
+                suggestion or f"The graph has {len(self.nodes)} nodes.",
+                "List them with graph.names().",
+            )
+        return self._shared(name, self.sizes) or UnknownMediatorError(
+            f"Unknown mediator {name!r}.",
+            f"Layers are 0..{self.sizes.layers - 1}, heads 0..{self.sizes.heads - 1}, "
+            f"K/V groups 0..{self.sizes.kv_heads - 1}. {suggestion}".rstrip(),
+            "List them with net.heads(layer=...), net.mlps() or net.graph.names().",
+        )
+
+    def _shared(self, name: str, shape: TransformerShape) -> UnknownMediatorError | None:
+        """Return what to say of a key or value that is asked of a head that shares it."""
+        parts = name.split(".")
+        head = parts[1][1:] if len(parts) >= 3 and parts[1].startswith("H") else ""
+        asked = head.isdigit() and parts[2] in ("k", "v")
+        if not asked or f"{parts[0]}.{parts[1]}" not in self._order:
+            return None
+        group, size = shape.group_of(int(head)), shape.heads_per_group
+        names = ", ".join(f"H{h}" for h in range(group * size, (group + 1) * size))
         return UnknownMediatorError(
             f"Unknown mediator {name!r}.",
-            f"Layers are 0..{shape.layers - 1}, heads 0..{shape.heads - 1}, "
-            f"K/V groups 0..{shape.kv_heads - 1}. {suggestion}".rstrip(),
-            "List them with net.heads(layer=...), net.mlps() or net.graph.names().",
+            f"{names} of layer {parts[0][1:]} share keys and values, which belong to their "
+            "K/V group.",
+            f"Write '{parts[0]}.KV{group}.{'.'.join(parts[2:])}'.",
         )
 
     def names(self) -> tuple[str, ...]:
         """Return every name that `find` accepts, nodes first, then residual cuts."""
-        return (*self._index, *self._cut)
+        return (*self._order, *self._cut)
 
     def node(self, name: str | Mediator) -> Node:
         """Return the node of a name; a residual cut is not a node.
@@ -151,12 +203,52 @@ class MediatorGraph:
             TermError: A residual cut.
         """
         mediator = self.find(name)
-        if mediator.kind is Kind.RESIDUAL:
+        if mediator.name in self._cut:
             raise TermError(
                 f"{mediator.name!r} is a cut of the residual stream, not a node.",
                 "It stands for all earlier writers into all later receivers.",
             )
-        return self._index[mediator.name]
+        return self.nodes[self._order[mediator.name]]
+
+    def rank(self, name: str | Mediator) -> int:
+        """Return a node's place in the topological order.
+
+        A cut has the place of the last writer before it, -1 where there is none.
+
+        Raises:
+            UnknownMediatorError: No such mediator.
+        """
+        mediator = self.find(name)
+        cut = self._cut.get(mediator.name)
+        if cut is None:
+            return self._order[mediator.name]
+        before = self._stream[cut.stream].writers[: cut.writers_before]
+        return self._order[before[-1]] if before else -1
+
+    def cut(self, name: str | Mediator) -> Cut:
+        """Return the cut of a name.
+
+        Raises:
+            UnknownMediatorError: No such mediator.
+            TermError: A node.
+        """
+        mediator = self.find(name)
+        if mediator.name not in self._cut:
+            raise TermError(f"{mediator.name!r} is a node, not a cut of a stream.")
+        return self._cut[mediator.name]
+
+    def axes(self, name: str | Mediator) -> tuple[Axis, ...]:
+        """Return the axes of a node's value; those of a cut are its writers'.
+
+        Raises:
+            UnknownMediatorError: No such mediator.
+        """
+        mediator = self.find(name)
+        cut = self._cut.get(mediator.name)
+        if cut is None:
+            return self.nodes[self._order[mediator.name]].axes
+        writers = self._stream[cut.stream].writers
+        return self.node(writers[0]).axes if writers else ()
 
     def heads(self, layer: int | None = None) -> tuple[Mediator, ...]:
         """Return all heads, or those of one layer, in order.
@@ -185,6 +277,68 @@ class MediatorGraph:
             if node.mediator.kind is kind and layer in (None, node.mediator.layer)
         )
 
+    # -- edges -----------------------------------------------------------------------------------
+
+    def senders(self, slot: Slot) -> tuple[str, ...]:
+        """Return the nodes that enter a slot, in order."""
+        if not slot.stream:
+            return slot.parents
+        return self._stream[slot.stream].writers[: slot.writers_before]
+
+    def edge_slots(
+        self, sender: str | Mediator, receiver: str | Mediator, slot: str | None = None
+    ) -> tuple[Slot, ...]:
+        """Return the receiver's own slots that a sender enters.
+
+        Args:
+            sender: The node whose value enters.
+            receiver: The node that reads it.
+            slot: One slot of the receiver; default every slot that the sender enters.
+
+        Raises:
+            UnknownMediatorError: No such mediator.
+            TermError: No such edge, or an end that is a cut or reads another node's slot.
+        """
+        start, end = self.node(sender), self.node(receiver)
+        shared = [own for own in end.slots if own.owner]
+        if shared and not [own for own in end.slots if not own.owner]:
+            raise TermError(
+                f"{end.mediator} reads what {shared[0].owner} reads.",
+                f"An edge into {shared[0].owner} reaches both.",
+                f"Write '{start.mediator} -> {shared[0].owner}'.",
+            )
+        found = tuple(
+            own
+            for own in end.slots
+            if not own.owner and slot in (None, own.name) and self._enters(start.mediator.name, own)
+        )
+        if not found:
+            raise self._no_edge(start.mediator, end, slot)
+        return found
+
+    def _enters(self, sender: str, slot: Slot) -> bool:
+        if not slot.stream:
+            return sender in slot.parents
+        index = self._writer[slot.stream].get(sender, slot.writers_before)
+        return index < slot.writers_before
+
+    def writer_index(self, stream: str, name: str) -> int | None:
+        """Return a node's place among the writers of a stream, None where it does not write."""
+        return self._writer[stream].get(name)
+
+    def _no_edge(self, sender: Mediator, end: Node, slot: str | None) -> TermError:
+        own = [each for each in end.slots if not each.owner]
+        names = [name for each in own for name in self.senders(each)]
+        some = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        into = f"slot {slot!r} of {end.mediator}" if slot else str(end.mediator)
+        return TermError(
+            f"There is no edge {sender} -> {into}.",
+            f"{len(names)} mediators send to {end.mediator}: {some}."
+            if names
+            else f"{end.mediator} reads nothing.",
+            f"List them with graph.parents({end.mediator.name!r}).",
+        )
+
     def writers_before(self, name: str | Mediator) -> tuple[str, ...]:
         """Return the writers whose sum a receiver or a residual cut reads.
 
@@ -192,10 +346,12 @@ class MediatorGraph:
             UnknownMediatorError: No such mediator.
         """
         mediator = self.find(name)
-        if mediator.kind is Kind.RESIDUAL:
-            return self.writers[: self._cut[mediator.name]]
-        before = [slot.writers_before for slot in self._index[mediator.name].slots]
-        return self.writers[: max(before, default=0)]
+        cut = self._cut.get(mediator.name)
+        if cut is not None:
+            return self._stream[cut.stream].writers[: cut.writers_before]
+        slots = [slot for slot in self.nodes[self._order[mediator.name]].slots if slot.stream]
+        longest = max(slots, key=lambda slot: slot.writers_before, default=None)
+        return () if longest is None else self.senders(longest)
 
     def parents(self, name: str | Mediator) -> tuple[str, ...]:
         """Return the direct parents of a node, slot by slot.
@@ -203,13 +359,8 @@ class MediatorGraph:
         Raises:
             UnknownMediatorError: No such mediator.
         """
-        found: dict[str, None] = {}
-        for slot in self.node(name).slots:
-            names = (
-                slot.parents if slot.merge is Merge.PLAIN else self.writers[: slot.writers_before]
-            )
-            found.update(dict.fromkeys(names))
-        return tuple(found)
+        slots = self.node(name).slots
+        return tuple(dict.fromkeys(sender for slot in slots for sender in self.senders(slot)))
 
     def ancestors(self, name: str | Mediator) -> frozenset[str]:
         """Return the node and all its ancestors, in time linear in their number.
@@ -222,20 +373,23 @@ class MediatorGraph:
         """
         mediator = self.find(name)
         seen: set[str] = set()
-        entered = 0  # writers[:entered] are on the stack or done
+        entered = dict.fromkeys(self._stream, 0)  # writers[:entered] are on the stack or done
         stack: list[str] = [mediator.name]
-        if mediator.kind is Kind.RESIDUAL:
-            entered = self._cut[mediator.name]
-            stack = list(self.writers[:entered])
+        cut = self._cut.get(mediator.name)
+        if cut is not None:
+            entered[cut.stream] = cut.writers_before
+            stack = list(self._stream[cut.stream].writers[: cut.writers_before])
         while stack:
             current = stack.pop()
             if current in seen:
                 continue
             seen.add(current)
-            for slot in self._index[current].slots:
+            for slot in self.nodes[self._order[current]].slots:
                 stack.extend(slot.parents)
-                stack.extend(self.writers[entered : slot.writers_before])
-                entered = max(entered, slot.writers_before)
+                if slot.stream:
+                    writers, before = self._stream[slot.stream].writers, entered[slot.stream]
+                    stack.extend(writers[before : slot.writers_before])
+                    entered[slot.stream] = max(before, slot.writers_before)
         return frozenset(seen)
 
     def is_ancestor(self, earlier: str | Mediator, later: str | Mediator) -> bool:
@@ -250,23 +404,28 @@ class MediatorGraph:
         start, end = self.find(earlier), self.find(later)
         if start == end:
             return True
-        if start.kind is not Kind.RESIDUAL:
+        if start.name not in self._cut:
             return start.name in self.ancestors(end)
         # A cut acts on the receivers after it: some receiver on the way to `end` must read past it.
-        before = self._cut[start.name]
-        if end.kind is Kind.RESIDUAL:
-            return before <= self._cut[end.name]
-        reads = (self._index[name].slots for name in self.ancestors(end))
-        return any(slot.writers_before >= before for slots in reads for slot in slots)
+        here, there = self._cut[start.name], self._cut.get(end.name)
+        if there is not None and there.stream == here.stream:
+            return here.writers_before <= there.writers_before
+        reads = (self.nodes[self._order[name]].slots for name in self.ancestors(end))
+        return any(
+            slot.stream == here.stream and slot.writers_before >= here.writers_before
+            for slots in reads
+            for slot in slots
+        )
 
     def count_edges(self) -> int:
         """Return the number of edges from writers into receivers, without making them."""
-        return sum(
-            slot.writers_before
-            for node in self.nodes
-            for slot in node.slots
-            if slot.merge is Merge.SUM
-        )
+        return sum(slot.writers_before for _, slot in self._stream_slots())
+
+    def _stream_slots(self) -> Iterator[tuple[Node, Slot]]:
+        for node in self.nodes:
+            for slot in node.slots:
+                if slot.stream and not slot.owner:
+                    yield node, slot
 
     def edges(self, at_most: int = 100_000) -> tuple[tuple[str, str], ...]:
         """Return the residual edges (writer, receiver), which are otherwise implicit.
@@ -281,15 +440,67 @@ class MediatorGraph:
                 f"At most {at_most} are listed.",
                 f"Write edges(at_most={count}).",
             )
-        return tuple(islice(self._edges(), count))
+        pairs = (
+            (writer, node.mediator.name)
+            for node, slot in self._stream_slots()
+            for writer in self.senders(slot)
+        )
+        return tuple(islice(pairs, count))
 
-    def _edges(self) -> Iterator[tuple[str, str]]:
-        for node in self.nodes:
-            for slot in node.slots:
-                for writer in self.writers[: slot.writers_before]:
-                    yield writer, node.mediator.name
 
-    def fingerprint(self) -> str:
-        """Return a sha256 of the graph's content; equal graphs have equal fingerprints."""
-        content = repr((self.shape, self.nodes, self.writers, self.cuts))
-        return hashlib.sha256(content.encode()).hexdigest()
+def plain_graph(parents: Mapping[str, Sequence[str]], noise: Iterable[str] = ()) -> MediatorGraph:
+    """Return a graph of plain variables, with one slot for each parent, named by it.
+
+    Args:
+        parents: The parents of every variable, in any order; a variable without parents is an
+            input.
+        noise: Inputs that are exogenous noise: their value is decided by a world's noise key.
+
+    Raises:
+        GraphError: A parent that is not a variable, or a cycle, which is printed.
+
+    >>> plain_graph({"Y": ("X",), "X": ()})
+    MediatorGraph(2 nodes, 1 edges)
+    """
+    unknown = sorted({parent for given in parents.values() for parent in given} - set(parents))
+    if unknown:
+        raise GraphError(
+            f"{unknown[0]!r} is a parent but not a variable.",
+            f"The variables are {', '.join(parents)}.",
+            f"Add {unknown[0]!r}: () for an input.",
+        )
+    exogenous = set(noise)
+    nodes = []
+    for name in _sorted(parents):
+        kind = Kind.NOISE if name in exogenous else Kind.VARIABLE
+        slots = tuple(Slot(parent, Merge.PLAIN, (parent,)) for parent in parents[name])
+        if kind is Kind.NOISE and slots:
+            raise GraphError(f"The noise {name!r} has parents.", "Noise has none.")
+        nodes.append(Node(Mediator(name, kind), (), slots))
+    return MediatorGraph(tuple(nodes))
+
+
+def _sorted(parents: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the variables parents first, otherwise in the order given."""
+    done: dict[str, None] = {}
+    for root in parents:
+        stack, open_ = [(root, iter(parents[root]))], {root: None}
+        if root in done:
+            continue
+        while stack:
+            name, rest = stack[-1]
+            following = next((parent for parent in rest if parent not in done), None)
+            if following is None:
+                done[name] = None
+                open_.pop(name)
+                stack.pop()
+            elif following in open_:
+                loop = [*open_][[*open_].index(following) :]
+                raise GraphError(
+                    f"The graph has a cycle: {' <- '.join([*loop, following])}.",
+                    "A causal graph has none.",
+                )
+            else:
+                open_[following] = None
+                stack.append((following, iter(parents[following])))
+    return [*done]

@@ -7,7 +7,7 @@ __all__ = ["Kind", "Mediator"]
 
 
 class Kind(StrEnum):
-    """The kinds of mediators of a transformer."""
+    """The kinds of mediators."""
 
     EMBED = "embed"
     QUERY = "query"
@@ -20,6 +20,13 @@ class Kind(StrEnum):
     MLP = "mlp"
     RESIDUAL = "residual"
     LOGITS = "logits"
+    SCALE = "norm scale"
+    ATTENTION = "attention"
+    NEURON = "neuron"
+    FEATURE = "feature"
+    ERROR = "reconstruction error"
+    VARIABLE = "variable"
+    NOISE = "noise"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ class TransformerShape:
         d_mlp: Width of the MLP's hidden layer.
         vocabulary: Number of tokens that the logits score.
         attention_bias: Whether attention adds a constant of its own to the stream (GPT-2 does).
+        normed: Whether receivers norm what they read; each norm has a scale then.
 
     Raises:
         CausalNetError: A size below 1, or K/V groups that do not divide the heads.
@@ -37,15 +38,18 @@ class TransformerShape:
     d_mlp: int
     vocabulary: int
     attention_bias: bool = False
+    normed: bool = True
 
     def __post_init__(self) -> None:
         """Refuse sizes that no transformer has."""
-        sizes = {name: getattr(self, name) for name in self.__slots__ if name != "attention_bias"}
+        flags = ("attention_bias", "normed")
+        sizes = {name: getattr(self, name) for name in self.__slots__ if name not in flags}
         for name, size in sizes.items():
             if size < 1:
                 raise CausalNetError(f"{name} is {size}.", "Sizes are at least 1.")
             object.__setattr__(self, name, index(size))  # equal shapes print alike
-        object.__setattr__(self, "attention_bias", bool(self.attention_bias))
+        for name in flags:
+            object.__setattr__(self, name, bool(getattr(self, name)))
         if self.heads % self.kv_heads:
             raise CausalNetError(
                 f"{self.heads} heads cannot share {self.kv_heads} K/V groups.",

@@ -100,6 +100,7 @@ def _shape(places: Places, adapter: Adapter, facts: Mapping[str, object]) -> Tra
         d_mlp=sizes["mlp_width"],
         vocabulary=sizes["vocabulary"],
         attention_bias=bias,
+        normed=adapter.norm != "none",
     )
 
 
