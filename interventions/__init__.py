@@ -2,9 +2,11 @@
 
 | name | what | source |
 |---|---|---|
-| `Base`, `Do`, `Node` | a world, a layer of interventions, a site | Pearl 2009, ch. 7 |
-| `Const`, `At`, `Self`, `Op` | values at a site | Vig et al. 2020; Geiger et al. 2021 |
+| `Base`, `Do`, `Node`, `Edge` | a world, a layer of interventions, sites | Pearl 2009, ch. 7 |
+| `Indices`, `Subspace` | parts of a value | Geiger et al. 2024 |
+| `Const`, `At`, `Self`, `Noise`, `Op` | values at a site | Vig et al. 2020; Geiger et al. 2021 |
 | `ReadOut`, `Read` | one number for each prompt | |
+| `Grad`, `Contrast`, `Apply` | derivatives, sums and functions of them | |
 | `Ablation` | zero, mean, resample, counterfactual, constant, steer | Zhang and Nanda 2024 |
 | `te`, `nde`, `nie`, `tie`, `tde` | effects | Robins and Greenland 1992; Pearl 2001 |
 | `ablation_effect`, `joint`, `patch` | patched - unpatched | |
@@ -14,7 +16,6 @@
 from causalnet.interventions.ablations import Ablation, AblationKind, mean_handle
 from causalnet.interventions.check import SETTABLE, check_world
 from causalnet.interventions.contrasts import (
-    Contrast,
     Direction,
     MediatorSet,
     Query,
@@ -29,13 +30,32 @@ from causalnet.interventions.contrasts import (
 )
 from causalnet.interventions.readouts import (
     READOUTS,
-    Read,
     ReadOut,
     accuracy,
     kl,
+    lens,
     logit_diff,
     loss,
     probability,
+    value_of,
+)
+from causalnet.interventions.scalars import (
+    Apply,
+    Contrast,
+    Grad,
+    Leaf,
+    Read,
+    Scalar,
+    evaluate_scalar,
+    leaves_of,
+)
+from causalnet.interventions.views import (
+    Handle,
+    Indices,
+    Part,
+    Position,
+    Subspace,
+    are_disjoint,
 )
 from causalnet.interventions.worlds import (
     Assignment,
@@ -43,11 +63,12 @@ from causalnet.interventions.worlds import (
     Base,
     Const,
     Do,
-    Handle,
+    Edge,
     Node,
+    Noise,
     Op,
-    Position,
     Self,
+    Site,
     Value,
     World,
     inputs_of,
@@ -61,6 +82,7 @@ __all__ = [
     "SETTABLE",
     "Ablation",
     "AblationKind",
+    "Apply",
     "Assignment",
     "At",
     "Base",
@@ -68,24 +90,37 @@ __all__ = [
     "Contrast",
     "Direction",
     "Do",
+    "Edge",
+    "Grad",
     "Handle",
+    "Indices",
+    "Leaf",
     "MediatorSet",
     "Node",
+    "Noise",
     "Op",
+    "Part",
     "Position",
     "Query",
     "Read",
     "ReadOut",
+    "Scalar",
     "Self",
+    "Site",
+    "Subspace",
     "Value",
     "World",
     "ablation_effect",
     "accuracy",
+    "are_disjoint",
     "check_world",
+    "evaluate_scalar",
     "inputs_of",
     "joint",
     "kl",
     "layers_of",
+    "leaves_of",
+    "lens",
     "logit_diff",
     "loss",
     "mean_handle",
@@ -97,5 +132,6 @@ __all__ = [
     "tde",
     "te",
     "tie",
+    "value_of",
     "worlds_read_by",
 ]

@@ -16,7 +16,8 @@ from enum import StrEnum
 
 from causalnet.errors import TermError
 from causalnet.graphs import Kind, Mediator
-from causalnet.interventions.worlds import At, Base, Const, Handle, Op, Self, Value, World
+from causalnet.interventions.views import Handle
+from causalnet.interventions.worlds import At, Base, Const, Op, Self, Value, World
 
 __all__ = ["Ablation", "AblationKind", "mean_handle"]
 

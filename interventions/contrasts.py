@@ -23,11 +23,12 @@ from typing import Literal, TypeAlias
 from causalnet.errors import TermError
 from causalnet.graphs import Mediator
 from causalnet.interventions.ablations import Ablation, AblationKind
-from causalnet.interventions.readouts import Read, ReadOut, logit_diff
-from causalnet.interventions.worlds import Assignment, Base, Do, Node, Position, World
+from causalnet.interventions.readouts import ReadOut, logit_diff
+from causalnet.interventions.scalars import Contrast, Grad, Leaf, Read, Scalar, leaves_of
+from causalnet.interventions.views import Position
+from causalnet.interventions.worlds import Assignment, Base, Do, Node, World
 
 __all__ = [
-    "Contrast",
     "Direction",
     "MediatorSet",
     "Query",
@@ -57,21 +58,6 @@ Treated: TypeAlias = Mediator | MediatorSet
 
 
 @dataclass(frozen=True, slots=True)
-class Contrast:
-    """A linear combination of read-outs of worlds: one number for each prompt."""
-
-    terms: tuple[tuple[float, Read], ...]
-
-    def __str__(self) -> str:
-        """Return the sum as it would be written."""
-        first, *rest = (
-            f"{'-' if weight < 0 else '+'} {'' if abs(weight) == 1 else f'{abs(weight):g} '}{read}"
-            for weight, read in self.terms
-        )
-        return " ".join([first.removeprefix("+ "), *rest])
-
-
-@dataclass(frozen=True, slots=True)
 class Query:
     """A labelled set of contrasts of one kind, and the conventions they share.
 
@@ -84,16 +70,22 @@ class Query:
         ablation: What the mediators are set to; None for TE.
         direction: Noising patches into the base world, denoising into the source world.
         version: Version of the estimand's definition.
+        scale: What one unit is: `raw`, or `per total effect`.
+        estimator: `exact`, or the name of an approximation with what it depends on.
+        given: For conditional means, an event (0 or 1 for each prompt); None means all prompts.
     """
 
     estimand: str
-    contrasts: tuple[tuple[str, Contrast], ...]
+    contrasts: tuple[tuple[str, Scalar], ...]
     treated: tuple[tuple[Mediator, ...], ...]
     readout: ReadOut
     at: tuple[Position, ...]
     ablation: Ablation | None
     direction: Direction
     version: int = 1
+    scale: str = "raw"
+    estimator: str = "exact"
+    given: Scalar | None = None
 
     @property
     def name(self) -> str:
@@ -106,10 +98,18 @@ class Query:
         return Read(self.readout, BASE if self.direction == "noising" else SOURCE)
 
     @property
+    def leaves(self) -> tuple[Leaf, ...]:
+        """Every read and derivative that a table of this query needs, each once."""
+        scalars: list[Scalar] = [contrast for _, contrast in self.contrasts]
+        scalars += [] if self.given is None else [self.given]
+        found = (leaf for scalar in scalars for leaf in leaves_of(scalar))
+        return tuple(dict.fromkeys((*found, self.unpatched)))
+
+    @property
     def reads(self) -> tuple[Read, ...]:
-        """Every read that a table of this query holds, each once."""
-        terms = (read for _, contrast in self.contrasts for _, read in contrast.terms)
-        return tuple(dict.fromkeys((*terms, self.unpatched)))
+        """Every read-out in a world that a table of this query needs, each once."""
+        found = (leaf.read if isinstance(leaf, Grad) else leaf for leaf in self.leaves)
+        return tuple(dict.fromkeys(found))
 
     def __str__(self) -> str:
         """Return the conventions and the first contrasts, a line each."""

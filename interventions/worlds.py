@@ -1,21 +1,26 @@
 """Worlds: an input and layers of interventions; values that may read other worlds.
 
-A world is `Base(input)` or `Do(world, assignments)`.  An assignment gives a node site a value:
-a constant, the value of a node in another world (an interchange), its own natural value, or an
-operation on those.  Nested counterfactuals need no further construct: a value that reads a world
-whose own sites read other worlds is one.  Constants are handles; their tensors are bound when the
-term is executed, so that terms stay hashable and free of tensors.
+A world is `Base(input)` or `Do(world, assignments)`.  An assignment gives a site a value: a
+constant, the value of a mediator in another world (an interchange), its own value, noise, or an
+operation on those.  A site is a node or an edge, cut down to positions and to a part of the value.
+Nested counterfactuals need no further construct: a value that reads a world whose own sites read
+other worlds is one.  Constants are handles; their tensors are bound when the term is executed, so
+that terms stay hashable and free of tensors.
 
 >>> base, source = Base("base"), Base("source")
 >>> world = Do(base, ((Node("L9.H6", ("end",)), At("L9.H6", source)),))
 >>> print(world)
 <base> + {L9.H6[end] := L9.H6 in <source>}
+>>> print(Do(base, ((Edge("L9.H6", "L20.H0.q"), At("L9.H6", source)),)))
+<base> + {L9.H6 -> L20.H0.q := L9.H6 in <source>}
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from causalnet.errors import TermError
+from causalnet.interventions.terms import Piece, digest_of, separated, written
+from causalnet.interventions.views import Handle, Part, Position, parts_overlap
 
 __all__ = [
     "Assignment",
@@ -23,11 +28,12 @@ __all__ = [
     "Base",
     "Const",
     "Do",
-    "Handle",
+    "Edge",
     "Node",
+    "Noise",
     "Op",
-    "Position",
     "Self",
+    "Site",
     "Value",
     "World",
     "inputs_of",
@@ -36,59 +42,113 @@ __all__ = [
     "worlds_read_by",
 ]
 
-Position: TypeAlias = str | int
-"""A named position (`end`, `S2`) or the index of a token, counted without padding."""
-
 
 @dataclass(frozen=True, slots=True)
 class Base:
     """The network run on an input, untouched.
 
     Attributes:
-        input: The name under which the prompts are bound: `base`, `source`, `reference 0`.
+        input: The name under which the prompts are bound: `base`, `source`, `resample 0`.
+        key: The noise key; worlds share their exogenous noise where they share a key (twin
+            networks, Balke and Pearl 1994).
     """
 
     input: str
+    key: str | None = None
+
+    def pieces(self) -> tuple[Piece, ...]:
+        """Return `<input>` or `<input; key>`."""
+        return (f"<{self.input}>" if self.key is None else f"<{self.input}; {self.key}>",)
 
     def __str__(self) -> str:
         """Return `<input>`."""
-        return f"<{self.input}>"
+        return written(self)
+
+
+def _view(at: tuple[Position, ...], part: Part | None) -> str:
+    """Return `[end,S2; part]`, nothing for a whole value."""
+    if part is None:
+        return f"[{','.join(map(str, at))}]" if at else ""
+    return f"[{','.join(map(str, at)) or '*'}; {part}]"
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node site: a mediator, at every position (no position given) or at some.
+    """A node site: a mediator's value, whole or in part.
 
     Attributes:
         mediator: Canonical name of a node or of a residual cut.
         at: Positions; an empty tuple means all.
+        part: An index set or a subspace; None means the whole value.
     """
 
     mediator: str
     at: tuple[Position, ...] = ()
+    part: Part | None = None
 
     def __str__(self) -> str:
         """Return the site as it is written in claim files."""
-        return f"{self.mediator}[{','.join(map(str, self.at))}]" if self.at else self.mediator
+        return self.mediator + _view(self.at, self.part)
 
-    def overlaps(self, other: "Node") -> bool:
-        """Return whether both sites set the same value at a position that they share by name."""
-        if self.mediator != other.mediator:
-            return False
-        return not self.at or not other.at or bool(set(self.at) & set(other.at))
+    @property
+    def place(self) -> str:
+        """What the site sets, its view left out."""
+        return self.mediator
+
+    @property
+    def read_from(self) -> str:
+        """The mediator whose value goes through the site."""
+        return self.mediator
+
+    def overlaps(self, other: "Site") -> bool:
+        """Return whether both sites set the same entry of one value, as far as names tell."""
+        same = isinstance(other, Node) and self.mediator == other.mediator
+        return same and parts_overlap(self.at, self.part, other.at, other.part)
 
 
 @dataclass(frozen=True, slots=True)
-class Handle:
-    """A constant's identity; its tensor is bound when the term is executed.
+class Edge:
+    """An edge site: what one mediator sends to one receiver, whole or in part.
 
     Attributes:
-        label: What people call it: `mean of L9.H6.z`.
-        digest: What identifies its content.
+        sender: The node whose value is sent.
+        receiver: The node that reads it.
+        at: Positions of the sender's value; an empty tuple means all.
+        part: An index set or a subspace of the sender's value; None means the whole.
+        slot: One slot of the receiver; None means every slot that the sender enters.
     """
 
-    label: str
-    digest: str
+    sender: str
+    receiver: str
+    at: tuple[Position, ...] = ()
+    part: Part | None = None
+    slot: str | None = None
+
+    def __str__(self) -> str:
+        """Return `sender -> receiver`, with the slot after a colon."""
+        return self.place + _view(self.at, self.part)
+
+    @property
+    def place(self) -> str:
+        """What the site sets, its view left out."""
+        slot = f":{self.slot}" if self.slot is not None else ""
+        return f"{self.sender} -> {self.receiver}{slot}"
+
+    @property
+    def read_from(self) -> str:
+        """The mediator whose value goes through the site."""
+        return self.sender
+
+    def overlaps(self, other: "Site") -> bool:
+        """Return whether both sites set the same entry of one value, as far as names tell."""
+        if not isinstance(other, Edge):
+            return False
+        same = (self.sender, self.receiver) == (other.sender, other.receiver)
+        slots = self.slot is None or other.slot is None or self.slot == other.slot
+        return same and slots and parts_overlap(self.at, self.part, other.at, other.part)
+
+
+Site: TypeAlias = Node | Edge
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,31 +161,61 @@ class Const:
 
     handle: Handle | None = None
 
+    def pieces(self) -> tuple[Piece, ...]:
+        """Return `0` or the handle."""
+        return ("0" if self.handle is None else str(self.handle),)
+
     def __str__(self) -> str:
-        """Return `0` or the handle's label."""
-        return "0" if self.handle is None else self.handle.label
+        """Return `0` or the handle."""
+        return written(self)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class At:
-    """The value that a node has in another world (interchange).
+    """The value that a mediator has in another world (interchange).
 
     Attributes:
-        mediator: The node that is read.
+        mediator: The node or residual cut that is read.
         world: The world in which it is read, at the positions of the site that is set.
+        digest: What identifies the term.
     """
 
     mediator: str
     world: "World"
+    digest: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the digest."""
+        object.__setattr__(self, "digest", digest_of("At", self.mediator, self.world))
+
+    def pieces(self) -> tuple[Piece, ...]:
+        """Return `mediator in world`."""
+        return (f"{self.mediator} in ", self.world)
 
     def __str__(self) -> str:
-        """Return `node in world`."""
-        return f"{self.mediator} in {self.world}"
+        """Return `mediator in world`."""
+        return written(self)
+
+    def __repr__(self) -> str:
+        """Return the text, in the class's name."""
+        return f"At({self})"
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether two terms are the same."""
+        return isinstance(other, At) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        """Return a hash of the digest."""
+        return hash(self.digest)
 
 
 @dataclass(frozen=True, slots=True)
 class Self:
     """The value that the site has in this world, after the layers below."""
+
+    def pieces(self) -> tuple[Piece, ...]:
+        """Return `self`."""
+        return ("self",)
 
     def __str__(self) -> str:
         """Return `self`."""
@@ -133,39 +223,88 @@ class Self:
 
 
 @dataclass(frozen=True, slots=True)
+class Noise:
+    """Standard normal noise of the site's type; one key is one draw, wherever it is written.
+
+    Attributes:
+        key: Names the draw.
+    """
+
+    key: str
+
+    def pieces(self) -> tuple[Piece, ...]:
+        """Return `noise(key)`."""
+        return (f"noise({self.key})",)
+
+    def __str__(self) -> str:
+        """Return `noise(key)`."""
+        return written(self)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Op:
     """A pure operation on values, known by name, version and static parameters.
 
     Attributes:
         name: The name under which the executor has its tensor body: `add`, `scale`.
         arguments: The values it acts on.
-        parameters: Static parameters, as sorted pairs.
+        parameters: Static parameters, sorted by name: numbers, words, or handles.
         version: Version of the operation's meaning.
+        digest: What identifies the term.
     """
 
     name: str
     arguments: tuple["Value", ...]
-    parameters: tuple[tuple[str, float], ...] = ()
+    parameters: tuple[tuple[str, "float | str | Handle"], ...] = ()
     version: int = 1
+    digest: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Sort the parameters and make the digest."""
+        object.__setattr__(self, "parameters", tuple(sorted(self.parameters)))
+        own = digest_of("Op", self.name, self.version, self.parameters, *self.arguments)
+        object.__setattr__(self, "digest", own)
+
+    def pieces(self) -> tuple[Piece, ...]:
+        """Return `name(arguments; parameters)`."""
+        version = f"/v{self.version}" if self.version != 1 else ""
+        static = "".join(f"; {name}={_literal(value)}" for name, value in self.parameters)
+        inside = separated((argument,) for argument in self.arguments)
+        return (f"{self.name}{version}(", *inside, f"{static})")
 
     def __str__(self) -> str:
         """Return `name(arguments; parameters)`."""
-        inside = ", ".join(map(str, self.arguments))
-        static = "".join(f"; {name}={value:g}" for name, value in self.parameters)
-        return f"{self.name}({inside}{static})"
+        return written(self)
+
+    def __repr__(self) -> str:
+        """Return the text, in the class's name."""
+        return f"Op({self})"
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether two terms are the same."""
+        return isinstance(other, Op) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        """Return a hash of the digest."""
+        return hash(self.digest)
 
 
-Value: TypeAlias = Const | At | Self | Op
-Assignment: TypeAlias = tuple[Node, Value]
+def _literal(value: "float | str | Handle") -> str:
+    return str(value) if isinstance(value, str | Handle) else f"{value!r}"
 
 
-@dataclass(frozen=True, slots=True)
+Value: TypeAlias = Const | At | Self | Noise | Op
+Assignment: TypeAlias = tuple[Site, Value]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Do:
     """A layer of interventions on top of a world; `Self` is the value after the layers below.
 
     Attributes:
         world: The world below.
         assignments: Sites and their values; no two sites of one layer overlap.
+        digest: What identifies the term.
 
     Raises:
         TermError: No assignment, or two sites that overlap.
@@ -173,26 +312,54 @@ class Do:
 
     world: "World"
     assignments: tuple[Assignment, ...]
+    digest: bytes = field(init=False)
 
     def __post_init__(self) -> None:
-        """Refuse empty layers and overlapping sites."""
+        """Refuse empty layers and overlapping sites, and make the digest."""
         if not self.assignments:
             raise TermError("A Do with no assignment.", "", "Use the world itself.")
-        by_mediator: dict[str, list[Node]] = {}
+        if len(self.assignments) > 1:
+            self._check_apart()
+        flat = (part for pair in self.assignments for part in pair)
+        object.__setattr__(self, "digest", digest_of("Do", self.world, *flat))
+
+    def _check_apart(self) -> None:
+        by_place: dict[tuple[str, str], list[Site]] = {}
         for site, _ in self.assignments:
-            for earlier in by_mediator.setdefault(site.mediator, []):
+            key = (site.read_from, site.receiver if isinstance(site, Edge) else "")
+            for earlier in by_place.setdefault(key, []):
                 if earlier.overlaps(site):
                     raise TermError(
                         f"{earlier} and {site} overlap in one layer of interventions.",
                         "Sites of one layer set different values.",
                         "Put one of them into a second Do on top.",
                     )
-            by_mediator[site.mediator].append(site)
+            by_place[key].append(site)
+
+    def pieces(self) -> tuple[Piece, ...]:
+        """Return `world + {site := value, ...}`, all layers of the world at once."""
+        base, layers = layers_of(self)
+        shown: list[Piece] = [base]
+        for layer in layers:
+            inside = separated((f"{site} := ", value) for site, value in layer)
+            shown += [" + {", *inside, "}"]
+        return tuple(shown)
 
     def __str__(self) -> str:
         """Return `world + {site := value, ...}`."""
-        inside = ", ".join(f"{site} := {value}" for site, value in self.assignments)
-        return f"{self.world} + {{{inside}}}"
+        return written(self)
+
+    def __repr__(self) -> str:
+        """Return the text, in the class's name."""
+        return f"Do({self})"
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether two terms are the same."""
+        return isinstance(other, Do) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        """Return a hash of the digest."""
+        return hash(self.digest)
 
 
 World: TypeAlias = Base | Do
@@ -208,14 +375,18 @@ def layers_of(world: World) -> tuple[Base, tuple[tuple[Assignment, ...], ...]]:
 
 
 def reads_of(value: Value) -> tuple[At, ...]:
-    """Return every `At` in a value, not those inside the worlds that they read."""
-    match value:
-        case At():
-            return (value,)
-        case Op():
-            return tuple(read for argument in value.arguments for read in reads_of(argument))
-        case Const() | Self():
-            return ()
+    """Return every `At` in a value, left to right, not those inside the worlds that they read."""
+    found: list[At] = []
+    waiting: list[Value] = [value]
+    while waiting:
+        match waiting.pop():
+            case At() as read:
+                found.append(read)
+            case Op(_, arguments):
+                waiting.extend(reversed(arguments))
+            case Const() | Self() | Noise():
+                pass
+    return tuple(found)
 
 
 def worlds_read_by(world: World) -> tuple[At, ...]:
@@ -227,6 +398,14 @@ def worlds_read_by(world: World) -> tuple[At, ...]:
 
 def inputs_of(world: World) -> frozenset[str]:
     """Return the names of all inputs that a world needs, those of the worlds it reads included."""
-    base, _ = layers_of(world)
-    nested = (inputs_of(read.world) for read in worlds_read_by(world))
-    return frozenset({base.input}).union(*nested)
+    seen: set[World] = set()
+    waiting: list[World] = [world]
+    inputs: set[str] = set()
+    while waiting:
+        current = waiting.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        inputs.add(layers_of(current)[0].input)
+        waiting.extend(read.world for read in worlds_read_by(current))
+    return frozenset(inputs)

@@ -1,0 +1,260 @@
+"""Scalars: one number for each prompt, made of read-outs in worlds.
+
+| scalar | what | leaf |
+|---|---|---|
+| `Read` | a read-out in a world | yes |
+| `Grad` | derivative of a read-out along a direction at a site | yes |
+| `Contrast` | a linear combination of scalars | |
+| `Apply` | a function of scalars, known by name: ratios, events | |
+
+Leaves need the network; the rest is arithmetic on their values.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalnet.errors import TermError
+from causalnet.interventions.readouts import ReadOut
+from causalnet.interventions.terms import Piece, digest_of, separated, written
+from causalnet.interventions.worlds import Site, Value, World
+
+__all__ = [
+    "FUNCTIONS",
+    "Apply",
+    "Contrast",
+    "Grad",
+    "Leaf",
+    "Read",
+    "Scalar",
+    "evaluate_scalar",
+    "leaves_of",
+]
+
+Numbers: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The value of a read-out in a world: one number for each prompt."""
+
+    readout: ReadOut
+    world: World
+
+    def pieces(self) -> tuple[Piece, ...]:
+        """Return `name(world)`."""
+        return (*self.readout.pieces(), "(", self.world, ")")
+
+    def __str__(self) -> str:
+        """Return `name(world)`."""
+        return written(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Grad:
+    """The derivative of a read-out in a world along a direction at a site.
+
+    It is d/dt of the read-out where the site's value has t times the direction added, on top of the
+    world's own layers, at t = 0: the gradient at the site times the direction, summed over the
+    site's positions and entries.
+
+    Attributes:
+        read: The read-out and the world in which it is differentiated.
+        site: Where the direction is added.
+        along: The direction; itself held constant.
+    """
+
+    read: Read
+    site: Site
+    along: Value
+
+    def pieces(self) -> tuple[Piece, ...]:
+        """Return `grad(read; site; along)`."""
+        return ("grad(", self.read, f"; {self.site}; ", self.along, ")")
+
+    def __str__(self) -> str:
+        """Return `grad(read; site; along)`."""
+        return written(self)
+
+
+Leaf: TypeAlias = Read | Grad
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Contrast:
+    """A linear combination of scalars: one number for each prompt.
+
+    Attributes:
+        terms: Weights and scalars.
+        digest: What identifies the term.
+    """
+
+    terms: tuple[tuple[float, "Scalar"], ...]
+    digest: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the digest."""
+        flat = (part for pair in self.terms for part in pair)
+        object.__setattr__(self, "digest", digest_of("Contrast", *flat))
+
+    def pieces(self) -> tuple[Piece, ...]:
+        """Return the sum as it would be written."""
+        shown: list[Piece] = [] if self.terms else ["0"]
+        for index, (weight, scalar) in enumerate(self.terms):
+            sign = "-" if weight < 0 else "+" if index else ""
+            size = "" if abs(weight) == 1 else f"{abs(float(weight))!r} "
+            space = " " if index else ""
+            wrapped = isinstance(scalar, Contrast)
+            shown += [
+                f"{space}{sign}{space}{size}",
+                *(("(", scalar, ")") if wrapped else (scalar,)),
+            ]
+        return tuple(shown)
+
+    def __str__(self) -> str:
+        """Return the sum as it would be written."""
+        return written(self)
+
+    def __repr__(self) -> str:
+        """Return the text, in the class's name."""
+        return f"Contrast({self})"
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether two terms are the same."""
+        return isinstance(other, Contrast) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        """Return a hash of the digest."""
+        return hash(self.digest)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Apply:
+    """A function of scalars, taken prompt by prompt.
+
+    Attributes:
+        name: A name of `FUNCTIONS`.
+        arguments: What it is applied to.
+        digest: What identifies the term.
+
+    Raises:
+        TermError: An unknown function, or another number of arguments than it takes.
+    """
+
+    name: str
+    arguments: tuple["Scalar", ...]
+    digest: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Check the function and make the digest."""
+        if self.name not in FUNCTIONS:
+            raise TermError(f"No function {self.name!r}.", f"There are {', '.join(FUNCTIONS)}.")
+        wanted = FUNCTIONS[self.name]
+        if len(self.arguments) != wanted:
+            raise TermError(
+                f"{self.name} was given {len(self.arguments)} arguments.", f"It takes {wanted}."
+            )
+        object.__setattr__(self, "digest", digest_of("Apply", self.name, *self.arguments))
+
+    def pieces(self) -> tuple[Piece, ...]:
+        """Return `name(arguments)`."""
+        inside = separated((argument,) for argument in self.arguments)
+        return (f"{self.name}(", *inside, ")")
+
+    def __str__(self) -> str:
+        """Return `name(arguments)`."""
+        return written(self)
+
+    def __repr__(self) -> str:
+        """Return the text, in the class's name."""
+        return f"Apply({self})"
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether two terms are the same."""
+        return isinstance(other, Apply) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        """Return a hash of the digest."""
+        return hash(self.digest)
+
+
+Scalar: TypeAlias = Read | Grad | Contrast | Apply
+
+FUNCTIONS: Mapping[str, int] = {
+    "ratio": 2,  # first / second
+    "positive": 1,  # 1 where the argument is above 0, else 0
+    "not": 1,  # 1 - argument, for events
+    "and": 2,  # product, for events
+}
+"""Functions of scalars and how many arguments they take."""
+
+
+def leaves_of(scalar: Scalar) -> tuple[Leaf, ...]:
+    """Return the reads and derivatives that a scalar is made of, each once, left to right."""
+    found: dict[Leaf, None] = {}
+    seen: set[Scalar] = set()
+    waiting: list[Scalar] = [scalar]
+    while waiting:
+        current = waiting.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        match current:
+            case Read() | Grad():
+                found[current] = None
+            case Contrast(terms):
+                waiting.extend(part for _, part in reversed(terms))
+            case Apply(_, arguments):
+                waiting.extend(reversed(arguments))
+    return tuple(found)
+
+
+def evaluate_scalar(scalar: Scalar, values: Mapping[Leaf, Numbers]) -> Numbers:
+    """Return a scalar's value for each prompt, [n], from those of its leaves.
+
+    Args:
+        scalar: The scalar.
+        values: The values of its leaves, [n] each.
+    """
+    done: dict[Scalar, Numbers] = {**values}
+    waiting: list[Scalar] = [scalar]
+    while waiting:
+        current = waiting[-1]
+        inside = _inside(current)
+        missing = [part for part in inside if part not in done]
+        if missing:
+            waiting.extend(missing)
+        else:
+            if current not in done:
+                done[current] = _value(current, [done[part] for part in inside])
+            waiting.pop()
+    return done[scalar]
+
+
+def _inside(scalar: Scalar) -> tuple[Scalar, ...]:
+    match scalar:
+        case Contrast(terms):
+            return tuple(part for _, part in terms)
+        case Apply(_, arguments):
+            return arguments
+        case Read() | Grad():
+            return ()
+
+
+def _value(scalar: Scalar, inside: list[Numbers]) -> Numbers:
+    match scalar:
+        case Contrast(terms):
+            weighted = [weight * part for (weight, _), part in zip(terms, inside, strict=True)]
+            return np.sum(weighted, axis=0) if weighted else np.zeros(1)
+        case Apply("ratio"):
+            return inside[0] / inside[1]
+        case Apply("positive"):
+            return (inside[0] > 0).astype(np.float64)
+        case Apply("not"):
+            return 1.0 - inside[0]
+        case Apply("and"):
+            return inside[0] * inside[1]
+    raise TermError(f"{scalar} has no value.", "Its leaves were not evaluated.")
