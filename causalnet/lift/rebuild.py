@@ -39,7 +39,8 @@ class Rebuilt:
     """Every value of a network, computed from its graph.
 
     Attributes:
-        parts: The value of each node and of each residual cut by name, in the order computed.
+        parts: The value of each node and of each residual cut by name, in the order computed.  A
+            norm scale is the divisor [batch, pos, 1], as TransformerLens' `hook_scale` is.
         norms: The output of each norm, `L0.attention_norm`, `L0.mlp_norm`, `final_norm`.
         logits: The last part [batch, pos, vocabulary].
     """
@@ -94,6 +95,7 @@ class _Rebuilding:
         self.allowed = _allowed(ids, mask)
         self.values: dict[str, torch.Tensor] = {}
         self.norms: dict[str, torch.Tensor] = {}
+        self.scale: torch.Tensor | None = None
         self.speeds = _speeds(parts)
         self.stream: torch.Tensor | None = None
 
@@ -103,10 +105,12 @@ class _Rebuilding:
             self.cut(f"L{layer}.resid_pre")
             self.attend(layer)
             self.cut(f"L{layer}.resid_mid")
-            self.write(f"L{layer}.mlp", self.mlp(layer))
+            output = self.mlp(layer)
+            self.keep_scale(f"L{layer}.mlp")
+            self.write(f"L{layer}.mlp", output)
             self.cut(f"L{layer}.resid_post")
         normed = self.norm("final_norm", self.places.final_norm)
-        self.values["logits"] = _affine(normed, self.places.unembedding, "out_in")
+        self.receive("logits", _affine(normed, self.places.unembedding, "out_in"))
         return Rebuilt(self.values, self.norms, self.values["logits"])
 
     def write(self, name: str, value: torch.Tensor) -> None:
@@ -132,10 +136,20 @@ class _Rebuilding:
         return tokens + learned[self.positions].to(self.dtype)
 
     def norm(self, name: str, module: nn.Module | None) -> torch.Tensor:
-        value = self.read()
+        value, self.scale = self.read(), None
         if self.parts.adapter.norm != "none" and module is not None:
-            value = self.norms[name] = _norm(value, module, self.parts)
+            value, self.scale = _norm(value, module, self.parts)
+            self.norms[name] = value
         return value
+
+    def keep_scale(self, receiver: str) -> None:
+        """Keep the last norm's scale for a receiver: all that one norm serves have the same."""
+        if self.scale is not None:
+            self.values[f"{receiver}.scale"] = self.scale
+
+    def receive(self, receiver: str, value: torch.Tensor) -> None:
+        self.keep_scale(receiver)
+        self.values[receiver] = value
 
     def attend(self, layer: int) -> None:
         shape, places = self.shape, self.places
@@ -149,7 +163,7 @@ class _Rebuilding:
         self.keep_groups(layer, k, v)
         for head in range(shape.heads):
             name = f"L{layer}.H{head}"
-            self.values[f"{name}.q"] = q[:, :, head]
+            self.receive(f"{name}.q", q[:, :, head])
             self.values[f"{name}.pattern"] = pattern.flatten(1, 2)[:, head]
             self.values[f"{name}.z"] = z[:, :, head]
         weights = output_weight(self.parts, layer)
@@ -162,8 +176,8 @@ class _Rebuilding:
     def keep_groups(self, layer: int, k: torch.Tensor, v: torch.Tensor) -> None:
         owner = "KV" if self.shape.shares_keys else "H"
         for group in range(self.shape.kv_heads):
-            self.values[f"L{layer}.{owner}{group}.k"] = k[:, :, group]
-            self.values[f"L{layer}.{owner}{group}.v"] = v[:, :, group]
+            self.receive(f"L{layer}.{owner}{group}.k", k[:, :, group])
+            self.receive(f"L{layer}.{owner}{group}.v", v[:, :, group])
 
     def project(self, x: torch.Tensor, columns: Columns, heads: int) -> torch.Tensor:
         """Return [batch, pos, heads, d_head]."""
@@ -226,15 +240,17 @@ def _affine(
     return product + own["bias"][chosen].to(x.dtype) if "bias" in own else product
 
 
-def _norm(x: torch.Tensor, module: nn.Module, parts: Parts) -> torch.Tensor:
+def _norm(x: torch.Tensor, module: nn.Module, parts: Parts) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the normed value, and what it was divided by [batch, pos, 1]."""
     own = {name: value.to(x.dtype) for name, value in module.named_parameters(recurse=False)}
     wide = x.to(_wide(x.dtype))
     if parts.adapter.norm == "layer":
         wide = wide - wide.mean(-1, keepdim=True)
-    variance = wide.square().mean(-1, keepdim=True)
-    scaled = (wide * torch.rsqrt(variance + (parts.constants.norm_eps or 0.0))).to(x.dtype)
+    inside = wide.square().mean(-1, keepdim=True) + (parts.constants.norm_eps or 0.0)
+    scaled = (wide * torch.rsqrt(inside)).to(x.dtype)
     scaled = scaled * own["weight"] if "weight" in own else scaled
-    return scaled + own["bias"] if "bias" in own else scaled
+    scaled = scaled + own["bias"] if "bias" in own else scaled
+    return scaled, inside.sqrt().to(x.dtype)
 
 
 def _speeds(parts: Parts) -> torch.Tensor | None:

@@ -13,7 +13,7 @@ GPT2_SMALL = TransformerShape(12, 12, 12, 768, 64, 3072, 50257)
 
 @st.composite
 def shapes(draw: st.DrawFn, most_layers: int = 4) -> TransformerShape:
-    """Small shapes, with and without shared keys and an attention bias."""
+    """Small shapes, with and without shared keys, an attention bias and norms."""
     kv_heads = draw(st.integers(1, 3))
     return TransformerShape(
         layers=draw(st.integers(1, most_layers)),
@@ -24,6 +24,7 @@ def shapes(draw: st.DrawFn, most_layers: int = 4) -> TransformerShape:
         d_mlp=16,
         vocabulary=11,
         attention_bias=draw(st.booleans()),
+        normed=draw(st.booleans()),
     )
 
 
@@ -44,7 +45,8 @@ def block_receivers(shape: TransformerShape, layer: int) -> list[str]:
 def stream_graph(shape: TransformerShape) -> Any:
     """The network as it computes: partial sums of the residual stream are nodes.
 
-    The sum of the first n writers is the node n; receivers read one of them.
+    The sum of the first n writers is the node n; receivers read one of them, and what their norm
+    divides it by, which is computed from it too.
     """
     graph = nx.DiGraph()
     graph.add_edge("embed", 1)
@@ -55,8 +57,14 @@ def stream_graph(shape: TransformerShape) -> Any:
         graph.add_edges_from([(written, written + 1), (name, written + 1)])
         written += 1
 
+    def read(name: str) -> None:
+        graph.add_edge(written, name)
+        if shape.normed:
+            graph.add_edges_from([(written, f"{name}.scale"), (f"{name}.scale", name)])
+
     for layer in range(shape.layers):
-        graph.add_edges_from((written, receiver) for receiver in block_receivers(shape, layer))
+        for receiver in block_receivers(shape, layer):
+            read(receiver)
         for head in range(shape.heads):
             name, owner = f"L{layer}.H{head}", key_owner(shape, layer, head)
             graph.add_edges_from(
@@ -72,14 +80,22 @@ def stream_graph(shape: TransformerShape) -> Any:
             write(f"L{layer}.H{head}")
         if shape.attention_bias:
             write(f"L{layer}.attn_bias")
-        graph.add_edge(written, f"L{layer}.mlp")
+        read(f"L{layer}.mlp")
         write(f"L{layer}.mlp")
-    graph.add_edge(written, "logits")
+    read("logits")
     return graph
 
 
 def residual_edges(shape: TransformerShape) -> set[tuple[str, str]]:
-    """Every edge from a writer into a receiver, through the sums that lie between."""
+    """Every edge from a writer into a receiver, through the sums that lie between.
+
+    A receiver's scale reads what the receiver reads and counts as a part of it.
+    """
+    return {(writer, name) for writer, name in readings(shape) if not name.endswith(".scale")}
+
+
+def readings(shape: TransformerShape) -> set[tuple[str, str]]:
+    """Who reads whom through the sums, norm scales for themselves."""
     graph = stream_graph(shape)
     sums = [node for node in graph if isinstance(node, int)]
     return {

@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.nn import functional
 
 from causalnet.errors import LiftError
 from causalnet.graphs import Kind
@@ -89,9 +90,30 @@ def test_every_node_is_computed_in_graph_order(name: str) -> None:
 def test_every_cut_is_the_sum_of_the_writers_before_it(name: str) -> None:
     net = lifted(SMALL[name]("sdpa"))
     parts = rebuild(net, random_ids(2, 5)).parts
-    for cut, _ in net.graph.cuts:
-        total = torch.stack([parts[writer] for writer in net.graph.writers_before(cut)]).sum(0)
-        assert distance(parts[cut], total) <= 1e-12, cut
+    for cut in net.graph.cuts:
+        total = torch.stack([parts[writer] for writer in net.graph.writers_before(cut.name)]).sum(0)
+        assert distance(parts[cut.name], total) <= 1e-12, cut
+
+
+@pytest.mark.parametrize("make", [tiny_llama, tiny_gpt2])
+def test_norm_scales_are_the_divisors_of_the_norms(make: Any) -> None:
+    """Torch's own norm times the scale is the stream, centred where the norm centres."""
+    net = lifted(make())
+    parts = rebuild(net, random_ids(2, 5)).parts
+    reads = {"logits": "L1.resid_post"}
+    for layer in range(net.n_layers):
+        reads[f"L{layer}.mlp"] = f"L{layer}.resid_mid"
+        for channel in (f"L{layer}.H3.q", *net.graph.parents(f"L{layer}.H3.pattern")):
+            reads[channel] = f"L{layer}.resid_pre"
+    for receiver, cut in reads.items():
+        scale, stream = parts[f"{receiver}.scale"], parts[cut]
+        assert scale.shape == (2, 5, 1)
+        if make is tiny_llama:
+            normed = functional.rms_norm(stream, (32,), eps=1e-5)
+        else:
+            normed = functional.layer_norm(stream, (32,), eps=1e-5)
+            stream = stream - stream.mean(-1, keepdim=True)
+        assert distance(normed * scale, stream) <= 1e-12, receiver
 
 
 def test_heads_are_z_times_their_output_weight() -> None:
