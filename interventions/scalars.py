@@ -219,7 +219,7 @@ def evaluate_scalar(scalar: Scalar, values: Mapping[Leaf, Numbers]) -> Numbers:
         scalar: The scalar.
         values: The values of its leaves, [n] each.
     """
-    done: dict[Scalar, Numbers] = {**values}
+    done: dict[Scalar, Numbers] = {leaf: value for leaf, value in values.items()}
     waiting: list[Scalar] = [scalar]
     while waiting:
         current = waiting[-1]
