@@ -7,9 +7,11 @@
 | `transformer_graph` | the graph of a decoder-only transformer (Elhage et al. 2021) |
 | `MediatorGraph` | nodes, slots, implicit edges; lookup, ancestors |
 | `plain_graph` | a graph of plain variables from their parents |
+| `ADMG` | directed and bidirected edges, districts, surgery (Richardson 2003) |
 | `split_positions`, `canonical`, `nearest` | reading names |
 """
 
+from causalnet.graphs.admg import ADMG
 from causalnet.graphs.mediator_graph import MediatorGraph, plain_graph
 from causalnet.graphs.mediators import Kind, Mediator
 from causalnet.graphs.names import canonical, nearest, split_positions
@@ -18,6 +20,7 @@ from causalnet.graphs.shape import TransformerShape
 from causalnet.graphs.transformer import transformer_graph
 
 __all__ = [
+    "ADMG",
     "Axis",
     "Cut",
     "Kind",
