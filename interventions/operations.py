@@ -8,7 +8,7 @@ same name.  Positions among parameters are written as in a site, separated by co
 | `add` | first + factor second | steering, noise |
 | `scale` | factor value | scaling a contribution |
 | `subtract` | first - second | attribution patching |
-| `lerp` | (1 - weight) first + weight second | integrated gradients |
+| `lerp` | (1 - factor) first + factor second | integrated gradients |
 | `mask_pattern` | given keys zeroed, rows scaled to sum to 1 again | attention knock-out |
 | `redirect` | each row set on given keys | attention redirect |
 | `uniform_pattern` | each row equal on the keys it may see | undifferentiated attention |
@@ -82,8 +82,8 @@ _DESCRIBED = (
     Operation(
         "lerp",
         2,
-        "(1 - weight) * first + weight * second",
-        (Parameter("weight", "number", "0 is the first, 1 the second"),),
+        "(1 - factor) * first + factor * second",
+        (Parameter("factor", "number", "0 gives the first, 1 the second"),),
     ),
     Operation(
         "mask_pattern",
