@@ -179,9 +179,10 @@ def relu_scm(graph: MediatorGraph, seed: int, *, positions: int = 3, width: int 
         hidden: Any = normal(name, "bias", shape=(8,))
         for slot, value in slots.items():
             for index, part in enumerate(value if isinstance(value, tuple) else (value,)):
-                hidden = hidden + _mixed_rows(part) @ normal(name, slot, index, shape=(width, 8))
+                weight = normal(name, slot, index, shape=(width, 8)) / width**0.5
+                hidden = hidden + _mixed_rows(part) @ weight
         # The real part decides, so that a complex step goes through where the unit is active.
-        return np.where(np.real(hidden) > 0, hidden, 0) @ normal(name, "out", shape=(8, width))
+        return np.where(np.real(hidden) > 0, hidden, 0) @ normal(name, "out", shape=(8, width)) / 2
 
     def basis(handle: Handle) -> Real:
         return np.linalg.qr(normal("basis", handle.digest, shape=(width, width)))[0]
