@@ -16,17 +16,25 @@
 from causalnet.interventions.ablations import Ablation, AblationKind, mean_handle
 from causalnet.interventions.check import SETTABLE, check_world
 from causalnet.interventions.contrasts import (
-    Direction,
-    MediatorSet,
-    Query,
     ablation_effect,
-    joint,
+    cde,
+    mi,
     nde,
     nie,
     patch,
     tde,
     te,
     tie,
+)
+from causalnet.interventions.operations import OPERATIONS, Operation, check_operation
+from causalnet.interventions.queries import (
+    ESTIMANDS,
+    Direction,
+    MediatorSet,
+    Query,
+    importance,
+    joint,
+    per_total_effect,
 )
 from causalnet.interventions.readouts import (
     READOUTS,
@@ -78,6 +86,8 @@ from causalnet.interventions.worlds import (
 )
 
 __all__ = [
+    "ESTIMANDS",
+    "OPERATIONS",
     "READOUTS",
     "SETTABLE",
     "Ablation",
@@ -99,6 +109,7 @@ __all__ = [
     "Node",
     "Noise",
     "Op",
+    "Operation",
     "Part",
     "Position",
     "Query",
@@ -113,8 +124,11 @@ __all__ = [
     "ablation_effect",
     "accuracy",
     "are_disjoint",
+    "cde",
+    "check_operation",
     "check_world",
     "evaluate_scalar",
+    "importance",
     "inputs_of",
     "joint",
     "kl",
@@ -124,9 +138,11 @@ __all__ = [
     "logit_diff",
     "loss",
     "mean_handle",
+    "mi",
     "nde",
     "nie",
     "patch",
+    "per_total_effect",
     "probability",
     "reads_of",
     "tde",

@@ -1,4 +1,4 @@
-"""Effects as contrasts of worlds: TE, NDE, NIE, TIE, TDE, and the effect of an ablation.
+"""Effects as contrasts of worlds: TE, CDE, NDE, NIE, TIE, TDE, MI, and the effect of an ablation.
 
 With x the base input, x' the source input, M mediators and Y a read-out (Pearl 2001; Robins and
 Greenland 1992; for networks Vig et al. 2020):
@@ -6,34 +6,47 @@ Greenland 1992; for networks Vig et al. 2020):
 | name | definition |
 |---|---|
 | TE | Y(x') - Y(x) |
+| CDE(m) | Y(x', M := m) - Y(x, M := m) |
 | NIE | Y(x, M := M(x')) - Y(x) |
 | NDE | Y(x', M := M(x)) - Y(x) |
 | TIE | Y(x') - Y(x', M := M(x)) |
 | TDE | Y(x') - Y(x, M := M(x')) |
+| MI | Y(x') - Y(x', M := M(x)) - Y(x, M := M(x')) + Y(x) |
 
-so TE = NDE + TIE = NIE + TDE, exactly, for each prompt.
+so TE = NDE + TIE = NIE + TDE = NDE + NIE + MI, exactly, for each prompt.
 An ablation effect is patched - unpatched: Y(w, M := value) - Y(w), where w is x for noising and x'
 for denoising.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from causalnet.errors import TermError
 from causalnet.graphs import Mediator
 from causalnet.interventions.ablations import Ablation, AblationKind
+from causalnet.interventions.queries import (
+    BASE,
+    SOURCE,
+    Direction,
+    Patched,
+    Query,
+    Treated,
+    difference,
+    effects,
+    positions_of,
+    rows_of,
+    worlds_of,
+)
 from causalnet.interventions.readouts import ReadOut, logit_diff
-from causalnet.interventions.scalars import Contrast, Grad, Leaf, Read, Scalar, leaves_of
+from causalnet.interventions.scalars import Contrast, Read
 from causalnet.interventions.views import Position
-from causalnet.interventions.worlds import Assignment, Base, Do, Node, World
+from causalnet.interventions.worlds import Assignment, Do, Node, World
 
 __all__ = [
-    "Direction",
-    "MediatorSet",
-    "Query",
+    "INTERCHANGE",
     "ablation_effect",
-    "joint",
+    "cde",
+    "mi",
     "nde",
     "nie",
     "patch",
@@ -42,126 +55,10 @@ __all__ = [
     "tie",
 ]
 
-Direction: TypeAlias = Literal["noising", "denoising"]
-BASE, SOURCE = Base("base"), Base("source")
+INTERCHANGE = Ablation(AblationKind.COUNTERFACTUAL)
+"""Every mediator is set to its value on the paired prompt."""
 
-
-@dataclass(frozen=True, slots=True)
-class MediatorSet:
-    """Several mediators that are set together, under one label."""
-
-    label: str
-    members: tuple[Mediator, ...]
-
-
-Treated: TypeAlias = Mediator | MediatorSet
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A labelled set of contrasts of one kind, and the conventions they share.
-
-    Attributes:
-        estimand: TE, NIE, NDE, TIE, TDE or AE (ablation effect).
-        contrasts: Label and contrast of every row.
-        treated: The mediators of every row, in the same order; none for TE.
-        readout: The outcome.
-        at: Positions at which mediators are set; an empty tuple means all.
-        ablation: What the mediators are set to; None for TE.
-        direction: Noising patches into the base world, denoising into the source world.
-        version: Version of the estimand's definition.
-        scale: What one unit is: `raw`, or `per total effect`.
-        estimator: `exact`, or the name of an approximation with what it depends on.
-        given: For conditional means, an event (0 or 1 for each prompt); None means all prompts.
-    """
-
-    estimand: str
-    contrasts: tuple[tuple[str, Scalar], ...]
-    treated: tuple[tuple[Mediator, ...], ...]
-    readout: ReadOut
-    at: tuple[Position, ...]
-    ablation: Ablation | None
-    direction: Direction
-    version: int = 1
-    scale: str = "raw"
-    estimator: str = "exact"
-    given: Scalar | None = None
-
-    @property
-    def name(self) -> str:
-        """The versioned name of the estimand, `NIE/v1`."""
-        return f"{self.estimand}/v{self.version}"
-
-    @property
-    def unpatched(self) -> Read:
-        """The outcome where nothing is set: in the base, or for denoising in the source."""
-        return Read(self.readout, BASE if self.direction == "noising" else SOURCE)
-
-    @property
-    def leaves(self) -> tuple[Leaf, ...]:
-        """Every read and derivative that a table of this query needs, each once."""
-        scalars: list[Scalar] = [contrast for _, contrast in self.contrasts]
-        scalars += [] if self.given is None else [self.given]
-        found = (leaf for scalar in scalars for leaf in leaves_of(scalar))
-        return tuple(dict.fromkeys((*found, self.unpatched)))
-
-    @property
-    def reads(self) -> tuple[Read, ...]:
-        """Every read-out in a world that a table of this query needs, each once."""
-        found = (leaf.read if isinstance(leaf, Grad) else leaf for leaf in self.leaves)
-        return tuple(dict.fromkeys(found))
-
-    def __str__(self) -> str:
-        """Return the conventions and the first contrasts, a line each."""
-        places = ",".join(map(str, self.at)) or "all positions"
-        lines = [f"{self.name} of {len(self.contrasts)} on {self.readout}, set at {places}"]
-        lines += [f"  {label}: {contrast}" for label, contrast in self.contrasts[:3]]
-        return "\n".join(lines + (["  ..."] if len(self.contrasts) > 3 else []))
-
-
-def joint(label: str, *mediators: Mediator) -> MediatorSet:
-    """Return mediators that are set together and give one effect.
-
-    Raises:
-        TermError: No mediator, or one twice.
-    """
-    if not mediators or len(set(mediators)) != len(mediators):
-        raise TermError(f"The set {label!r} is empty or names a mediator twice.")
-    return MediatorSet(label, mediators)
-
-
-def _rows(treated: Treated | Sequence[Treated]) -> list[MediatorSet]:
-    if isinstance(treated, Mediator | MediatorSet | str):
-        treated = (treated,)
-    names = [row for row in treated if not isinstance(row, Mediator | MediatorSet)]
-    if names:
-        raise TermError(
-            f"{names[0]!r} is not a mediator of a graph.",
-            "Effects are of mediators, or of sets made by `joint`.",
-            f"Write net[{str(names[0])!r}].",
-        )
-    sets = [
-        row if isinstance(row, MediatorSet) else MediatorSet(row.name, (row,)) for row in treated
-    ]
-    if not sets:
-        raise TermError("No mediator was given.", "", "Write for example net.heads().")
-    if len({row.label for row in sets}) != len(sets):
-        raise TermError("Two rows have one label.", "Labels of rows differ.")
-    return sets
-
-
-def _positions(at: Position | Sequence[Position]) -> tuple[Position, ...]:
-    listed = (at,) if isinstance(at, str | int) else tuple(at)
-    wrong = [
-        place for place in listed if isinstance(place, bool) or not isinstance(place, str | int)
-    ]
-    if wrong:
-        raise TermError(
-            f"{wrong[0]!r} is not a position.",
-            "A position is a name of the prompts or the index of a token.",
-            "Write for example at='end' or at=(0, 3).",
-        )
-    return () if listed == ("all",) else listed
+Terms: TypeAlias = Callable[[Read, Read], tuple[tuple[float, Read], ...]]
 
 
 def patch(
@@ -182,7 +79,7 @@ def patch(
         at: Positions; none, or "all", means every position.
         draw: Which resampling draw.
     """
-    positions = _positions(at)
+    positions = positions_of(at)
     assignments: list[Assignment] = [
         (Node(ablation.site(mediator), positions), ablation.value(mediator, alternative, draw))
         for mediator in mediators
@@ -190,60 +87,82 @@ def patch(
     return Do(world, tuple(assignments))
 
 
-_INTERCHANGE = Ablation(AblationKind.COUNTERFACTUAL)
-
-
 def te(outcome: ReadOut = logit_diff) -> Query:
     """Return the total effect: source minus base, no mediator touched."""
-    contrast = Contrast(((1.0, Read(outcome, SOURCE)), (-1.0, Read(outcome, BASE))))
+    contrast = difference(outcome, (SOURCE,), (BASE,))
     return Query("TE", (("TE", contrast),), ((),), outcome, (), None, "noising")
 
 
 def _mediated(
     estimand: str,
-    terms: Callable[[Read, Read], tuple[tuple[float, Read], ...]],
+    terms: Terms,
     direction: Direction,
     mediators: Treated | Sequence[Treated],
     at: Position | Sequence[Position],
     outcome: ReadOut,
 ) -> Query:
-    below, other = (BASE, SOURCE) if direction == "noising" else (SOURCE, BASE)
+    below, other = worlds_of(direction)
     contrasts, treated = [], []
-    for row in _rows(mediators):
-        world = patch(below, row.members, _INTERCHANGE, other, at)
+    for row in rows_of(mediators):
+        world = patch(below, row.members, INTERCHANGE, other, at)
         contrasts.append((row.label, Contrast(terms(Read(outcome, world), Read(outcome, below)))))
         treated.append(row.members)
+    positions = positions_of(at)
     return Query(
-        estimand,
-        tuple(contrasts),
-        tuple(treated),
-        outcome,
-        _positions(at),
-        _INTERCHANGE,
-        direction,
+        estimand, tuple(contrasts), tuple(treated), outcome, positions, INTERCHANGE, direction
     )
 
 
 def nie(
     mediators: Treated | Sequence[Treated],
     *,
+    via: Treated | Sequence[Treated] = (),
     at: Position | Sequence[Position] = (),
+    via_at: Position | Sequence[Position] = (),
     outcome: ReadOut = logit_diff,
 ) -> Query:
     """Return natural indirect effects Y(x, M := M(x')) - Y(x): the noising patch effect.
 
+    With `via` it is path-specific: the part of the effect that goes along paths from M through
+    every given mediator in turn, Y(x, V := V(x, M := M(x'))) - Y(x).  A `joint` set stands for any
+    of its members.
+
     Args:
         mediators: One row for each mediator or `joint` set.
+        via: Mediators that the paths go through, in their order.
         at: Positions at which they are set; default all.
+        via_at: Positions at which the mediators of `via` carry the effect; default all.
         outcome: The read-out.
+
+    >>> from causalnet.graphs import TransformerShape, transformer_graph
+    >>> graph = transformer_graph(TransformerShape(3, 2, 2, 8, 4, 16, 11))
+    >>> print(nie(graph.find("L0.H1"), via=graph.find("L2.H0.q")).contrasts[0][1].terms[0][1].world)
+    <base> + {L2.H0.q := L2.H0.q in <base> + {L0.H1.z := L0.H1.z in <source>}}
     """
-    return _mediated(
-        "NIE",
-        lambda patched, plain: ((1.0, patched), (-1.0, plain)),
-        "noising",
-        mediators,
-        at,
+    steps = rows_of(via) if via else []
+    if not steps:
+        return _mediated(
+            "NIE",
+            lambda patched, plain: ((1.0, patched), (-1.0, plain)),
+            "noising",
+            mediators,
+            at,
+            outcome,
+        )
+    rows = []
+    for row in rows_of(mediators):
+        world = patch(BASE, row.members, INTERCHANGE, SOURCE, at)
+        for step in steps:
+            world = patch(BASE, step.members, INTERCHANGE, world, via_at)
+        rows.append(Patched(row.label, row.members, (world,)))
+    through = " then ".join(step.label for step in steps)
+    return effects(
+        "PSE",
+        rows,
         outcome,
+        at=positions_of(at),
+        ablation=INTERCHANGE,
+        convention=f"paths through {through}",
     )
 
 
@@ -300,6 +219,62 @@ def tde(
     )
 
 
+def mi(
+    mediators: Treated | Sequence[Treated],
+    *,
+    at: Position | Sequence[Position] = (),
+    outcome: ReadOut = logit_diff,
+) -> Query:
+    """Return mediated interactions, what TE has beyond NDE and NIE (VanderWeele 2013).
+
+    MI = Y(x') - Y(x', M := M(x)) - Y(x, M := M(x')) + Y(x).
+    """
+    contrasts, treated = [], []
+    for row in rows_of(mediators):
+        noised = patch(BASE, row.members, INTERCHANGE, SOURCE, at)
+        restored = patch(SOURCE, row.members, INTERCHANGE, BASE, at)
+        signs = ((1.0, SOURCE), (-1.0, restored), (-1.0, noised), (1.0, BASE))
+        terms = tuple((sign, Read(outcome, world)) for sign, world in signs)
+        contrasts.append((row.label, Contrast(terms)))
+        treated.append(row.members)
+    positions = positions_of(at)
+    return Query("MI", tuple(contrasts), tuple(treated), outcome, positions, INTERCHANGE, "noising")
+
+
+def cde(
+    mediators: Treated | Sequence[Treated],
+    level: Ablation,
+    *,
+    at: Position | Sequence[Position] = (),
+    outcome: ReadOut = logit_diff,
+) -> Query:
+    """Return controlled direct effects Y(x', M := m) - Y(x, M := m) (Pearl 2001).
+
+    Args:
+        mediators: One row for each mediator or `joint` set.
+        level: What m is; it does not depend on the input: zero, a mean, or a constant.
+        at: Positions at which they are set; default all.
+        outcome: The read-out.
+
+    Raises:
+        TermError: A level that depends on the input.
+    """
+    fixed = (AblationKind.ZERO, AblationKind.MEAN, AblationKind.CONSTANT)
+    if level.kind not in (*fixed, AblationKind.MEAN_PER_POSITION):
+        raise TermError(
+            f"The level {level} depends on the input.",
+            f"A controlled level is one of {', '.join(fixed)}.",
+            "For values on the other input write nde or nie.",
+        )
+    contrasts, treated = [], []
+    for row in rows_of(mediators):
+        worlds = [patch(world, row.members, level, world, at) for world in (SOURCE, BASE)]
+        contrasts.append((row.label, difference(outcome, worlds[:1], worlds[1:])))
+        treated.append(row.members)
+    positions = positions_of(at)
+    return Query("CDE", tuple(contrasts), tuple(treated), outcome, positions, level, "noising")
+
+
 def ablation_effect(
     mediators: Treated | Sequence[Treated],
     ablation: Ablation,
@@ -317,15 +292,16 @@ def ablation_effect(
         outcome: The read-out.
         direction: Noising acts on the base world, denoising on the source world.
     """
-    below, other = (BASE, SOURCE) if direction == "noising" else (SOURCE, BASE)
-    contrasts, treated = [], []
-    for row in _rows(mediators):
-        worlds = [
-            patch(below, row.members, ablation, other, at, draw) for draw in range(ablation.draws)
-        ]
-        terms = [(1.0 / ablation.draws, Read(outcome, world)) for world in worlds]
-        contrasts.append((row.label, Contrast((*terms, (-1.0, Read(outcome, below))))))
-        treated.append(row.members)
-    return Query(
-        "AE", tuple(contrasts), tuple(treated), outcome, _positions(at), ablation, direction
-    )
+    below, other = worlds_of(direction)
+    rows = [
+        Patched(
+            row.label,
+            row.members,
+            tuple(
+                patch(below, row.members, ablation, other, at, draw)
+                for draw in range(ablation.draws)
+            ),
+        )
+        for row in rows_of(mediators)
+    ]
+    return effects("AE", rows, outcome, at=positions_of(at), direction=direction, ablation=ablation)

@@ -8,16 +8,6 @@ from causalnet.interventions import Query
 
 __all__ = ["Conventions", "Excluded", "LedgerEntry"]
 
-_SIGN = {
-    "TE": "source - base",
-    "NIE": "patched - unpatched (base patched from source)",
-    "NDE": "Y(source, M := M(base)) - Y(base)",
-    "TIE": "Y(source) - Y(source, M := M(base))",
-    "TDE": "Y(source) - Y(base, M := M(source))",
-    "AE": "patched - unpatched",
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Conventions:
     """Everything that two people must agree on to compare a number.
@@ -51,9 +41,9 @@ class Conventions:
         """Return the conventions of a query."""
         return cls(
             estimand=query.name,
-            sign=_SIGN[query.estimand],
+            sign=query.subtraction,
             direction=query.direction,
-            scale="raw",
+            scale=query.scale,
             unit=query.readout.unit,
             readout=str(query.readout),
             meaning=query.readout.meaning,
