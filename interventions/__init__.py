@@ -15,6 +15,7 @@
 
 from causalnet.interventions.ablations import Ablation, AblationKind, mean_handle
 from causalnet.interventions.check import SETTABLE, check_world
+from causalnet.interventions.circuit_terms import CircuitTerms, Regime
 from causalnet.interventions.contrasts import (
     ablation_effect,
     cde,
@@ -96,6 +97,7 @@ __all__ = [
     "Assignment",
     "At",
     "Base",
+    "CircuitTerms",
     "Const",
     "Contrast",
     "Direction",
@@ -115,6 +117,7 @@ __all__ = [
     "Query",
     "Read",
     "ReadOut",
+    "Regime",
     "Scalar",
     "Self",
     "Site",

@@ -20,7 +20,7 @@ from causalnet.claims.schema import (
     FaithfulClaim,
     NecessaryClaim,
 )
-from causalnet.faithfulness import Part, Wanted
+from causalnet.faithfulness import Regime, Wanted
 from causalnet.graphs import Mediator
 from causalnet.statistics import (
     Decision,
@@ -41,8 +41,8 @@ Scores = Mapping[Wanted, Array]
 GATE_ALPHA = 0.005
 """Probability of taking a behaviour for present that is not."""
 
-WHOLE: Wanted = (Part.MODEL, ())
-EMPTY: Wanted = (Part.EMPTY, ())
+WHOLE: Wanted = (Regime.MODEL, ())
+EMPTY: Wanted = (Regime.EMPTY, ())
 
 
 class Trial(Protocol):
@@ -156,7 +156,10 @@ class RatioTrial(_OfPrompts[RatioJudge]):
     ) -> None:
         """Start without prompts."""
         self._is_faithful = isinstance(claim, FaithfulClaim)
-        self._part: Wanted = (Part.KEPT if self._is_faithful else Part.KNOCKED_OUT, circuit)
+        self._part: Wanted = (
+            Regime.KEPT if self._is_faithful else Regime.KNOCKED_OUT,
+            circuit,
+        )
         self._sign = sign_of(file)
         judge = RatioJudge(
             claim.threshold,
@@ -248,9 +251,9 @@ class RandomTrial:
             drawn = [sample_like(self.circuit, self._groups, self._rng) for _ in range(count)]
             self._drawn += count
             first: tuple[Wanted, ...] = (
-                (WHOLE, (Part.KEPT, self.circuit)) if self._drawn == count else ()
+                (WHOLE, (Regime.KEPT, self.circuit)) if self._drawn == count else ()
             )
-            rivals: tuple[Wanted, ...] = tuple((Part.KEPT, one) for one in drawn)
+            rivals: tuple[Wanted, ...] = tuple((Regime.KEPT, one) for one in drawn)
             yield (*first, *rivals), rivals
 
     def judge(self, scores: Scores, rivals: Sequence[Wanted]) -> None:
@@ -262,7 +265,7 @@ class RandomTrial:
         """
         model = scores[WHOLE]
         if not self._gaps:
-            own = scores[Part.KEPT, self.circuit]
+            own = scores[Regime.KEPT, self.circuit]
             self._model, self._alone = float(model.mean()), float(own.mean())
             self._gap = float(np.abs(own - model).mean())
         for rival in rivals:

@@ -9,9 +9,9 @@
 from causalnet.faithfulness.circuits import (
     CircuitScorer,
     CircuitScores,
-    Part,
     PartScores,
+    Regime,
     Wanted,
 )
 
-__all__ = ["CircuitScorer", "CircuitScores", "Part", "PartScores", "Wanted"]
+__all__ = ["CircuitScorer", "CircuitScores", "PartScores", "Regime", "Wanted"]

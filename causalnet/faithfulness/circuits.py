@@ -1,22 +1,11 @@
 """Per-prompt scores of a circuit: the whole model, the circuit alone, nothing, the rest alone.
 
-With U the mediators that are ablated when they are not kept and C the circuit, on each prompt:
-
-| part | noising: the base run with | denoising: the source run with |
-|---|---|---|
-| `model` | nothing set (the base run itself) | (the base run itself) |
-| `kept` | U without C ablated | C set to its base values |
-| `empty` | U ablated | nothing set |
-| `knocked_out` | C ablated | U without C set to its base values |
-
-Mediators outside U, usually the MLPs, are never touched.  Faithfulness is the ratio of means
+What is run is said by `causalnet.interventions.CircuitTerms`.  Faithfulness is the ratio of means
 (kept - empty) / (model - empty); a knock-out's drop is (model - knocked_out) / (model - empty).
-Source: Wang et al. 2023; Miller et al. 2024 for what the conventions change.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TypeAlias
 
 import numpy as np
@@ -24,40 +13,25 @@ from numpy.typing import NDArray
 
 from causalnet.effects import bind
 from causalnet.effects.reference import check_reference, mean_constants
-from causalnet.errors import TermError
 from causalnet.execute import Bindings, Constant, Padding, Progress, evaluate
 from causalnet.graphs import Mediator
 from causalnet.interventions import (
     Ablation,
     AblationKind,
-    Base,
+    CircuitTerms,
     Direction,
     Handle,
     Position,
     Read,
     ReadOut,
-    World,
-    patch,
+    Regime,
 )
 from causalnet.lift import LiftedNetwork
 from causalnet.tasks import PromptPairs, Prompts
 
-__all__ = ["CircuitScorer", "CircuitScores", "Part", "PartScores", "Wanted"]
+__all__ = ["CircuitScorer", "CircuitScores", "PartScores", "Regime", "Wanted"]
 
-BASE, SOURCE = Base("base"), Base("source")
-INTERCHANGE = Ablation(AblationKind.COUNTERFACTUAL)
-
-
-class Part(StrEnum):
-    """What is run."""
-
-    MODEL = "model"
-    KEPT = "kept"
-    EMPTY = "empty"
-    KNOCKED_OUT = "knocked_out"
-
-
-Wanted: TypeAlias = tuple[Part, tuple[Mediator, ...]]
+Wanted: TypeAlias = tuple[Regime, tuple[Mediator, ...]]
 """A part and the circuit it is about; MODEL and EMPTY need no circuit."""
 
 
@@ -86,7 +60,7 @@ class PartScores:
     """A read-out of several parts on every prompt, and what it cost.
 
     Attributes:
-        values: Part and circuit to values, [n].
+        values: Regime and circuit to values, [n].
         forwards: Forward passes that were run, each over one batch.
         batch_size: Prompts in a full batch, after any halving.
         halvings: How often memory ran out and the batch was halved.
@@ -129,18 +103,13 @@ class CircuitScorer:
     batch_size: int = 16
     padding: Padding = "right"
     seed: int = 0
+    terms: CircuitTerms = field(init=False)
     means: Mapping[Handle, Constant] = field(init=False)
 
     def __post_init__(self) -> None:
         """Check the conventions and compute the means once."""
-        if self.direction == "denoising" and self.ablation.kind is not AblationKind.COUNTERFACTUAL:
-            raise TermError(
-                f"Denoising with the ablation {self.ablation}.",
-                "Denoising sets base values in the source run.",
-                "Write ablation counterfactual, or direction noising.",
-            )
-        if not self.universe:
-            raise TermError("No mediator may be ablated: the universe is empty.")
+        own = CircuitTerms(self.readout, self.ablation, self.universe, self.at, self.direction)
+        object.__setattr__(self, "terms", own)
         check_reference(self.ablation, self.reference)
         object.__setattr__(self, "means", self._means())
 
@@ -155,8 +124,8 @@ class CircuitScorer:
     ) -> CircuitScores:
         """Return all four parts of one circuit."""
         members = tuple(circuit)
-        scores = self.read(pairs, [(part, members) for part in Part], progress=progress)
-        return CircuitScores(*(scores.values[part, members] for part in Part))
+        scores = self.read(pairs, [(part, members) for part in Regime], progress=progress)
+        return CircuitScores(*(scores.values[part, members] for part in Regime))
 
     def read(
         self,
@@ -195,34 +164,10 @@ class CircuitScorer:
         }
         return PartScores(means, result.forwards, result.batch_size, result.halvings)
 
-    def reads(self, part: Part, circuit: Sequence[Mediator]) -> tuple[Read, ...]:
+    def reads(self, part: Regime, circuit: Sequence[Mediator]) -> tuple[Read, ...]:
         """Return the reads of a part: one, or one for each resampling draw."""
-        worlds = (self.world(part, circuit, draw) for draw in range(self.ablation.draws))
+        worlds = (self.terms.world(part, circuit, draw) for draw in range(self.ablation.draws))
         return tuple(dict.fromkeys(Read(self.readout, world) for world in worlds))
-
-    def world(self, part: Part, circuit: Sequence[Mediator], draw: int = 0) -> World:
-        """Return the world of a part.
-
-        Raises:
-            TermError: A member of the circuit that is not in the universe.
-        """
-        inside = frozenset(circuit)
-        strangers = inside.difference(self.universe)
-        if strangers:
-            raise TermError(
-                f"{', '.join(sorted(map(str, strangers)))} cannot be kept or knocked out.",
-                "They are not among the mediators that are ablated.",
-                "Ablate heads_and_mlps, or leave them out of the circuit.",
-            )
-        others = tuple(mediator for mediator in self.universe if mediator not in inside)
-        members = tuple(mediator for mediator in self.universe if mediator in inside)
-        if part is Part.MODEL:
-            return BASE
-        if self.direction == "denoising":
-            restored = {Part.KEPT: members, Part.EMPTY: (), Part.KNOCKED_OUT: others}[part]
-            return patch(SOURCE, restored, INTERCHANGE, BASE, self.at) if restored else SOURCE
-        ablated = {Part.KEPT: others, Part.EMPTY: self.universe, Part.KNOCKED_OUT: members}[part]
-        return patch(BASE, ablated, self.ablation, SOURCE, self.at, draw) if ablated else BASE
 
     def _bindings(self, pairs: PromptPairs) -> Bindings:
         if self.ablation.kind is AblationKind.RESAMPLE:

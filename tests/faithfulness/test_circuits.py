@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from causalnet.effects import counterfactual, mean, resample, run, zero
 from causalnet.errors import TermError
-from causalnet.faithfulness import CircuitScorer, Part
+from causalnet.faithfulness import CircuitScorer, Regime
 from causalnet.graphs import Mediator
 from causalnet.interventions import joint, kl, logit_diff, nie, te
 from tests.toys import net, word_pairs
@@ -86,7 +86,11 @@ def test_kl_to_the_model_is_zero_for_the_model(scorer: CircuitScorer) -> None:
 
 
 def test_equal_worlds_run_once(scorer: CircuitScorer) -> None:
-    wanted = [(Part.MODEL, ()), (Part.MODEL, net().heads(0)), (Part.KEPT, net().heads())]
+    wanted = [
+        (Regime.MODEL, ()),
+        (Regime.MODEL, net().heads(0)),
+        (Regime.KEPT, net().heads()),
+    ]
     assert scorer.read(word_pairs(4), wanted).forwards == 1
     assert scorer.read(word_pairs(4), wanted, batch_size=2).forwards == 2
 
