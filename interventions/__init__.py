@@ -27,7 +27,15 @@ from causalnet.interventions.contrasts import (
     te,
     tie,
 )
+from causalnet.interventions.interactions import (
+    EXACT_PLAYERS,
+    interaction,
+    interactions,
+    shapley,
+)
+from causalnet.interventions.necessity import Twins, event, pn, pns, ps
 from causalnet.interventions.operations import OPERATIONS, Operation, check_operation
+from causalnet.interventions.path_effects import causal_diagram, path_worlds, pse
 from causalnet.interventions.queries import (
     ESTIMANDS,
     Direction,
@@ -88,6 +96,7 @@ from causalnet.interventions.worlds import (
 
 __all__ = [
     "ESTIMANDS",
+    "EXACT_PLAYERS",
     "OPERATIONS",
     "READOUTS",
     "SETTABLE",
@@ -122,17 +131,22 @@ __all__ = [
     "Self",
     "Site",
     "Subspace",
+    "Twins",
     "Value",
     "World",
     "ablation_effect",
     "accuracy",
     "are_disjoint",
+    "causal_diagram",
     "cde",
     "check_operation",
     "check_world",
     "evaluate_scalar",
+    "event",
     "importance",
     "inputs_of",
+    "interaction",
+    "interactions",
     "joint",
     "kl",
     "layers_of",
@@ -145,9 +159,15 @@ __all__ = [
     "nde",
     "nie",
     "patch",
+    "path_worlds",
     "per_total_effect",
+    "pn",
+    "pns",
     "probability",
+    "ps",
+    "pse",
     "reads_of",
+    "shapley",
     "tde",
     "te",
     "tie",

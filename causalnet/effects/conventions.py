@@ -8,6 +8,7 @@ from causalnet.interventions import Query
 
 __all__ = ["Conventions", "Excluded", "LedgerEntry"]
 
+
 @dataclass(frozen=True, slots=True)
 class Conventions:
     """Everything that two people must agree on to compare a number.
