@@ -96,7 +96,11 @@ def reach(rows: Rows, seeds: ArrayLike, patience: int = PATIENCE) -> Numbers:
     >>> reach(Rows.of(4, np.array([0, 1, 3]), np.array([1, 2, 2])), [1]).tolist()
     [1, 2]
     """
-    first = np.asarray(seeds, np.int32)
+    return _reach(rows, np.asarray(seeds, np.int32), patience)[0]
+
+
+def _reach(rows: Rows, first: Numbers, patience: int) -> tuple[Numbers, int]:
+    """Return the nodes that can be reached, and how many nodes and edges were looked at."""
     starts, ends = rows.starts.data, rows.ends.data
     seen = set(first.tolist())
     waiting = list(seen)
@@ -106,12 +110,14 @@ def reach(rows: Rows, seeds: ArrayLike, patience: int = PATIENCE) -> Numbers:
         begin, end = starts[node], starts[node + 1]
         looked += 1 + end - begin
         if looked > patience:
-            return np.sort(breadth_first(rows.starts, rows.ends, first)[0])
+            found = np.sort(breadth_first(rows.starts, rows.ends, first)[0])
+            edges = (rows.starts[found + 1] - rows.starts[found]).sum()
+            return found, looked + found.size + int(edges)
         for neighbour in ends[begin:end]:
             if neighbour not in seen:
                 seen.add(neighbour)
                 waiting.append(neighbour)
-    return np.array(sorted(seen), np.int32)
+    return np.array(sorted(seen), np.int32), looked
 
 
 def breadth_first(

@@ -5,7 +5,6 @@ for districts (there c-components).
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,15 +16,21 @@ from numpy.typing import ArrayLike
 
 from causalnet.errors import GraphError, TermError, UnknownMediatorError
 from causalnet.graphs.adjacency import Flags, Numbers, Rows, components, flags, reach
+from causalnet.graphs.edge_lists import (
+    SHOWN,
+    Edge,
+    check_names,
+    named_edges,
+    numbered_edges,
+    shown,
+)
 from causalnet.graphs.names import nearest
 from causalnet.graphs.topological import find_cycle, topological_order
 
 __all__ = ["ADMG", "Edge", "Names"]
 
-Edge: TypeAlias = tuple[str, str]
 Names: TypeAlias = str | Iterable[str]
 
-_SHOWN = 8  # nodes or edges in a repr or a message
 _COMPARED = 2_000  # names among which the nearest to an unknown one are sought
 
 
@@ -69,11 +74,11 @@ class ADMG:
         >>> ADMG.of(directed=[("X", "Y")], nodes=["Y", "Z"]).nodes
         ('Y', 'Z', 'X')
         """
-        arrows, arcs = _pairs(directed, "->"), _pairs(bidirected, "<->")
+        arrows, arcs = named_edges(directed, "->"), named_edges(bidirected, "<->")
         if not isinstance(nodes, Iterable):
             raise GraphError(f"{nodes!r} is not a list of names.", "", "Write nodes=['X'].")
         first = (nodes,) if isinstance(nodes, str) else tuple(nodes)
-        _check_names(first)
+        check_names(first)
         names = tuple(dict.fromkeys(chain(first, *arrows, *arcs)))
         number = {name: place for place, name in enumerate(names)}
         return cls.from_arrays(
@@ -102,18 +107,15 @@ class ADMG:
                 no node's.
         """
         nodes = tuple(names)
-        _check_names(nodes)
-        if len(set(nodes)) < len(nodes):
-            twice = Counter(nodes).most_common(1)[0][0]
-            raise GraphError(f"Two nodes are called {twice!r}.", "Each node has its own name.")
-        arrows = _numbers(nodes, tails, heads, "->")
-        arcs = _numbers(nodes, ends_a, ends_b, "<->")
+        check_names(nodes, distinct=True)
+        arrows = numbered_edges(nodes, tails, heads, "->")
+        arcs = numbered_edges(nodes, ends_a, ends_b, "<->")
         graph = cls._laid_out(nodes, *arrows, *arcs)
         order = topological_order(graph.child_rows)
         if order.size < len(nodes):
             cycle = [nodes[place] for place in find_cycle(graph.parent_rows, order)]
             raise GraphError(
-                f"The directed edges form a cycle: {_shown([*cycle, cycle[0]], ' -> ')}.",
+                f"The directed edges form a cycle: {shown([*cycle, cycle[0]], ' -> ')}.",
                 "An ADMG has none.",
                 "Leave one of these edges out, or make it bidirected if it stands for a hidden "
                 "common cause.",
@@ -168,10 +170,10 @@ class ADMG:
     def __repr__(self) -> str:
         """Return one line: the edges of a small graph, the counts of a large one."""
         arrows, arcs = len(self.child_rows), len(self.sibling_rows) // 2
-        if arrows + arcs > _SHOWN or len(self) > 2 * _SHOWN:
+        if arrows + arcs > SHOWN or len(self) > 2 * SHOWN:
             return (
                 f"ADMG({len(self)} nodes, {arrows} directed edges, {arcs} bidirected: "
-                f"{_shown(self.nodes[: _SHOWN + 1], ', ', len(self))})"
+                f"{shown(self.nodes[: SHOWN + 1], ', ', len(self))})"
             )
         joined = [f"{tail} -> {head}" for tail, head in self.directed]
         joined += [f"{a} <-> {b}" for a, b in self.bidirected]
@@ -213,7 +215,7 @@ class ADMG:
         possible = (
             f"Nearest: {', '.join(map(repr, close))}."
             if close
-            else f"The nodes are {_shown(self.nodes[: _SHOWN + 1], ', ', len(self)) or 'none'}."
+            else f"The nodes are {shown(self.nodes[: SHOWN + 1], ', ', len(self)) or 'none'}."
         )
         return UnknownMediatorError(f"Unknown node {node!r}.", possible, "List them with .nodes.")
 
@@ -408,61 +410,3 @@ class ADMG:
         for a, b in self.bidirected:
             graph.add_edges_from([(a, b, "bidirected"), (b, a, "bidirected")])
         return graph
-
-
-def _pairs(edges: Iterable[Edge], mark: str) -> list[Edge]:
-    """Return the edges as a list, each a pair of names."""
-    if not isinstance(edges, Iterable):
-        raise GraphError(
-            f"{edges!r} is not a list of edges.", "", f"Write [('X', 'Y')] for X {mark} Y."
-        )
-    found = []
-    for edge in edges:
-        pair = () if isinstance(edge, str) or not isinstance(edge, Iterable) else tuple(edge)
-        if len(pair) != 2 or not all(isinstance(end, str) for end in pair):
-            raise GraphError(f"{edge!r} is not an edge.", "", f"Write ('X', 'Y') for X {mark} Y.")
-        found.append((pair[0], pair[1]))
-    return found
-
-
-def _check_names(names: tuple[str, ...]) -> None:
-    for name in names:
-        if not isinstance(name, str) or not name:
-            raise GraphError(f"{name!r} is not a name.", "A node's name is text that is not empty.")
-
-
-def _numbers(
-    nodes: tuple[str, ...], ends_a: ArrayLike, ends_b: ArrayLike, mark: str
-) -> tuple[Numbers, Numbers]:
-    """Return two ends of numbered edges, checked."""
-    a, b = np.asarray(ends_a), np.asarray(ends_b)
-    if a.ndim != 1 or a.shape != b.shape:
-        raise GraphError(
-            f"The ends of the {mark} edges have shapes {a.shape} and {b.shape}.",
-            "They are two lists of node numbers of one length.",
-        )
-    if a.size == 0:
-        return np.zeros(0, np.int32), np.zeros(0, np.int32)
-    for ends in (a, b):
-        if ends.dtype.kind not in "iu" or ends.min() < 0 or ends.max() >= len(nodes):
-            raise GraphError(
-                f"An end of a {mark} edge is no node's number.",
-                f"Numbers are integers from 0 to {len(nodes) - 1}.",
-            )
-    if bool((a == b).any()):
-        name = nodes[int(a[a == b][0])]
-        raise GraphError(
-            f"An edge leads from a node to itself: {name} {mark} {name}.", "An ADMG has none."
-        )
-    return a.astype(np.int32), b.astype(np.int32)
-
-
-def _shown(names: Sequence[str], joint: str, count: int | None = None) -> str:
-    """Return names joined, the middle of many left out; `count` is how many there are."""
-    total = len(names) if count is None else count
-    if total <= _SHOWN:
-        return joint.join(names)
-    if count is not None:
-        return joint.join([*names[:_SHOWN], f"… {total - _SHOWN} more"])
-    half = _SHOWN // 2
-    return joint.join([*names[:half], f"… {total - 2 * half} more …", *names[-half:]])
