@@ -16,6 +16,7 @@
 from causalnet.interventions.ablations import Ablation, AblationKind, mean_handle
 from causalnet.interventions.check import SETTABLE, check_world
 from causalnet.interventions.circuit_terms import CircuitTerms, Regime
+from causalnet.interventions.closure import worlds_needed
 from causalnet.interventions.contrasts import (
     ablation_effect,
     cde,
@@ -172,5 +173,6 @@ __all__ = [
     "te",
     "tie",
     "value_of",
+    "worlds_needed",
     "worlds_read_by",
 ]
