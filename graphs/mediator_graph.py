@@ -7,19 +7,27 @@ graphs of neurons and positions stay possible.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import TYPE_CHECKING, final
 
-from causalnet.errors import GraphError, TermError, UnknownMediatorError
+from causalnet.errors import TermError, UnknownMediatorError
+from causalnet.graphs.grains import Grain
+from causalnet.graphs.lookup import unknown_mediator
 from causalnet.graphs.mediators import Kind, Mediator
-from causalnet.graphs.names import canonical, nearest
-from causalnet.graphs.nodes import Axis, Cut, Merge, Node, Slot, Stream
+from causalnet.graphs.names import canonical
+from causalnet.graphs.nodes import Axis, Cut, MediatorEdge, Node, Slot, Stream
 from causalnet.graphs.shape import TransformerShape
+from causalnet.graphs.wellformed import check_graph
 
-__all__ = ["MediatorGraph", "plain_graph"]
+if TYPE_CHECKING:
+    pass
+
+__all__ = ["MediatorGraph"]
 
 
+@final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class MediatorGraph:
     """An immutable typed graph of mediators in topological order; equal by content.
@@ -29,10 +37,14 @@ class MediatorGraph:
         streams: The streams that nodes write into, with their writers in order.
         cuts: The named points of the streams.
         sizes: The sizes of the transformer that was laid out, or None for another graph.
+        grain: What the nodes of that transformer are; None for another graph.
+        tokens: The number of positions of a graph of positions; None for whole sequences.
 
     Raises:
-        GraphError: A name twice, or a parent that does not come before its child.
+        GraphError: A name twice, a parent that does not come before its child, or a slot, stream
+            or cut that is not one.
 
+    >>> from causalnet.graphs import plain_graph
     >>> graph = plain_graph({"X": (), "M": ("X",), "Y": ("X", "M")})
     >>> graph.parents("Y")
     ('X', 'M')
@@ -42,6 +54,8 @@ class MediatorGraph:
     streams: tuple[Stream, ...] = ()
     cuts: tuple[Cut, ...] = ()
     sizes: TransformerShape | None = None
+    grain: Grain | None = None
+    tokens: int | None = None
     _order: Mapping[str, int] = field(init=False)
     _cut: Mapping[str, Cut] = field(init=False)
     _stream: Mapping[str, Stream] = field(init=False)
@@ -51,10 +65,7 @@ class MediatorGraph:
     def __post_init__(self) -> None:
         """Index the nodes by name, and refuse what is not a graph in topological order."""
         order = {node.mediator.name: index for index, node in enumerate(self.nodes)}
-        names = [*(node.mediator.name for node in self.nodes), *(cut.name for cut in self.cuts)]
-        if len(set(names)) != len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise GraphError(f"Two mediators are called {twice!r}.", "Names differ.")
+        check_graph(self.nodes, self.streams, self.cuts, order)
         object.__setattr__(self, "_order", order)
         object.__setattr__(self, "_cut", {cut.name: cut for cut in self.cuts})
         object.__setattr__(self, "_stream", {stream.name: stream for stream in self.streams})
@@ -64,39 +75,15 @@ class MediatorGraph:
         }
         object.__setattr__(self, "_writer", written)
         object.__setattr__(self, "_digest", [])
-        self._check_order()
-
-    def _check_order(self) -> None:
-        ranks = {
-            stream.name: [self._order.get(writer, -1) for writer in stream.writers]
-            for stream in self.streams
-        }
-        for index, node in enumerate(self.nodes):
-            for slot in node.slots:
-                late = [name for name in slot.parents if self._order.get(name, index) >= index]
-                if slot.stream:
-                    entered = ranks.get(slot.stream, [])
-                    if len(entered) < slot.writers_before:
-                        late.append(f"writer {slot.writers_before} of stream {slot.stream!r}")
-                    elif slot.writers_before and entered[slot.writers_before - 1] >= index:
-                        late.append(self._stream[slot.stream].writers[slot.writers_before - 1])
-                if late:
-                    raise GraphError(
-                        f"{node.mediator} reads {late[0]}, which does not come before it.",
-                        "Nodes are listed parents first, and a graph has no cycle.",
-                    )
-        for name, entered in ranks.items():
-            if -1 in entered or entered != sorted(set(entered)):
-                raise GraphError(
-                    f"The writers of stream {name!r} are not distinct nodes in the graph's order."
-                )
 
     # -- identity --------------------------------------------------------------------------------
 
     def fingerprint(self) -> str:
         """Return a sha256 of the graph's content; equal graphs have equal fingerprints."""
         if not self._digest:
-            content = repr((self.sizes, self.nodes, self.streams, self.cuts))
+            content = repr(
+                (self.sizes, self.grain, self.tokens, self.nodes, self.streams, self.cuts)
+            )
             self._digest.append(hashlib.sha256(content.encode()).hexdigest())
         return self._digest[0]
 
@@ -117,8 +104,10 @@ class MediatorGraph:
             return f"MediatorGraph({len(self.nodes)} nodes, {edges} edges)"
         shape = self.sizes
         sharing = f", {shape.kv_heads} K/V groups" if shape.shares_keys else ""
+        grain = "" if self.grain in (None, Grain.CHANNELS) else f", grain {self.grain}"
+        tokens = "" if self.tokens is None else f", {self.tokens} positions"
         return (
-            f"MediatorGraph({shape.layers} layers x {shape.heads} heads{sharing}, "
+            f"MediatorGraph({shape.layers} layers x {shape.heads} heads{sharing}{grain}{tokens}, "
             f"{len(self.nodes)} nodes, {self.count_edges()} residual edges)"
         )
 
@@ -157,38 +146,8 @@ class MediatorGraph:
             if wanted in self._cut:
                 layer = wanted[1:].split(".")[0]
                 return Mediator(wanted, Kind.RESIDUAL, int(layer) if layer.isdigit() else None)
-        raise self._unknown(canonical(str(name)))
-
-    def _unknown(self, name: str) -> UnknownMediatorError:
-        close = nearest(name, self.names())
-        suggestion = f"Nearest: {', '.join(map(repr, close))}." if close else ""
-        if self.sizes is None:
-            return UnknownMediatorError(
-                f"Unknown mediator {name!r}.",
-                suggestion or f"The graph has {len(self.nodes)} nodes.",
-                "List them with graph.names().",
-            )
-        return self._shared(name, self.sizes) or UnknownMediatorError(
-            f"Unknown mediator {name!r}.",
-            f"Layers are 0..{self.sizes.layers - 1}, heads 0..{self.sizes.heads - 1}, "
-            f"K/V groups 0..{self.sizes.kv_heads - 1}. {suggestion}".rstrip(),
-            "List them with net.heads(layer=...), net.mlps() or net.graph.names().",
-        )
-
-    def _shared(self, name: str, shape: TransformerShape) -> UnknownMediatorError | None:
-        """Return what to say of a key or value that is asked of a head that shares it."""
-        parts = name.split(".")
-        head = parts[1][1:] if len(parts) >= 3 and parts[1].startswith("H") else ""
-        asked = head.isdigit() and parts[2] in ("k", "v")
-        if not asked or f"{parts[0]}.{parts[1]}" not in self._order:
-            return None
-        group, size = shape.group_of(int(head)), shape.heads_per_group
-        names = ", ".join(f"H{h}" for h in range(group * size, (group + 1) * size))
-        return UnknownMediatorError(
-            f"Unknown mediator {name!r}.",
-            f"{names} of layer {parts[0][1:]} share keys and values, which belong to their "
-            "K/V group.",
-            f"Write '{parts[0]}.KV{group}.{'.'.join(parts[2:])}'.",
+        raise unknown_mediator(
+            canonical(str(name)), self.names(), len(self.nodes), self.sizes, self.grain
         )
 
     def names(self) -> tuple[str, ...]:
@@ -284,6 +243,18 @@ class MediatorGraph:
         if not slot.stream:
             return slot.parents
         return self._stream[slot.stream].writers[: slot.writers_before]
+
+    def edge(
+        self, sender: str | Mediator, receiver: str | Mediator, slot: str | None = None
+    ) -> MediatorEdge:
+        """Return the edge between two nodes, or into one slot of the receiver.
+
+        Raises:
+            UnknownMediatorError: No such mediator.
+            TermError: No such edge, or an end that is a cut or reads another node's slot.
+        """
+        slots = self.edge_slots(sender, receiver, slot)
+        return MediatorEdge(self.find(sender), self.find(receiver), slots)
 
     def edge_slots(
         self, sender: str | Mediator, receiver: str | Mediator, slot: str | None = None
@@ -446,61 +417,3 @@ class MediatorGraph:
             for writer in self.senders(slot)
         )
         return tuple(islice(pairs, count))
-
-
-def plain_graph(parents: Mapping[str, Sequence[str]], noise: Iterable[str] = ()) -> MediatorGraph:
-    """Return a graph of plain variables, with one slot for each parent, named by it.
-
-    Args:
-        parents: The parents of every variable, in any order; a variable without parents is an
-            input.
-        noise: Inputs that are exogenous noise: their value is decided by a world's noise key.
-
-    Raises:
-        GraphError: A parent that is not a variable, or a cycle, which is printed.
-
-    >>> plain_graph({"Y": ("X",), "X": ()})
-    MediatorGraph(2 nodes, 1 edges)
-    """
-    unknown = sorted({parent for given in parents.values() for parent in given} - set(parents))
-    if unknown:
-        raise GraphError(
-            f"{unknown[0]!r} is a parent but not a variable.",
-            f"The variables are {', '.join(parents)}.",
-            f"Add {unknown[0]!r}: () for an input.",
-        )
-    exogenous = set(noise)
-    nodes = []
-    for name in _sorted(parents):
-        kind = Kind.NOISE if name in exogenous else Kind.VARIABLE
-        slots = tuple(Slot(parent, Merge.PLAIN, (parent,)) for parent in parents[name])
-        if kind is Kind.NOISE and slots:
-            raise GraphError(f"The noise {name!r} has parents.", "Noise has none.")
-        nodes.append(Node(Mediator(name, kind), (), slots))
-    return MediatorGraph(tuple(nodes))
-
-
-def _sorted(parents: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return the variables parents first, otherwise in the order given."""
-    done: dict[str, None] = {}
-    for root in parents:
-        stack, open_ = [(root, iter(parents[root]))], {root: None}
-        if root in done:
-            continue
-        while stack:
-            name, rest = stack[-1]
-            following = next((parent for parent in rest if parent not in done), None)
-            if following is None:
-                done[name] = None
-                open_.pop(name)
-                stack.pop()
-            elif following in open_:
-                loop = [*open_][[*open_].index(following) :]
-                raise GraphError(
-                    f"The graph has a cycle: {' <- '.join([*loop, following])}.",
-                    "A causal graph has none.",
-                )
-            else:
-                open_[following] = None
-                stack.append((following, iter(parents[following])))
-    return [*done]

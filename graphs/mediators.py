@@ -25,6 +25,7 @@ class Kind(StrEnum):
     NEURON = "neuron"
     FEATURE = "feature"
     ERROR = "reconstruction error"
+    CLUSTER = "cluster"
     VARIABLE = "variable"
     NOISE = "noise"
 
@@ -37,7 +38,9 @@ class Mediator:
         name: The canonical name, `L9.H6`, `L9.KV2.k`, `L9.mlp`, `embed`.
         kind: What sort of place it is.
         layer: The layer from 0, or None for `embed` and `logits`.
-        index: The head, or the K/V group, within the layer; None where there is one only.
+        index: The head, K/V group, neuron or feature within the layer; None where there is one
+            only.
+        position: The token position from 0 in a graph of positions; None for a whole sequence.
 
     >>> str(Mediator("L9.H6", Kind.HEAD, 9, 6))
     'L9.H6'
@@ -47,6 +50,7 @@ class Mediator:
     kind: Kind
     layer: int | None = None
     index: int | None = None
+    position: int | None = None
 
     def __str__(self) -> str:
         """Return the canonical name."""

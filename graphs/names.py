@@ -62,9 +62,14 @@ def _listed(at: str | None) -> tuple[str, ...] | None:
 def canonical(name: str) -> str:
     """Return the canonical spelling of a name; what is not an alias comes back as it is.
 
+    A position in brackets stays.
+
     >>> canonical("blocks.9.hook_mlp_out"), canonical("a5.h3"), canonical("9.6"), canonical("L9H6")
     ('L9.mlp', 'L5.H3', '9.6', 'L9.H6')
     """
+    name, bracket, position = name.partition("[")
+    if bracket:
+        return f"{canonical(name)}[{position}"
     for pattern, replacement in _ALIASES:
         match = pattern.fullmatch(name)
         if match:

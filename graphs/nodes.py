@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from causalnet.graphs.mediators import Mediator
 
-__all__ = ["Axis", "Cut", "Merge", "Node", "Role", "Slot", "Stream"]
+__all__ = ["Axis", "Cut", "MediatorEdge", "Merge", "Node", "Regime", "Role", "Slot", "Stream"]
 
 
 class Role(StrEnum):
@@ -22,6 +22,13 @@ class Merge(StrEnum):
     SUM = "sum"
     CONCAT = "concat"
     PLAIN = "plain"
+
+
+class Regime(StrEnum):
+    """What becomes of a value in a world that changes what it is computed from."""
+
+    RECOMPUTED = "recomputed"
+    FROZEN = "frozen"  # at its value in the base world
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,9 @@ class Slot:
         owner: The node whose slot this is, where a node reads what another node reads: a norm scale
             reads its receiver's slot, so that an edge into the receiver reaches both.  Empty for a
             slot of the node's own.
+        pointwise: Axes along which the value at an index depends on this slot there only, besides
+            those of the whole node: an attention pattern reads `q` at its own position and `k` at
+            all positions up to it.
     """
 
     name: str
@@ -55,6 +65,7 @@ class Slot:
     stream: str = ""
     writers_before: int = 0
     owner: str = ""
+    pointwise: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +80,9 @@ class Node:
         additive: Slots of which the mechanism is a sum of one function of each.
         pointwise: Axes along which the value at an index depends on its parents there only.
         pure: Whether the value is a function of the slots alone.
+        regimes: What a query must choose from for this node; empty where a world that does not
+            mention the node recomputes it.  The reconstruction error of a feature dictionary is
+            recomputed or frozen, and neither goes without saying.
     """
 
     mediator: Mediator
@@ -78,6 +92,7 @@ class Node:
     additive: tuple[str, ...] = ()
     pointwise: tuple[str, ...] = ()
     pure: bool = True
+    regimes: tuple[Regime, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +117,21 @@ class Cut:
     name: str
     stream: str
     writers_before: int
+
+
+@dataclass(frozen=True, slots=True)
+class MediatorEdge:
+    """An edge of the graph: a sender, and the slots of a receiver that it enters.
+
+    >>> from causalnet.graphs import plain_graph
+    >>> str(plain_graph({"X": (), "Y": ("X",)}).edge("X", "Y"))
+    'X -> Y'
+    """
+
+    sender: Mediator
+    receiver: Mediator
+    slots: tuple[Slot, ...]
+
+    def __str__(self) -> str:
+        """Return it as it is written in a query."""
+        return f"{self.sender} -> {self.receiver}"

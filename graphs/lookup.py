@@ -1,0 +1,77 @@
+"""What to say of a name that a graph does not have."""
+
+from collections.abc import Iterable, Iterator
+
+from causalnet.errors import UnknownMediatorError
+from causalnet.graphs.grains import Grain
+from causalnet.graphs.names import nearest
+from causalnet.graphs.shape import TransformerShape
+
+__all__ = ["unknown_mediator"]
+
+_COMPARED = 2_000  # names among which the nearest are sought
+
+
+def unknown_mediator(
+    name: str,
+    names: Iterable[str],
+    count: int,
+    sizes: TransformerShape | None,
+    grain: Grain | None,
+) -> UnknownMediatorError:
+    """Return the error for a name: the nearest names, the ranges, or whose key it is.
+
+    Args:
+        name: What was asked for, in the canonical spelling.
+        names: Every name that the graph has.
+        count: How many nodes it has.
+        sizes: The sizes of the transformer, if it is one.
+        grain: Its grain, if it has one.
+    """
+    known = dict.fromkeys(names)
+    close = nearest(name, _comparable(name, known))
+    suggestion = f"Nearest: {', '.join(map(repr, close))}." if close else ""
+    if sizes is None:
+        return UnknownMediatorError(
+            f"Unknown mediator {name!r}.",
+            suggestion or f"The graph has {count} nodes.",
+            "List them with graph.names().",
+        )
+    coarse = grain is not None and not grain.refines(Grain.CHANNELS)
+    level = f"At the grain of {grain}, mediators have no q, k, v or pattern. " if coarse else ""
+    return _shared(name, known, sizes) or UnknownMediatorError(
+        f"Unknown mediator {name!r}.",
+        f"{level}Layers are 0..{sizes.layers - 1}, heads 0..{sizes.heads - 1}, "
+        f"K/V groups 0..{sizes.kv_heads - 1}. {suggestion}".rstrip(),
+        "List them with net.heads(layer=...), net.mlps() or net.graph.names().",
+    )
+
+
+def _comparable(name: str, names: Iterable[str]) -> Iterator[str]:
+    """Yield the names to compare: in a large graph those of the same layer, and not for ever."""
+    known = [*names]
+    if len(known) > _COMPARED:
+        layer = name.partition(".")[0].casefold()
+        same = [each for each in known if each.partition(".")[0].casefold() == layer]
+        known = same or known
+    return iter(known[:_COMPARED])
+
+
+def _shared(
+    name: str, known: Iterable[str], shape: TransformerShape
+) -> UnknownMediatorError | None:
+    """Return what to say of a key or value that is asked of a head that shares it."""
+    parts = name.split(".")
+    head = parts[1][1:] if len(parts) >= 3 and parts[1].startswith("H") else ""
+    if not head.isdecimal() or not head.isascii() or int(head) >= shape.heads:
+        return None
+    group, size = shape.group_of(int(head)), shape.heads_per_group
+    owner = f"{parts[0]}.KV{group}.{'.'.join(parts[2:])}"
+    if f"{parts[0]}.{parts[1]}" not in known or owner not in known:
+        return None
+    heads = ", ".join(f"H{h}" for h in range(group * size, (group + 1) * size))
+    return UnknownMediatorError(
+        f"Unknown mediator {name!r}.",
+        f"{heads} of layer {parts[0][1:]} share keys and values, which belong to their K/V group.",
+        f"Write '{owner}'.",
+    )
