@@ -55,7 +55,7 @@ def explain(
     Raises:
         UnknownMediatorError, TermError: A query that does not fit the network.
     """
-    steps = schedule(query.reads)
+    steps = schedule(query.leaves)
     for step in steps:
         check_world(step.world, net.graph)
     batches = -(-len(pairs) // batch_size)

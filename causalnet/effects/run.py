@@ -3,9 +3,10 @@
 import sys
 from collections.abc import Mapping
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from causalnet.effects.conventions import Conventions, Excluded, LedgerEntry
@@ -23,14 +24,19 @@ from causalnet.interventions import (
     AblationKind,
     Base,
     Handle,
+    Leaf,
     Query,
     Read,
+    Scalar,
     accuracy,
+    evaluate_scalar,
 )
 from causalnet.lift import LiftedNetwork
 from causalnet.tasks import PromptPairs, Prompts
 
 __all__ = ["bind", "run"]
+
+Numbers: TypeAlias = NDArray[np.float64]
 
 
 def run(
@@ -68,21 +74,18 @@ def run(
     """
     bindings = bind(query.ablation, _nodes(query), net, pairs, reference, vectors, seed)
     correct = Read(accuracy, Base("base"))
-    reads = (*query.reads, correct) if only_correct else query.reads
+    leaves = (*query.leaves, correct) if only_correct else query.leaves
     result = evaluate(
-        reads, net, bindings, batch_size=batch_size, padding=padding, progress=progress
+        leaves, net, bindings, batch_size=batch_size, padding=padding, progress=progress
     )
-    values = {read: _array(value) for read, value in result.values.items()}
-    rows = [
-        sum((weight * values[read] for weight, read in contrast.terms), np.zeros(len(pairs)))
-        for _, contrast in query.contrasts
-    ]
+    values = {leaf: _array(value) for leaf, value in result.values.items()}
+    rows = [_on_each(scalar, values, pairs) for _, scalar in query.contrasts]
     table = EffectTable(
         values=np.stack(rows),
         rows=tuple(label for label, _ in query.contrasts),
         prompts=pairs.labels,
         conventions=Conventions.of(query, padding),
-        unpatched=values[query.unpatched],
+        unpatched=_on_each(query.unpatched, values, pairs),
         ledger=_ledger(query, pairs),
         provenance=_provenance(net, pairs, query, result, seed),
     )
@@ -138,7 +141,12 @@ def _nodes(query: Query) -> tuple[str, ...]:
     return tuple(dict.fromkeys(site(mediator) for row in query.treated for mediator in row))
 
 
-def _array(value: Tensor) -> "np.ndarray[Any, np.dtype[np.float64]]":
+def _on_each(scalar: Scalar, values: Mapping[Leaf, Numbers], pairs: PromptPairs) -> Numbers:
+    """Return a scalar on every prompt, [n]; one without leaves is the same on all."""
+    return np.broadcast_to(evaluate_scalar(scalar, values), (len(pairs),))
+
+
+def _array(value: Tensor) -> Numbers:
     return value.detach().to("cpu").double().numpy()
 
 

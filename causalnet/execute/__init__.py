@@ -2,17 +2,26 @@
 
 | name | what |
 |---|---|
-| `evaluate` | read-outs in worlds, on the model itself by plain torch hooks: the oracle |
+| `evaluate` | read-outs in worlds and derivatives, on the model itself by torch hooks: the oracle |
 | `record` | values of nodes in the untouched network |
-| `Bindings`, `Answers`, `Pooled`, `PerPosition` | the prompts and tensors that terms leave open |
+| `Bindings`, `Answers`, `Pooled`, `PerPosition`, `Matrix` | the prompts and tensors of a term |
+| `register_operation` | the tensor body of an operation |
 | `self_swap`, `check_determinism` | three-legged self-swap and determinism, on the loaded model |
 """
 
 from causalnet.execute.batch import Padding, TokenBatch, make_batch
-from causalnet.execute.bindings import Answers, Bindings, Constant, PerPosition, Pooled
+from causalnet.execute.bindings import (
+    Answers,
+    Bindings,
+    Constant,
+    Matrix,
+    PerPosition,
+    Pooled,
+)
+from causalnet.execute.edits import Edit
 from causalnet.execute.evaluate import Evaluation, Progress, evaluate, record
-from causalnet.execute.forward import Edit, Forward, run_forward
-from causalnet.execute.operations import OPERATIONS
+from causalnet.execute.forward import Forward, run_forward
+from causalnet.execute.operations import OPERATIONS, Body, Setting, register_operation
 from causalnet.execute.schedule import Step, schedule
 from causalnet.execute.selfswap import Determinism, SelfSwap, check_determinism, self_swap
 
@@ -20,22 +29,26 @@ __all__ = [
     "OPERATIONS",
     "Answers",
     "Bindings",
+    "Body",
     "Constant",
     "Determinism",
     "Edit",
     "Evaluation",
     "Forward",
+    "Matrix",
     "Padding",
     "PerPosition",
     "Pooled",
     "Progress",
     "SelfSwap",
+    "Setting",
     "Step",
     "TokenBatch",
     "check_determinism",
     "evaluate",
     "make_batch",
     "record",
+    "register_operation",
     "run_forward",
     "schedule",
     "self_swap",

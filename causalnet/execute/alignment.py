@@ -5,9 +5,17 @@ from typing import Any
 
 from causalnet.errors import AlignmentError, PromptError, TermError
 from causalnet.execute.bindings import Bindings
-from causalnet.execute.places import Place, place_of
+from causalnet.execute.views import is_attended
 from causalnet.graphs import Kind, MediatorGraph
-from causalnet.interventions import Assignment, Node, World, layers_of, reads_of
+from causalnet.interventions import (
+    Assignment,
+    Edge,
+    Site,
+    World,
+    are_disjoint,
+    layers_of,
+    reads_of,
+)
 from causalnet.tasks import Prompts
 
 __all__ = ["check_lengths", "check_positions"]
@@ -35,50 +43,76 @@ def check_positions(world: World, graph: MediatorGraph, bindings: Bindings) -> N
     """Check a world's own layers row by row: sites are apart, and interchanges line up.
 
     Raises:
-        TermError: Two positions of one mediator in one layer that are the same token of a row.
-        AlignmentError: An interchange at all positions between prompts of unequal length.
+        TermError: Two positions of one mediator or edge in one layer that are the same token of a
+            row, or a noise key, which only models with noise nodes have a use for.
+        AlignmentError: An interchange at all positions, or of attention patterns, between prompts
+            of unequal length.
         PromptError: A position that the prompts do not have.
     """
     base, layers = layers_of(world)
+    if base.key is not None:
+        raise TermError(
+            f"{base} has the noise key {base.key!r}.",
+            "A network has no noise nodes: its worlds share all that they do not set.",
+            f"Write Base({base.input!r}); for noise in a value, Noise({base.key!r}).",
+        )
     here = bindings.prompts(base.input)
     for layer in layers:
         _check_apart(layer, graph, here)
         for site, value in layer:
+            for position in site.at:
+                here.at(position)
             for read in reads_of(value):
                 there = bindings.prompts(layers_of(read.world)[0].input)
-                _check_aligned(site, here, there)
+                _check_aligned(site, is_attended(site.read_from, graph), here, there)
 
 
 def _check_apart(layer: Sequence[Assignment], graph: MediatorGraph, here: Prompts) -> None:
-    sites: dict[tuple[Place, str], list[Node]] = {}
+    by_place: dict[tuple[str, ...], list[Site]] = {}
     for site, _ in layer:
-        place, mediator = place_of(site.mediator, graph)
-        own = "" if mediator.kind is Kind.RESIDUAL else mediator.name
-        sites.setdefault((place, own), []).append(site)
-    for alike in sites.values():
+        by_place.setdefault(_place(site, graph), []).append(site)
+    for alike in by_place.values():
+        if len(alike) == 1:
+            continue
         named = [(site, here.at(position)) for site in alike for position in site.at]
         for index, (site, columns) in enumerate(named):
             for other, others in named[:index]:
                 rows = [row for row, column in enumerate(columns) if column == others[row]]
-                if rows:
-                    raise TermError(
-                        f"{other} and {site} are the same token in row {rows[0]} "
-                        f"({here.texts[rows[0]][:60]!r}).",
-                        "Sites of one layer set different values.",
-                        "Put one of them into a second Do on top, or drop one of the positions.",
-                    )
+                if rows and other is not site and not are_disjoint(site.part, other.part):
+                    raise _one_token(other, site, rows[0], here)
 
 
-def _check_aligned(site: Node, here: Prompts, there: Prompts) -> None:
+def _place(site: Site, graph: MediatorGraph) -> tuple[str, ...]:
+    """Return what a site sets, the same for both names of a cut."""
+    if isinstance(site, Edge):
+        return graph.find(site.sender).name, graph.find(site.receiver).name
+    mediator = graph.find(site.mediator)
+    if mediator.kind is Kind.RESIDUAL:
+        return "stream", str(graph.cut(mediator).writers_before), ""
+    return (mediator.name,)
+
+
+def _one_token(first: Site, second: Site, row: int, here: Prompts) -> TermError:
+    return TermError(
+        f"{first} and {second} are the same token in row {row} ({here.texts[row][:60]!r}).",
+        "Sites of one layer set different values.",
+        "Put one of them into a second Do on top, or drop one of the positions.",
+    )
+
+
+def _check_aligned(site: Site, is_pattern: bool, here: Prompts, there: Prompts) -> None:
     for position in site.at:  # both sides must have it
-        here.at(position), there.at(position)
+        there.at(position)
     lengths = zip(here.lengths, there.lengths, strict=True)
     unequal = [row for row, (ours, theirs) in enumerate(lengths) if ours != theirs]
-    if unequal and not site.at:
+    if unequal and (is_pattern or not site.at):
         row = unequal[0]
         raise AlignmentError(
             f"Row {row}: {here.texts[row]!r} has {len(here.ids[row])} tokens and "
             f"{there.texts[row]!r} has {len(there.ids[row])}.",
-            f"Setting {site} at all positions needs prompts of equal length.",
-            "Set it at named positions, for example at='end', or drop the row.",
+            f"Setting {site} {'' if is_pattern else 'at all positions '}needs prompts of equal "
+            "length.",
+            "Drop the row: a pattern has an entry for each token."
+            if is_pattern
+            else "Set it at named positions, for example at='end', or drop the row.",
         )

@@ -12,7 +12,15 @@ from causalnet.execute.batch import TokenBatch
 from causalnet.interventions import Handle
 from causalnet.tasks import PromptPairs, Prompts
 
-__all__ = ["Answers", "Bindings", "Constant", "PerPosition", "Pooled", "constant_rows"]
+__all__ = [
+    "Answers",
+    "Bindings",
+    "Constant",
+    "Matrix",
+    "PerPosition",
+    "Pooled",
+    "constant_rows",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,13 +39,24 @@ class PerPosition:
     """A vector for each position of each template.
 
     Attributes:
-        by_template: Template key to values, [T, d].
+        by_template: Template key to values, [T, d]; of attention patterns [T, T].
     """
 
     by_template: Mapping[str, Tensor]
 
 
-Constant: TypeAlias = Pooled | PerPosition
+@dataclass(frozen=True, slots=True, eq=False)
+class Matrix:
+    """What views and operations name: a basis [d, k], an encoder [d, k], a bias [k].
+
+    Attributes:
+        values: The tensor, of any shape.
+    """
+
+    values: Tensor
+
+
+Constant: TypeAlias = Pooled | PerPosition | Matrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +80,15 @@ class Bindings:
 
     Attributes:
         inputs: Prompts by the name of their input, all with the same number of rows.
-        answers: What read-outs score.
+        answers: What read-outs score, under the name `answers`.
         constants: Tensors by handle.
+        other_answers: Further sets of answers, by the names under which read-outs score them.
     """
 
     inputs: Mapping[str, Prompts]
     answers: Answers
     constants: Mapping[Handle, Constant] = field(default_factory=dict)
+    other_answers: Mapping[str, Answers] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -93,6 +114,36 @@ class Bindings:
             )
         return self.inputs[name]
 
+    def answers_named(self, name: str) -> Answers:
+        """Return a set of answers by the name under which read-outs score it.
+
+        Raises:
+            TermError: The name was not bound.
+        """
+        named = {"answers": self.answers, **self.other_answers}
+        if name not in named:
+            raise TermError(
+                f"The answers {name!r} are not bound.", f"Bound are {', '.join(named)}."
+            )
+        return named[name]
+
+    def tensor(self, handle: Handle) -> Tensor:
+        """Return what a view or an operation names.
+
+        Raises:
+            TermError: It was not bound, or to a value for each position.
+        """
+        match self.constant(handle):
+            case Pooled(vector):
+                return vector
+            case Matrix(values):
+                return values
+            case PerPosition():
+                raise TermError(
+                    f"The constant {handle.label!r} has a value for each position.",
+                    "Views and operations take one tensor.",
+                )
+
     def constant(self, handle: Handle) -> Constant:
         """Return the constant of a handle.
 
@@ -108,39 +159,62 @@ class Bindings:
         return self.constants[handle]
 
 
-def constant_rows(constant: Constant, batch: TokenBatch, like: Tensor) -> Tensor:
+def constant_rows(
+    constant: Constant, batch: TokenBatch, like: Tensor, attended: bool = False
+) -> Tensor:
     """Return a constant as values for a batch, [B, T, d] or broadcastable to it.
 
     Args:
         constant: The constant.
         batch: The prompts it is set in.
         like: The value that it replaces, [B, T, d].
+        attended: Whether the last axis is tokens that are attended to.
 
     Raises:
         AlignmentError: A prompt whose template has no reference, or is longer than it.
-        TermError: A vector of another width.
+        TermError: A vector of another width, one for an attention pattern, or a matrix.
     """
     match constant:
         case Pooled(vector):
+            if attended:
+                raise TermError(
+                    "One vector was given for an attention pattern.",
+                    "Its entries are tokens, which differ from prompt to prompt.",
+                    "Write an operation: mask_pattern, redirect or uniform_pattern.",
+                )
             _check_width(vector, like)
             return vector.to(like)
         case PerPosition(by_template):
-            filled = torch.zeros_like(like)
-            for row, (template, ids) in enumerate(
-                zip(batch.prompts.templates, batch.prompts.ids, strict=True)
-            ):
-                values = by_template.get(template)
-                if values is None or len(values) < len(ids):
-                    raise AlignmentError(
-                        f"Prompt {batch.prompts.texts[row]!r} has no mean at every position.",
-                        "A mean per position needs reference prompts of the same template and "
-                        "length.",
-                        "Use the pooled mean, or a reference set with this template.",
-                    )
-                _check_width(values, like)
-                start = int(batch.offsets[row])
-                filled[row, start : start + len(ids)] = values[: len(ids)].to(like)
-            return filled
+            return _by_position(by_template, batch, like, attended)
+        case Matrix(values):
+            raise TermError(
+                f"A matrix {list(values.shape)} was given as a value.",
+                "A value is one vector, or one for each position.",
+                "Bind it as Pooled or PerPosition.",
+            )
+
+
+def _by_position(
+    by_template: Mapping[str, Tensor], batch: TokenBatch, like: Tensor, attended: bool
+) -> Tensor:
+    filled = torch.zeros_like(like)
+    for row, (template, ids) in enumerate(
+        zip(batch.prompts.templates, batch.prompts.ids, strict=True)
+    ):
+        values = by_template.get(template)
+        if values is None or len(values) < len(ids):
+            raise AlignmentError(
+                f"Prompt {batch.prompts.texts[row]!r} has no mean at every position.",
+                "A mean per position needs reference prompts of the same template and length.",
+                "Use the pooled mean, or a reference set with this template.",
+            )
+        tokens = slice(int(batch.offsets[row]), int(batch.offsets[row]) + len(ids))
+        if attended:
+            filled[row, tokens, tokens] = values[: len(ids), : len(ids)].to(like)
+        else:
+            _check_width(values, like)
+            filled[row, tokens] = values[: len(ids)].to(like)
+    return filled
 
 
 def _check_width(values: Tensor, like: Tensor) -> None:

@@ -17,10 +17,14 @@ from causalnet.execute.alignment import check_lengths, check_positions
 from causalnet.execute.batch import Padding, TokenBatch
 from causalnet.execute.bindings import Answers, Bindings
 from causalnet.execute.chunk import Chunk
-from causalnet.execute.schedule import schedule
+from causalnet.execute.schedule import Step, schedule
 from causalnet.interventions import (
     Base,
-    Read,
+    Do,
+    Leaf,
+    Op,
+    Self,
+    World,
     check_world,
 )
 from causalnet.lift import LiftedNetwork
@@ -35,23 +39,23 @@ Progress: TypeAlias = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
-    """Values of read-outs, one for each prompt.
+    """Values of leaves, one for each prompt.
 
     Attributes:
-        values: Read to values, [n].
+        values: Read or derivative to values, [n].
         forwards: Forward passes that were run, each over one batch.
         batch_size: Prompts in a full batch, after any halving.
         halvings: How often memory ran out and the batch was halved.
     """
 
-    values: Mapping[Read, Tensor]
+    values: Mapping[Leaf, Tensor]
     forwards: int
     batch_size: int
     halvings: int
 
 
 def evaluate(
-    reads: Sequence[Read],
+    leaves: Sequence[Leaf],
     net: LiftedNetwork,
     bindings: Bindings,
     *,
@@ -60,10 +64,10 @@ def evaluate(
     gradients: bool = False,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Run the worlds of some reads on all prompts.
+    """Run the worlds of some read-outs and derivatives on all prompts.
 
     Args:
-        reads: Read-outs in worlds.
+        leaves: Read-outs in worlds, and their derivatives along directions at sites.
         net: The lifted network.
         bindings: Prompts behind inputs, answers, constants.
         batch_size: Prompts in a batch; halved when memory runs out.
@@ -77,22 +81,31 @@ def evaluate(
         NumericalError: NaN or infinity in an activation.
         OutOfMemoryError: Memory ran out with a batch of one prompt.
     """
-    steps = schedule(reads)
+    steps = schedule(leaves)
     for step in steps:
-        check_world(step.world, net.graph)
-        check_positions(step.world, net.graph, bindings)
+        for world in _written(step):
+            check_world(world, net.graph)
+            check_positions(world, net.graph, bindings)
     for prompts in bindings.inputs.values():
         check_lengths(prompts, net.model.declared)
     tally = _Tally.start(len(steps), len(bindings), batch_size, progress)
-    parts: dict[Read, list[Tensor]] = {read: [] for read in reads}
-    with torch.set_grad_enabled(gradients):
-        while tally.row < len(bindings):
-            chunk = Chunk(net, bindings, tally.rows(), padding)
-            answered = _without_memory_error(partial(chunk.run, steps, tally.count), tally)
-            for read, value in (answered or {}).items():
-                parts[read].append(value)
-    values = {read: torch.cat(part) for read, part in parts.items()}
+    parts: dict[Leaf, list[Tensor]] = {leaf: [] for leaf in leaves}
+    while tally.row < len(bindings):
+        chunk = Chunk(net, bindings, tally.rows(), padding, gradients)
+        answered = _without_memory_error(partial(chunk.run, steps, tally.count), tally)
+        for leaf, value in (answered or {}).items():
+            parts[leaf].append(value)
+    values = {leaf: torch.cat(part) for leaf, part in parts.items()}
     return Evaluation(values, tally.forwards, tally.size, tally.halvings)
+
+
+def _written(step: Step) -> tuple[World, ...]:
+    """Return the worlds whose sites and values a step must be able to set."""
+    if not step.grads:
+        return (step.world,)
+    return tuple(
+        Do(step.world, ((grad.site, Op("add", (Self(), grad.along))),)) for grad in step.grads
+    )
 
 
 @dataclass(slots=True)

@@ -4,13 +4,14 @@ A place is the input or output of one module of the model.  Several nodes may sh
 heads of a layer share the input of its mixer.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
 from causalnet.errors import InternalError
 from causalnet.graphs import Kind, Mediator, MediatorGraph
 
-__all__ = ["Place", "Port", "place_of"]
+__all__ = ["Place", "Port", "place_of", "projected", "receiver_of", "with_needed"]
 
 
 class Port(Enum):
@@ -18,16 +19,23 @@ class Port(Enum):
 
     EMBEDDING_OUT = 0
     BLOCK_IN = 1
-    MIXER_IN = 2
-    MIXER_OUT = 3
-    MLP_NORM_IN = 4
-    MLP_OUT = 5
-    BLOCK_OUT = 6
+    QUERY_OUT = 2
+    KEY_OUT = 3
+    VALUE_OUT = 4
+    ATTENTION = 5
+    MIXER_IN = 6
+    MIXER_OUT = 7
+    MLP_NORM_IN = 8
+    MLP_IN = 9
+    MLP_OUT = 10
+    BLOCK_OUT = 11
+    UNEMBEDDING_IN = 12
+    UNEMBEDDING_OUT = 13
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One port of one layer (layer 0 for the embedding)."""
+    """One port of one layer (layer 0 for the embedding, the last for the unembedding)."""
 
     port: Port
     layer: int
@@ -35,14 +43,44 @@ class Place:
 
 _PORTS = {
     Kind.EMBED: Port.EMBEDDING_OUT,
+    Kind.QUERY: Port.QUERY_OUT,
+    Kind.KEY: Port.KEY_OUT,
+    Kind.VALUE: Port.VALUE_OUT,
+    Kind.PATTERN: Port.ATTENTION,
     Kind.Z: Port.MIXER_IN,
     Kind.HEAD: Port.MIXER_OUT,
+    Kind.ATTENTION_BIAS: Port.MIXER_OUT,
     Kind.MLP: Port.MLP_OUT,
+    Kind.LOGITS: Port.UNEMBEDDING_OUT,
+}
+
+# Where a receiver takes in the stream, after its norm.
+_INTO = {
+    Kind.QUERY: Port.QUERY_OUT,
+    Kind.KEY: Port.KEY_OUT,
+    Kind.VALUE: Port.VALUE_OUT,
+    Kind.PATTERN: Port.ATTENTION,
+    Kind.Z: Port.ATTENTION,
+    Kind.HEAD: Port.MIXER_IN,
+    Kind.MLP: Port.MLP_IN,
+    Kind.LOGITS: Port.UNEMBEDDING_IN,
+}
+
+# What must have been seen in the same layer for a place to be served.
+_NEEDED = {
+    Port.QUERY_OUT: (Port.BLOCK_IN,),
+    Port.KEY_OUT: (Port.BLOCK_IN,),
+    Port.VALUE_OUT: (Port.BLOCK_IN,),
+    Port.ATTENTION: (Port.QUERY_OUT, Port.KEY_OUT, Port.VALUE_OUT),
+    Port.MIXER_OUT: (Port.MIXER_IN,),  # a head's output is computed from its z
+    Port.MLP_NORM_IN: (Port.MLP_OUT,),  # the block adds its MLP to the value set here
+    Port.MLP_IN: (Port.MLP_NORM_IN,),
+    Port.UNEMBEDDING_IN: (Port.BLOCK_OUT,),
 }
 
 
-def place_of(name: str, graph: MediatorGraph) -> tuple[Place, Mediator]:
-    """Return the place of a node or residual cut, and the mediator.
+def place_of(name: str, graph: MediatorGraph) -> Place:
+    """Return the place at which a node or residual cut is read and set.
 
     Raises:
         UnknownMediatorError: No such mediator.
@@ -50,10 +88,27 @@ def place_of(name: str, graph: MediatorGraph) -> tuple[Place, Mediator]:
     """
     mediator = graph.find(name)
     if mediator.kind is Kind.RESIDUAL:
-        return _place_of_cut(mediator, graph), mediator
+        return _place_of_cut(mediator, graph)
+    if mediator.kind is Kind.SCALE:
+        return receiver_of(graph.find(mediator.name.removesuffix(".scale")), graph)
     if mediator.kind not in _PORTS:
         raise InternalError(f"{mediator} has no place in the hook executor.")
-    return Place(_PORTS[mediator.kind], mediator.layer or 0), mediator
+    return Place(_PORTS[mediator.kind], _layer(mediator, graph))
+
+
+def receiver_of(receiver: Mediator, graph: MediatorGraph) -> Place:
+    """Return the place at which a receiver takes in what is sent to it.
+
+    Raises:
+        InternalError: A mediator that receives nothing.
+    """
+    if receiver.kind not in _INTO:
+        raise InternalError(f"{receiver} receives nothing in the hook executor.")
+    return Place(_INTO[receiver.kind], _layer(receiver, graph))
+
+
+def _layer(mediator: Mediator, graph: MediatorGraph) -> int:
+    return graph.shape.layers - 1 if mediator.kind is Kind.LOGITS else mediator.layer or 0
 
 
 def _place_of_cut(cut: Mediator, graph: MediatorGraph) -> Place:
@@ -69,3 +124,24 @@ def _place_of_cut(cut: Mediator, graph: MediatorGraph) -> Place:
     if entered == graph.shape.layers:
         return Place(Port.BLOCK_OUT, layer)
     return Place(Port.BLOCK_IN, entered)
+
+
+def with_needed(places: Iterable[Place]) -> frozenset[Place]:
+    """Return places and all that must be seen for them to be served."""
+    found: set[Place] = set()
+    waiting = list(places)
+    while waiting:
+        place = waiting.pop()
+        if place not in found:
+            found.add(place)
+            waiting += [Place(port, place.layer) for port in _NEEDED.get(place.port, ())]
+    return frozenset(found)
+
+
+def projected(port: Port, layer: int, graph: MediatorGraph) -> tuple[str, ...]:
+    """Return the queries, keys or values that come out of a projection, in column order."""
+    shape = graph.shape
+    if port is Port.QUERY_OUT:
+        return tuple(f"L{layer}.H{head}.q" for head in range(shape.heads))
+    owner, letter = "KV" if shape.shares_keys else "H", "k" if port is Port.KEY_OUT else "v"
+    return tuple(f"L{layer}.{owner}{group}.{letter}" for group in range(shape.kv_heads))

@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from causalnet.errors import AnswerError, InternalError
+from causalnet.errors import AnswerError, InternalError, TermError
 from causalnet.execute.bindings import Answers
 from causalnet.interventions import ReadOut
+from causalnet.lift import LiftedNetwork
 
-__all__ = ["read_logits"]
+__all__ = ["lens_logits", "read_logits", "read_value"]
 
 
 def read_logits(
@@ -49,6 +50,47 @@ def read_logits(
             theirs, ours = reference.log_softmax(-1), logits.log_softmax(-1)
             return (theirs.exp() * (theirs - ours)).sum(-1)
     raise InternalError(f"The read-out {readout} has no body.")
+
+
+def lens_logits(net: LiftedNetwork, readout: ReadOut, value: Tensor) -> Tensor:
+    """Return the logits that the final norm and the unembedding make of a value, [B, vocabulary].
+
+    The norm is computed for this value; hooks on the model's modules are not called.
+
+    Args:
+        net: The lifted network.
+        readout: The read-out, for messages.
+        value: What its node has at the position, [B, d].
+
+    Raises:
+        TermError: A value that is not as wide as the residual stream.
+    """
+    width = net.graph.shape.d_model
+    if value.shape[-1] != width:
+        raise TermError(
+            f"{readout} reads {readout.node}, which is {value.shape[-1]} wide.",
+            f"The final norm and the unembedding read the residual stream, {width} wide.",
+            "Read a head, an MLP, the embedding or a residual cut.",
+        )
+    norm = net.places.final_norm
+    normed = value if norm is None else norm.forward(value)
+    logits: Tensor = net.places.unembedding.forward(normed)
+    return logits
+
+
+def read_value(readout: ReadOut, value: Tensor) -> Tensor:
+    """Return a node's value where it is one number, [B] of [B, 1].
+
+    Raises:
+        TermError: A value of several numbers.
+    """
+    if value.shape[-1] != 1:
+        raise TermError(
+            f"{readout} has {value.shape[-1]} numbers for each prompt.",
+            "A read-out is one number for each prompt; of a network, norm scales are.",
+            "Read the logits, or a node through the final norm: lens(logit_diff, node).",
+        )
+    return value[:, 0]
 
 
 def _mean(scores: Tensor) -> Tensor:

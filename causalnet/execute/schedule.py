@@ -1,9 +1,19 @@
 """The order in which worlds are run: a world that is read comes before those that read it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from causalnet.interventions import Position, Read, World, worlds_read_by
+from causalnet.interventions import (
+    At,
+    Grad,
+    Leaf,
+    Position,
+    Read,
+    ReadOut,
+    World,
+    reads_of,
+    worlds_read_by,
+)
 
 __all__ = ["Step", "schedule"]
 
@@ -14,36 +24,33 @@ class Step:
 
     Attributes:
         world: The world.
-        record: Nodes whose values other worlds read.
+        record: Mediators whose values other worlds or read-outs read.
         read_at: Positions at which its logits are read; `end` where nobody reads them.
         reads: The reads that this world answers.
+        grads: Derivatives of one read-out in this world, taken by one backward pass; such a step
+            answers nothing else.
     """
 
     world: World
     record: tuple[str, ...]
     read_at: tuple[Position, ...]
     reads: tuple[Read, ...]
+    grads: tuple[Grad, ...] = ()
 
 
-def schedule(reads: Sequence[Read]) -> tuple[Step, ...]:
+def schedule(leaves: Sequence[Leaf]) -> tuple[Step, ...]:
     """Return each distinct world once, those that are read first.
+
+    A step for each read-out that is differentiated comes after them.
 
     >>> from causalnet.interventions import Base, logit_diff
     >>> [str(step.world) for step in schedule([Read(logit_diff, Base("base"))])]
     ['<base>']
     """
     collected = _Collected()
-    for read in dict.fromkeys(reads):
-        collected.add(read)
-    return tuple(
-        Step(
-            world,
-            tuple(collected.record[world]),
-            tuple(collected.read_at[world]) or ("end",),
-            tuple(collected.reads[world]),
-        )
-        for world in collected.order
-    )
+    for leaf in dict.fromkeys(leaves):
+        collected.add(leaf)
+    return (*collected.steps(), *collected.derivatives())
 
 
 class _Collected:
@@ -54,20 +61,67 @@ class _Collected:
         self.record: dict[World, dict[str, None]] = {}
         self.read_at: dict[World, dict[Position, None]] = {}
         self.reads: dict[World, dict[Read, None]] = {}
+        self.grads: dict[Read, list[Grad]] = {}
 
-    def add(self, read: Read) -> None:
+    def add(self, leaf: Leaf) -> None:
+        read = leaf.read if isinstance(leaf, Grad) else leaf
         if read.readout.reference is not None:
             self.visit(read.readout.reference)
-            self.read_at[read.readout.reference][read.readout.at] = None
-        self.visit(read.world)
-        self.read_at[read.world][read.readout.at] = None
-        self.reads[read.world][read] = None
+            self.want(read.readout, read.readout.reference)
+        if isinstance(leaf, Grad):
+            self.read_before((*worlds_read_by(read.world), *reads_of(leaf.along)))
+            self.grads.setdefault(read, []).append(leaf)
+        else:
+            self.visit(read.world)
+            self.want(read.readout, read.world)
+            self.reads[read.world][read] = None
+
+    def want(self, readout: ReadOut, world: World) -> None:
+        if readout.node == "logits":
+            self.read_at[world][readout.at] = None
+        else:
+            self.record[world][readout.node] = None
+
+    def read_before(self, reads: Iterable[At]) -> None:
+        for read in reads:
+            self.visit(read.world)
+            self.record[read.world][read.mediator] = None
 
     def visit(self, world: World) -> None:
-        if world in self.order:
-            return
-        for wanted in worlds_read_by(world):
-            self.visit(wanted.world)
-            self.record[wanted.world][wanted.mediator] = None
-        self.order[world] = None
-        self.record[world], self.read_at[world], self.reads[world] = {}, {}, {}
+        """Put a world after all that it reads; worlds may be nested deeply."""
+        waiting = [world]
+        while waiting:
+            current = waiting[-1]
+            if current in self.order:
+                waiting.pop()
+                continue
+            reads = worlds_read_by(current)
+            missing = [read.world for read in reads if read.world not in self.order]
+            if missing:
+                waiting.extend(reversed(missing))
+                continue
+            for read in reads:
+                self.record[read.world][read.mediator] = None
+            self.order[current] = None
+            self.record[current], self.read_at[current], self.reads[current] = {}, {}, {}
+            waiting.pop()
+
+    def steps(self) -> tuple[Step, ...]:
+        return tuple(
+            Step(
+                world,
+                tuple(self.record[world]),
+                tuple(self.read_at[world]) or ("end",),
+                tuple(self.reads[world]),
+            )
+            for world in self.order
+        )
+
+    def derivatives(self) -> tuple[Step, ...]:
+        found = []
+        for read, grads in self.grads.items():
+            node, at = read.readout.node, read.readout.at
+            is_logits = node == "logits"
+            record, read_at = ((), (at,)) if is_logits else ((node,), ("end",))
+            found.append(Step(read.world, record, read_at, (), tuple(grads)))
+        return tuple(found)
