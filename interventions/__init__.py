@@ -8,8 +8,14 @@
 | `ReadOut`, `Read` | one number for each prompt | |
 | `Grad`, `Contrast`, `Apply` | derivatives, sums and functions of them | |
 | `Ablation` | zero, mean, resample, counterfactual, constant, steer | Zhang and Nanda 2024 |
-| `te`, `nde`, `nie`, `tie`, `tde` | effects | Robins and Greenland 1992; Pearl 2001 |
+| `te`, `cde`, `nde`, `nie`, `tie`, `tde`, `mi` | effects | Robins and Greenland 1992; Pearl 2001 |
+| `pse` | path-specific effects | Pearl 2001; Avin, Shpitser and Pearl 2005 |
+| `interaction`, `interactions`, `shapley` | how mediators act together | Shapley 1953 |
+| `pn`, `ps`, `pns` | probabilities of causation | Pearl 1999 |
 | `ablation_effect`, `joint`, `patch` | patched - unpatched | |
+| `importance`, `per_total_effect`, `held` | the negative, a fraction, with mediators held | |
+| `OPERATIONS` | what values may do to values | |
+| `causalnet.interventions.techniques` | the techniques of the field, by name | |
 | `check_world` | types of a world against a graph | |
 """
 
@@ -36,6 +42,13 @@ from causalnet.interventions.interactions import (
 )
 from causalnet.interventions.necessity import Twins, event, pn, pns, ps
 from causalnet.interventions.operations import OPERATIONS, Operation, check_operation
+from causalnet.interventions.parsing import (
+    parse_readout,
+    parse_scalar,
+    parse_site,
+    parse_value,
+    parse_world,
+)
 from causalnet.interventions.path_effects import causal_diagram, path_worlds, pse
 from causalnet.interventions.queries import (
     ESTIMANDS,
@@ -58,6 +71,7 @@ from causalnet.interventions.readouts import (
     value_of,
 )
 from causalnet.interventions.scalars import (
+    FUNCTIONS,
     Apply,
     Contrast,
     Grad,
@@ -66,6 +80,40 @@ from causalnet.interventions.scalars import (
     Scalar,
     evaluate_scalar,
     leaves_of,
+)
+from causalnet.interventions.techniques import (
+    Agreement,
+    Dictionary,
+    Hypothesis,
+    Interpreted,
+    PathConvention,
+    acdc_step,
+    attention_knockout,
+    attention_redirect,
+    attribution_patch,
+    causal_scrubbing,
+    causal_trace,
+    contrastive_steering,
+    corrupted,
+    denoising,
+    direct_logit_attribution,
+    held,
+    hold,
+    integrated_gradients,
+    interchange_accuracy,
+    logit_lens,
+    mean_difference,
+    noising,
+    nonlinear,
+    path_patch,
+    sae_feature_patch,
+    scrubbing_inputs,
+    steering,
+    subspace_patch,
+    transcoder_edge,
+    undifferentiated_attention,
+    windows,
+    without_edge,
 )
 from causalnet.interventions.views import (
     Handle,
@@ -98,11 +146,13 @@ from causalnet.interventions.worlds import (
 __all__ = [
     "ESTIMANDS",
     "EXACT_PLAYERS",
+    "FUNCTIONS",
     "OPERATIONS",
     "READOUTS",
     "SETTABLE",
     "Ablation",
     "AblationKind",
+    "Agreement",
     "Apply",
     "Assignment",
     "At",
@@ -110,12 +160,15 @@ __all__ = [
     "CircuitTerms",
     "Const",
     "Contrast",
+    "Dictionary",
     "Direction",
     "Do",
     "Edge",
     "Grad",
     "Handle",
+    "Hypothesis",
     "Indices",
+    "Interpreted",
     "Leaf",
     "MediatorSet",
     "Node",
@@ -123,6 +176,7 @@ __all__ = [
     "Op",
     "Operation",
     "Part",
+    "PathConvention",
     "Position",
     "Query",
     "Read",
@@ -137,29 +191,53 @@ __all__ = [
     "World",
     "ablation_effect",
     "accuracy",
+    "acdc_step",
     "are_disjoint",
+    "attention_knockout",
+    "attention_redirect",
+    "attribution_patch",
     "causal_diagram",
+    "causal_scrubbing",
+    "causal_trace",
     "cde",
     "check_operation",
     "check_world",
+    "contrastive_steering",
+    "corrupted",
+    "denoising",
+    "direct_logit_attribution",
     "evaluate_scalar",
     "event",
+    "held",
+    "hold",
     "importance",
     "inputs_of",
+    "integrated_gradients",
     "interaction",
     "interactions",
+    "interchange_accuracy",
     "joint",
     "kl",
     "layers_of",
     "leaves_of",
     "lens",
     "logit_diff",
+    "logit_lens",
     "loss",
+    "mean_difference",
     "mean_handle",
     "mi",
     "nde",
     "nie",
+    "noising",
+    "nonlinear",
+    "parse_readout",
+    "parse_scalar",
+    "parse_site",
+    "parse_value",
+    "parse_world",
     "patch",
+    "path_patch",
     "path_worlds",
     "per_total_effect",
     "pn",
@@ -168,11 +246,19 @@ __all__ = [
     "ps",
     "pse",
     "reads_of",
+    "sae_feature_patch",
+    "scrubbing_inputs",
     "shapley",
+    "steering",
+    "subspace_patch",
     "tde",
     "te",
     "tie",
+    "transcoder_edge",
+    "undifferentiated_attention",
     "value_of",
+    "windows",
+    "without_edge",
     "worlds_needed",
     "worlds_read_by",
 ]
