@@ -7,10 +7,11 @@ graphs of neurons and positions stay possible.
 """
 
 import hashlib
+import html
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 from causalnet.errors import TermError, UnknownMediatorError
 from causalnet.graphs.grains import Grain
@@ -22,7 +23,7 @@ from causalnet.graphs.shape import TransformerShape
 from causalnet.graphs.wellformed import check_graph
 
 if TYPE_CHECKING:
-    pass
+    from causalnet.graphs.admg import ADMG
 
 __all__ = ["MediatorGraph"]
 
@@ -417,3 +418,65 @@ class MediatorGraph:
             for writer in self.senders(slot)
         )
         return tuple(islice(pairs, count))
+
+    # -- other forms -----------------------------------------------------------------------------
+
+    def draw(self) -> str:
+        """Return the graph as text, layer by layer where it is large (`drawing.draw`)."""
+        from causalnet.graphs.drawing import draw
+
+        return draw(self)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self.draw())}</pre>"
+
+    def to_dot(self, at_most: int = 10_000, sums: bool = False) -> str:
+        """Return the graph in the DOT language (`drawing.to_dot`).
+
+        Args:
+            at_most: How many edges are written.
+            sums: Whether streams are drawn as a line of partial sums.
+
+        Raises:
+            TermError: More edges than `at_most`.
+        """
+        from causalnet.graphs.drawing import to_dot
+
+        return to_dot(self, at_most, sums)
+
+    def to_json(self) -> str:
+        """Return the graph as JSON of a versioned schema, streams implicit (`graph_json`)."""
+        from causalnet.graphs.graph_json import to_json
+
+        return to_json(self)
+
+    @staticmethod
+    def from_json(text: str) -> "MediatorGraph":
+        """Read a graph that `to_json` wrote.
+
+        Raises:
+            FormatError: What is not such a graph; the key is named.
+        """
+        from causalnet.graphs.graph_json import from_json
+
+        return from_json(text)
+
+    def to_networkx(self, at_most: int = 1_000_000) -> Any:
+        """Return a `networkx.MultiDiGraph` (`conversions.to_networkx`).
+
+        Raises:
+            TermError: More edges than `at_most`.
+        """
+        from causalnet.graphs.conversions import to_networkx
+
+        return to_networkx(self, at_most)
+
+    def to_admg(self, at_most: int = 10_000_000) -> "ADMG":
+        """Return the causal diagram: noise that is shared is an arc (`conversions.to_admg`).
+
+        Raises:
+            TermError: More edges than `at_most`.
+        """
+        from causalnet.graphs.conversions import to_admg
+
+        return to_admg(self, at_most)
