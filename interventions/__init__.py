@@ -16,6 +16,7 @@
 | `importance`, `per_total_effect`, `held` | the negative, a fraction, with mediators held | |
 | `OPERATIONS` | what values may do to values | |
 | `causalnet.interventions.techniques` | the techniques of the field, by name | |
+| `normal_form`, `are_equal` | equal terms are recognised | Galles and Pearl 1998; Halpern 2000 |
 | `check_world` | types of a world against a graph | |
 """
 
@@ -41,6 +42,7 @@ from causalnet.interventions.interactions import (
     shapley,
 )
 from causalnet.interventions.necessity import Twins, event, pn, pns, ps
+from causalnet.interventions.normal_form import NormalForm, are_equal, normal_form
 from causalnet.interventions.operations import OPERATIONS, Operation, check_operation
 from causalnet.interventions.parsing import (
     parse_readout,
@@ -173,6 +175,7 @@ __all__ = [
     "MediatorSet",
     "Node",
     "Noise",
+    "NormalForm",
     "Op",
     "Operation",
     "Part",
@@ -193,6 +196,7 @@ __all__ = [
     "accuracy",
     "acdc_step",
     "are_disjoint",
+    "are_equal",
     "attention_knockout",
     "attention_redirect",
     "attribution_patch",
@@ -231,6 +235,7 @@ __all__ = [
     "nie",
     "noising",
     "nonlinear",
+    "normal_form",
     "parse_readout",
     "parse_scalar",
     "parse_site",

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from causalnet.interventions.terms import Piece, written
+from causalnet.interventions.spelling import name_text
+from causalnet.interventions.terms import Piece, digest_of, separated, written
 from causalnet.interventions.views import Position
 from causalnet.interventions.worlds import Base, World
 
@@ -44,20 +45,41 @@ class ReadOut:
     node: str = "logits"
     answers: str = "answers"
 
+    @property
+    def digest(self) -> bytes:
+        """What identifies the read-out."""
+        own = (self.name, self.unit, self.meaning, self.at, self.version, self.node, self.answers)
+        return digest_of("ReadOut", *own, self.reference)
+
+    @property
+    def described(self) -> str:
+        """The versioned name and position, with the node where it is not the logits."""
+        node = f" of {self.node}" if self.node != "logits" else ""
+        return f"{self.name}/v{self.version}{node} at {self.at}"
+
     def pieces(self) -> tuple[Piece, ...]:
-        """Return the name with what differs from the plain read-out of the logits at the end."""
-        version = f"/v{self.version}" if self.version != 1 else ""
-        inside: list[Piece] = [f"{self.node}"] if self.node != "logits" else []
-        if self.at != "end":
-            inside.append(f"[{self.at}]")
-        if self.answers != "answers":
-            inside.append(f" answers {self.answers}")
-        if self.reference is not None and self.reference != Base("base"):
-            inside += [" against ", self.reference]
-        return (f"{self.name}{version}", *(("{", *inside, "}") if inside else ()))
+        """Return the name with what differs from the standard read-out of that name.
+
+        The name of a read-out that is not a standard one is quoted.
+        """
+        standard = standard_readout(self.name, self.node)
+        place = name_text(self.node) if self.node != "logits" else ""
+        if self.at != standard.at:
+            place += f"[{name_text(self.at) if isinstance(self.at, str) else self.at}]"
+        options: list[tuple[Piece, ...]] = [(place,)] if place else []
+        if self.answers != standard.answers:
+            options.append((f"answers={name_text(self.answers)}",))
+        if self.reference != standard.reference:
+            options.append(("against ", "none" if self.reference is None else self.reference))
+        options += [(f"unit={self.unit!r}",)] if self.unit != standard.unit else []
+        options += [(f"meaning={self.meaning!r}",)] if self.meaning != standard.meaning else []
+        name = self.name if is_standard(self.name) else repr(self.name)
+        version = f"/v{self.version}" if self.version != standard.version else ""
+        inside = separated(options, "; ")
+        return (f"{name}{version}", *(("{", *inside, "}") if options else ()))
 
     def __str__(self) -> str:
-        """Return the name with what differs from the plain read-out of the logits at the end."""
+        """Return the name with what differs from the standard read-out of that name."""
         return written(self)
 
 
@@ -99,3 +121,18 @@ def lens(readout: ReadOut, node: str) -> ReadOut:
     """
     meaning = f"{readout.meaning}, read from {node} by the final norm and the unembedding"
     return replace(readout, node=node, meaning=meaning)
+
+
+def is_standard(name: str) -> bool:
+    """Return whether a name is that of a read-out whose unit and meaning are known."""
+    return name == "value" or name in READOUTS
+
+
+def standard_readout(name: str, node: str = "logits") -> ReadOut:
+    """Return the read-out of a name at a node, without unit and meaning where it is not known."""
+    if name == "value":
+        return value_of(node)
+    readout = READOUTS.get(name, ReadOut(name, "", ""))
+    if node == "logits":
+        return readout
+    return lens(readout, node) if name in READOUTS else replace(readout, node=node)

@@ -10,8 +10,10 @@
 Leaves need the network; the rest is arithmetic on their values.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import TypeAlias
 
 import numpy as np
@@ -19,7 +21,7 @@ from numpy.typing import NDArray
 
 from causalnet.errors import TermError
 from causalnet.interventions.readouts import ReadOut
-from causalnet.interventions.terms import Piece, digest_of, separated, written
+from causalnet.interventions.terms import Piece, abbreviated, digest_of, separated, written
 from causalnet.interventions.worlds import Site, Value, World
 
 __all__ = [
@@ -43,6 +45,11 @@ class Read:
 
     readout: ReadOut
     world: World
+
+    @property
+    def digest(self) -> bytes:
+        """What identifies the term."""
+        return digest_of("Read", self.readout, self.world)
 
     def pieces(self) -> tuple[Piece, ...]:
         """Return `name(world)`."""
@@ -71,6 +78,11 @@ class Grad:
     site: Site
     along: Value
 
+    @property
+    def digest(self) -> bytes:
+        """What identifies the term."""
+        return digest_of("Grad", self.read, self.site, self.along)
+
     def pieces(self) -> tuple[Piece, ...]:
         """Return `grad(read; site; along)`."""
         return ("grad(", self.read, f"; {self.site}; ", self.along, ")")
@@ -88,28 +100,34 @@ class Contrast:
     """A linear combination of scalars: one number for each prompt.
 
     Attributes:
-        terms: Weights and scalars.
+        terms: Weights, which are finite numbers, and scalars.
         digest: What identifies the term.
+
+    Raises:
+        TermError: A weight that is not a finite number.
     """
 
     terms: tuple[tuple[float, "Scalar"], ...]
     digest: bytes = field(init=False)
 
     def __post_init__(self) -> None:
-        """Make the digest."""
-        flat = (part for pair in self.terms for part in pair)
+        """Make the weights Python's floats, so that equal terms have one digest, and make it."""
+        terms = tuple((_weight(weight), scalar) for weight, scalar in self.terms)
+        object.__setattr__(self, "terms", terms)
+        flat = (part for pair in terms for part in pair)
         object.__setattr__(self, "digest", digest_of("Contrast", *flat))
 
     def pieces(self) -> tuple[Piece, ...]:
         """Return the sum as it would be written."""
         shown: list[Piece] = [] if self.terms else ["0"]
         for index, (weight, scalar) in enumerate(self.terms):
-            sign = "-" if weight < 0 else "+" if index else ""
-            size = "" if abs(weight) == 1 else f"{abs(float(weight))!r} "
-            space = " " if index else ""
+            size = "" if abs(weight) == 1 else f"{abs(weight)!r} "
+            # A sum of one plain term is written with its sign, to differ from the term itself.
+            signed = weight < 0 or index or not (size or len(self.terms) > 1)
+            sign = "" if not signed else "- " if weight < 0 else "+ "
             wrapped = isinstance(scalar, Contrast)
             shown += [
-                f"{space}{sign}{space}{size}",
+                f"{' ' if index else ''}{sign}{size}",
                 *(("(", scalar, ")") if wrapped else (scalar,)),
             ]
         return tuple(shown)
@@ -120,7 +138,7 @@ class Contrast:
 
     def __repr__(self) -> str:
         """Return the text, in the class's name."""
-        return f"Contrast({self})"
+        return f"Contrast({abbreviated(self)})"
 
     def __eq__(self, other: object) -> bool:
         """Return whether two terms are the same."""
@@ -129,6 +147,12 @@ class Contrast:
     def __hash__(self) -> int:
         """Return a hash of the digest."""
         return hash(self.digest)
+
+
+def _weight(weight: float) -> float:
+    if not (isinstance(weight, Real) and math.isfinite(weight)):
+        raise TermError(f"The weight {weight!r}.", "A weight is a finite number.")
+    return float(weight) + 0.0  # no negative zero
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -170,7 +194,7 @@ class Apply:
 
     def __repr__(self) -> str:
         """Return the text, in the class's name."""
-        return f"Apply({self})"
+        return f"Apply({abbreviated(self)})"
 
     def __eq__(self, other: object) -> bool:
         """Return whether two terms are the same."""

@@ -8,7 +8,9 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from typing import Protocol, TypeAlias
 
-__all__ = ["Piece", "Written", "digest_of", "separated", "written"]
+from causalnet.errors import TermError
+
+__all__ = ["Piece", "Written", "abbreviated", "digest_of", "separated", "written"]
 
 
 class Written(Protocol):
@@ -32,14 +34,48 @@ def digest_of(*parts: object) -> bytes:
     return hashlib.blake2b(content.encode(), digest_size=16).digest()
 
 
+_LONGEST = 50_000_000  # characters of a text; terms that share parts can be exponentially longer
+_LINE = 240  # characters of an abbreviated text
+
+
 def written(term: Piece) -> str:
-    """Return the text of a term."""
+    """Return the text of a term.
+
+    Raises:
+        TermError: A text of more than 50 million characters: parts that a term shares are written
+            each time.
+    """
+    text = _begun(term, _LONGEST)
+    if text is None:
+        raise TermError(
+            f"A text of more than {_LONGEST} characters.",
+            "Parts that a term shares are written each time that they occur.",
+            "Print the parts, or the digest.",
+        )
+    return text
+
+
+def abbreviated(term: Written) -> str:
+    """Return the text of a term where it is short, else its beginning and its digest."""
+    text = _begun(term, _LINE)
+    if text is not None:
+        return text
+    digest = getattr(term, "digest", b"").hex()
+    return f"{_begun(term, _LINE, cut=True)} ... #{digest}"
+
+
+def _begun(term: Piece, at_most: int, cut: bool = False) -> str | None:
+    """Return a text up to a length; a longer one is cut, or None."""
     text: list[str] = []
+    size = 0
     waiting: list[Piece] = [term]
     while waiting:
         piece = waiting.pop()
         if isinstance(piece, str):
             text.append(piece)
+            size += len(piece)
+            if size > at_most:
+                return "".join(text)[:at_most] if cut else None
         else:
             waiting.extend(reversed(piece.pieces()))
     return "".join(text)

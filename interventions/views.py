@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from causalnet.errors import TermError
+from causalnet.interventions.spelling import digest_text, name_text
 
 __all__ = ["Handle", "Indices", "Part", "Position", "Subspace", "are_disjoint", "parts_overlap"]
 
@@ -30,8 +31,7 @@ class Handle:
 
     def __str__(self) -> str:
         """Return `'label'#digest`."""
-        escaped = self.label.replace("\\", "\\\\").replace("'", "\\'")
-        return f"'{escaped}'#{self.digest}"
+        return f"{self.label!r}{digest_text(self.digest)}"
 
 
 def _check_indices(indices: tuple[int, ...], what: str) -> None:
@@ -64,7 +64,7 @@ class Indices:
 
     def __str__(self) -> str:
         """Return `axis 0,3`."""
-        return f"{self.axis} {','.join(map(str, self.indices))}"
+        return f"{name_text(self.axis)} {','.join(map(str, self.indices))}"
 
 
 @dataclass(frozen=True, slots=True)

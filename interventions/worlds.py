@@ -16,10 +16,12 @@ that terms stay hashable and free of tensors.
 """
 
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from typing import TypeAlias
 
 from causalnet.errors import TermError
-from causalnet.interventions.terms import Piece, digest_of, separated, written
+from causalnet.interventions.spelling import input_text, name_text
+from causalnet.interventions.terms import Piece, abbreviated, digest_of, separated, written
 from causalnet.interventions.views import Handle, Part, Position, parts_overlap
 
 __all__ = [
@@ -58,7 +60,8 @@ class Base:
 
     def pieces(self) -> tuple[Piece, ...]:
         """Return `<input>` or `<input; key>`."""
-        return (f"<{self.input}>" if self.key is None else f"<{self.input}; {self.key}>",)
+        key = "" if self.key is None else f"; {input_text(self.key)}"
+        return (f"<{input_text(self.input)}{key}>",)
 
     def __str__(self) -> str:
         """Return `<input>`."""
@@ -67,9 +70,10 @@ class Base:
 
 def _view(at: tuple[Position, ...], part: Part | None) -> str:
     """Return `[end,S2; part]`, nothing for a whole value."""
+    places = ",".join(name_text(place) if isinstance(place, str) else f"{place}" for place in at)
     if part is None:
-        return f"[{','.join(map(str, at))}]" if at else ""
-    return f"[{','.join(map(str, at)) or '*'}; {part}]"
+        return f"[{places}]" if at else ""
+    return f"[{places or '*'}; {part}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ class Node:
 
     def __str__(self) -> str:
         """Return the site as it is written in claim files."""
-        return self.mediator + _view(self.at, self.part)
+        return name_text(self.mediator) + _view(self.at, self.part)
 
     @property
     def place(self) -> str:
@@ -126,7 +130,9 @@ class Edge:
 
     def __str__(self) -> str:
         """Return `sender -> receiver`, with the slot after a colon."""
-        return self.place + _view(self.at, self.part)
+        slot = f":{name_text(self.slot)}" if self.slot is not None else ""
+        ends = f"{name_text(self.sender)} -> {name_text(self.receiver)}"
+        return ends + slot + _view(self.at, self.part)
 
     @property
     def place(self) -> str:
@@ -190,7 +196,7 @@ class At:
 
     def pieces(self) -> tuple[Piece, ...]:
         """Return `mediator in world`."""
-        return (f"{self.mediator} in ", self.world)
+        return (f"{name_text(self.mediator)} in ", self.world)
 
     def __str__(self) -> str:
         """Return `mediator in world`."""
@@ -198,7 +204,7 @@ class At:
 
     def __repr__(self) -> str:
         """Return the text, in the class's name."""
-        return f"At({self})"
+        return f"At({abbreviated(self)})"
 
     def __eq__(self, other: object) -> bool:
         """Return whether two terms are the same."""
@@ -234,7 +240,7 @@ class Noise:
 
     def pieces(self) -> tuple[Piece, ...]:
         """Return `noise(key)`."""
-        return (f"noise({self.key})",)
+        return (f"noise({name_text(self.key)})",)
 
     def __str__(self) -> str:
         """Return `noise(key)`."""
@@ -261,16 +267,19 @@ class Op:
 
     def __post_init__(self) -> None:
         """Sort the parameters and make the digest."""
-        object.__setattr__(self, "parameters", tuple(sorted(self.parameters)))
+        named = {name: _static(self.name, name, value) for name, value in self.parameters}
+        if len(named) != len(self.parameters):
+            raise TermError(f"A parameter of {self.name} was given twice.", "Names differ.")
+        object.__setattr__(self, "parameters", tuple(sorted(named.items(), key=_first)))
         own = digest_of("Op", self.name, self.version, self.parameters, *self.arguments)
         object.__setattr__(self, "digest", own)
 
     def pieces(self) -> tuple[Piece, ...]:
         """Return `name(arguments; parameters)`."""
         version = f"/v{self.version}" if self.version != 1 else ""
-        static = "".join(f"; {name}={_literal(value)}" for name, value in self.parameters)
+        static = "".join(f"; {name_text(name)}={_literal(to)}" for name, to in self.parameters)
         inside = separated((argument,) for argument in self.arguments)
-        return (f"{self.name}{version}(", *inside, f"{static})")
+        return (f"{name_text(self.name)}{version}(", *inside, f"{static})")
 
     def __str__(self) -> str:
         """Return `name(arguments; parameters)`."""
@@ -278,7 +287,7 @@ class Op:
 
     def __repr__(self) -> str:
         """Return the text, in the class's name."""
-        return f"Op({self})"
+        return f"Op({abbreviated(self)})"
 
     def __eq__(self, other: object) -> bool:
         """Return whether two terms are the same."""
@@ -289,8 +298,26 @@ class Op:
         return hash(self.digest)
 
 
+def _first(pair: tuple[str, object]) -> str:
+    return pair[0]
+
+
+def _static(operation: str, name: str, value: object) -> "float | str | Handle":
+    """Return a parameter as a Python number, so that equal terms have one text and digest."""
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return int(value)
+    if isinstance(value, Real) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, str | Handle):
+        return value
+    raise TermError(
+        f"{operation} was given {name}={value!r}.",
+        "A parameter is a number, a text or the handle of a constant.",
+    )
+
+
 def _literal(value: "float | str | Handle") -> str:
-    return str(value) if isinstance(value, str | Handle) else f"{value!r}"
+    return str(value) if isinstance(value, Handle) else repr(value)
 
 
 Value: TypeAlias = Const | At | Self | Noise | Op
@@ -351,7 +378,7 @@ class Do:
 
     def __repr__(self) -> str:
         """Return the text, in the class's name."""
-        return f"Do({self})"
+        return f"Do({abbreviated(self)})"
 
     def __eq__(self, other: object) -> bool:
         """Return whether two terms are the same."""

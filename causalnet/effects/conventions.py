@@ -46,7 +46,7 @@ class Conventions:
             direction=query.direction,
             scale=query.scale,
             unit=query.readout.unit,
-            readout=str(query.readout),
+            readout=query.readout.described,
             meaning=query.readout.meaning,
             ablation="none" if query.ablation is None else str(query.ablation),
             at=",".join(map(str, query.at)) or "all positions",

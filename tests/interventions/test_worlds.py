@@ -125,10 +125,10 @@ def test_a_layer_more_is_another_world(world: World, mediator: str) -> None:
         (Node("L9.H6"), "L9.H6"),
         (Node("L9.H6", ("S2", 0)), "L9.H6[S2,0]"),
         (Const(), "0"),
-        (Const(Handle("mean of L9.mlp", "d1")), "mean of L9.mlp"),
+        (Const(Handle("mean of L9.mlp", "d1")), "'mean of L9.mlp'#d1"),
         (Self(), "self"),
         (At("L9.H6.z", SOURCE), "L9.H6.z in <source>"),
-        (Op("add", (Self(), Const(Handle("v", "")))), "add(self, v)"),
+        (Op("add", (Self(), Const(Handle("v", "")))), "add(self, 'v'#'')"),
         (Op("add", (Self(), Const()), (("factor", 0.5),)), "add(self, 0; factor=0.5)"),
         (Do(BASE, ((Node("embed"), Const()),)), "<base> + {embed := 0}"),
         (
@@ -139,7 +139,7 @@ def test_a_layer_more_is_another_world(world: World, mediator: str) -> None:
             "<base> + {L0.mlp := 0, L1.mlp[end] := self} "
             "+ {L0.mlp := L0.mlp in <source> + {embed := 0}}",
         ),
-        (logit_diff, "logit_difference/v1 at end"),
+        (logit_diff, "logit_difference"),
         (Read(kl, SOURCE), "kl(<source>)"),
     ],
 )
