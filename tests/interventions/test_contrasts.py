@@ -27,6 +27,7 @@ from causalnet.interventions import (
     Query,
     Read,
     ReadOut,
+    Scalar,
     Self,
     ablation_effect,
     joint,
@@ -51,19 +52,18 @@ Effect: TypeAlias = Callable[..., Query]
 READ_OUTS = st.sampled_from(sorted(READOUTS.values(), key=str))
 
 
-def terms(contrast: Contrast) -> dict[Read, float]:
-    """The contrast with equal read-outs added up and those that cancel left out."""
-    total: dict[Read, float] = {}
-    for weight, read in contrast.terms:
-        total[read] = total.get(read, 0.0) + weight
+def terms(*contrasts: Scalar) -> dict[Scalar, float]:
+    """The sum of contrasts, with equal read-outs added up and those that cancel left out."""
+    total: dict[Scalar, float] = {}
+    for contrast in contrasts:
+        assert isinstance(contrast, Contrast)
+        for weight, read in contrast.terms:
+            total[read] = total.get(read, 0.0) + weight
     return {read: weight for read, weight in total.items() if weight}
 
 
-def plus(*contrasts: Contrast) -> dict[Read, float]:
-    return terms(Contrast(tuple(term for contrast in contrasts for term in contrast.terms)))
-
-
-def minus(contrast: Contrast) -> Contrast:
+def minus(contrast: Scalar) -> Contrast:
+    assert isinstance(contrast, Contrast)
     return Contrast(tuple((-weight, read) for weight, read in contrast.terms))
 
 
@@ -77,9 +77,9 @@ def test_effects_add_up_term_by_term(
     for direct, total_indirect, indirect, total_direct in zip(
         *(query.contrasts for query in effects), strict=True
     ):
-        assert plus(direct[1], total_indirect[1]) == terms(total)
-        assert plus(indirect[1], total_direct[1]) == terms(total)
-        assert plus(indirect[1]) != terms(total)
+        assert terms(direct[1], total_indirect[1]) == terms(total)
+        assert terms(indirect[1], total_direct[1]) == terms(total)
+        assert terms(indirect[1]) != terms(total)
 
 
 @given(mediator_sets(), POSITIONS, READ_OUTS)
@@ -156,13 +156,13 @@ def test_draws_are_averaged(
     query = ablation_effect(rows, resample, at=at, direction=direction)
     assert (query.estimand, query.direction, query.ablation) == ("AE", direction, resample)
     for (_, contrast), members in zip(query.contrasts, query.treated, strict=True):
-        *drawn, (weight, unpatched) = contrast.terms
-        assert (weight, unpatched) == (-1, Read(logit_diff, below))
-        assert [weight for weight, _ in drawn] == [1 / draws] * draws
-        for draw, (_, read) in enumerate(drawn):
+        expected = [(-1.0, Read(logit_diff, below))]
+        for draw in reversed(range(draws)):
             sites = [Node(resample.site(member), at) for member in members]
             values = [At(site.mediator, Base(f"resample {draw}")) for site in sites]
-            assert read.world == Do(below, tuple(zip(sites, values, strict=True)))
+            world = Do(below, tuple(zip(sites, values, strict=True)))
+            expected.insert(0, (1 / draws, Read(logit_diff, world)))
+        assert contrast == Contrast(tuple(expected))
 
 
 @pytest.mark.parametrize(
@@ -260,13 +260,14 @@ def test_ablations_print_their_conventions(ablation: Ablation, text: str) -> Non
 
 def test_queries_print_their_conventions_and_first_rows() -> None:
     assert str(nie([HEAD, MLP], at="end", outcome=kl)) == (
-        "NIE/v1 of 2 on kl/v1 at end, set at end\n"
+        "NIE/v1 of 2 on kl, set at end\n"
+        "  effect = patched - unpatched (base patched from source); noising; raw\n"
         "  L1.H2: kl(<base> + {L1.H2.z[end] := L1.H2.z in <source>}) - kl(<base>)\n"
         "  L0.mlp: kl(<base> + {L0.mlp[end] := L0.mlp in <source>}) - kl(<base>)"
     )
     many = str(nde(TREATABLE))
     assert many.splitlines()[0].endswith("set at all positions")
-    assert (len(many.splitlines()), many.splitlines()[-1]) == (5, "  ...")
+    assert (len(many.splitlines()), many.splitlines()[-1]) == (6, "  ...")
 
 
 def test_contrasts_print_as_sums() -> None:

@@ -1,13 +1,13 @@
 """Worlds mean what the interpreter computes: textbook values, then the axioms they must obey."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import combinations
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from causalnet.graphs import Kind, Mediator
+from causalnet.graphs import Mediator, plain_graph
 from causalnet.interventions import (
     Ablation,
     AblationKind,
@@ -23,68 +23,70 @@ from causalnet.interventions import (
     Self,
     World,
     ablation_effect,
+    cde,
     joint,
+    mi,
     nde,
     nie,
     tde,
     te,
     tie,
+    value_of,
 )
-from tests.interventions.interpreter import Get, Inputs, Model, effect, value_of
+from causalnet.interventions.interpreter import SCM
 
 BASE, SOURCE = Base("base"), Base("source")
 
-TOY: Model = {
-    "M": lambda get: get("X"),
-    "Z": lambda get: get("M"),
-    "Y": lambda get: 2 * get("M") + 3 * get("Z") * get("X"),
-}
-TOY_INPUTS: Inputs = {"base": {"X": 0.0}, "source": {"X": 1.0}}
-M, Z = Mediator("M", Kind.MLP), Mediator("Z", Kind.MLP)
-BOTH = joint("both", M, Z)
 TWO = Handle("two", "2")
+OF_Y = value_of("Y")
+GRAPH = plain_graph({"X": (), "M": ("X",), "Z": ("M",), "Y": ("M", "Z", "X")})
+TOY = SCM(
+    GRAPH,
+    {
+        "M": lambda slots: slots["X"],
+        "Z": lambda slots: slots["M"],
+        "Y": lambda slots: 2 * slots["M"] + 3 * slots["Z"] * slots["X"],
+    },
+    {"base": {"X": 0.0}, "source": {"X": 1.0}},
+    {TWO: 2.0},
+)
+M, Z = GRAPH.find("M"), GRAPH.find("Z")
+BOTH = joint("both", M, Z)
 
 
 def toy(query: Query) -> list[float]:
-    return [effect(contrast, "Y", TOY, TOY_INPUTS, {TWO: 2.0}) for _, contrast in query.contrasts]
+    return [TOY.scalar(contrast) for _, contrast in query.contrasts]
 
 
 def y_in(world: World) -> float:
-    return value_of("Y", world, TOY, TOY_INPUTS, {TWO: 2.0})
+    return float(TOY.value("Y", world))
 
 
 def test_effects_of_the_worked_toy() -> None:
     """X in {0, 1}, M = X, Z = M, Y = 2M + 3ZX, from x = 0 to x' = 1."""
     assert (y_in(BASE), y_in(SOURCE)) == (0, 5)
-    assert toy(te()) == [5]
-    assert toy(nie([M, Z, BOTH])) == [2, 0, 2]  # from x = 0 the product is 0
-    assert toy(nde([M, Z, BOTH])) == [0, 2, 0]
-    assert toy(tie([M, Z, BOTH])) == [5, 3, 5]
-    assert toy(tde([M, Z, BOTH])) == [3, 5, 3]
-
-
-def test_direct_and_indirect_effects_leave_the_interaction() -> None:
-    """TE = NDE + NIE + MI with MI = Y(x') - Y(x', M(x)) - Y(x, M(x')) + Y(x)."""
-    [total], [direct], [indirect] = toy(te()), toy(nde(M)), toy(nie(M))
-    swapped = Do(SOURCE, ((Node("M"), At("M", BASE)),)), Do(BASE, ((Node("M"), At("M", SOURCE)),))
-    interaction = y_in(SOURCE) - y_in(swapped[0]) - y_in(swapped[1]) + y_in(BASE)
-    assert interaction == 3
-    assert total == direct + indirect + interaction
+    assert toy(te(OF_Y)) == [5]
+    assert toy(nie([M, Z, BOTH], outcome=OF_Y)) == [2, 0, 2]  # from x = 0 the product is 0
+    assert toy(nde([M, Z, BOTH], outcome=OF_Y)) == [0, 2, 0]
+    assert toy(tie([M, Z, BOTH], outcome=OF_Y)) == [5, 3, 5]
+    assert toy(tde([M, Z, BOTH], outcome=OF_Y)) == [3, 5, 3]
+    assert toy(mi([M, Z, BOTH], outcome=OF_Y)) == [3, 3, 3]
 
 
 def test_controlled_effects_hold_the_mediator_in_both_worlds() -> None:
-    held = [Do(world, ((Node("M"), Const(TWO)),)) for world in (BASE, SOURCE)]
-    assert [y_in(world) for world in held] == [4, 10]
+    level = Ablation(AblationKind.CONSTANT, vector=TWO)
+    assert toy(cde(M, level, outcome=OF_Y)) == [10 - 4]
+    assert toy(cde(M, Ablation(AblationKind.ZERO), outcome=OF_Y)) == [0]
 
 
 def test_self_is_the_value_after_the_layers_below() -> None:
     ablated = Do(SOURCE, ((Node("M"), Const()),))
     add_two = Op("add", (Self(), Const(TWO)))
-    assert value_of("M", ablated, TOY, TOY_INPUTS) == 0
+    assert TOY.value("M", ablated) == 0
     assert y_in(Do(ablated, ((Node("M"), add_two),))) == 4 + 6  # M = 0 + 2, Z follows
     assert y_in(Do(SOURCE, ((Node("M"), add_two),))) == 6 + 9  # M = 1 + 2
     twice = Do(Do(SOURCE, ((Node("M"), add_two),)), ((Node("M"), add_two),))
-    assert value_of("M", twice, TOY, TOY_INPUTS, {TWO: 2.0}) == 5
+    assert TOY.value("M", twice) == 5
 
 
 def test_the_later_layer_wins() -> None:
@@ -111,45 +113,48 @@ def test_nested_counterfactuals() -> None:
 
 def test_ablations_of_the_toy() -> None:
     zero, steer = Ablation(AblationKind.ZERO), Ablation(AblationKind.STEER, vector=TWO, factor=0.5)
-    assert toy(ablation_effect([M, Z], zero, direction="denoising")) == [-5, -3]
-    assert toy(ablation_effect([M, Z], zero)) == [0, 0]
-    assert toy(ablation_effect(M, steer)) == [2]  # M = 0 + 0.5 * 2
-    assert toy(ablation_effect(M, steer, direction="denoising")) == [4 + 6 - 5]
-    assert toy(ablation_effect(M, Ablation(AblationKind.CONSTANT, vector=TWO))) == [4]
+    assert toy(ablation_effect([M, Z], zero, direction="denoising", outcome=OF_Y)) == [-5, -3]
+    assert toy(ablation_effect([M, Z], zero, outcome=OF_Y)) == [0, 0]
+    assert toy(ablation_effect(M, steer, outcome=OF_Y)) == [2]  # M = 0 + 0.5 * 2
+    assert toy(ablation_effect(M, steer, direction="denoising", outcome=OF_Y)) == [4 + 6 - 5]
+    constant = Ablation(AblationKind.CONSTANT, vector=TWO)
+    assert toy(ablation_effect(M, constant, outcome=OF_Y)) == [4]
 
 
 NAMES = tuple(f"V{i}" for i in range(7))
 INPUT, OUTCOME = NAMES[0], NAMES[-1]
 Parents: TypeAlias = dict[str, tuple[str, ...]]
+Network: TypeAlias = tuple[SCM, Parents]
 
 
-def quadratic(parents: tuple[str, ...], weights: tuple[int, ...]) -> Callable[[Get], float]:
+def quadratic(weights: tuple[int, ...]) -> Callable[[Mapping[str, Any]], float]:
     """A mechanism with an interaction of every pair of parents; whole numbers stay exact."""
 
-    def mechanism(get: Get) -> float:
-        inside = [get(parent) for parent in parents]
+    def mechanism(slots: Mapping[str, Any]) -> float:
+        inside = tuple(slots.values())
         linear = sum(w * v for w, v in zip(weights, inside, strict=True))
-        return linear + sum(a * b for a, b in combinations(inside, 2)) % 7
+        return float(linear + sum(a * b for a, b in combinations(inside, 2)) % 7)
 
     return mechanism
 
 
 @st.composite
-def networks(draw: st.DrawFn) -> tuple[Model, Parents, Inputs]:
-    """Random networks of whole numbers, the parents of every node, and two inputs."""
-    parents: Parents = {}
-    model: dict[str, Callable[[Get], float]] = {}
+def networks(draw: st.DrawFn) -> Network:
+    """Random networks of whole numbers with two inputs, and the parents of every node."""
+    parents: Parents = {INPUT: ()}
+    rules: dict[str, Callable[[Mapping[str, Any]], float]] = {}
     for i, name in enumerate(NAMES[1:], start=1):
         chosen = st.lists(st.sampled_from(NAMES[:i]), unique=True, min_size=1, max_size=3)
         parents[name] = tuple(draw(chosen))
-        weights = draw(st.tuples(*(st.integers(-3, 3) for _ in parents[name])))
-        model[name] = quadratic(parents[name], weights)
+        rules[name] = quadratic(draw(st.tuples(*(st.integers(-3, 3) for _ in parents[name]))))
     base, source = draw(st.tuples(st.integers(-5, 5), st.integers(-5, 5)))
-    return model, parents, {"base": {INPUT: float(base)}, "source": {INPUT: float(source)}}
+    inputs = {"base": {INPUT: float(base)}, "source": {INPUT: float(source)}}
+    return SCM(plain_graph(parents), rules, inputs, {TWO: 2.0}), parents
 
 
 def mediators(names: Iterable[str]) -> tuple[Mediator, ...]:
-    return tuple(Mediator(name, Kind.MLP) for name in names)
+    graph = plain_graph({name: () for name in NAMES})
+    return tuple(graph.find(name) for name in names)
 
 
 def sets_between() -> st.SearchStrategy[MediatorSet]:
@@ -177,67 +182,63 @@ def ancestors(node: str, parents: Parents) -> set[str]:
 
 
 @given(networks(), worlds(), st.sampled_from(NAMES))
-def test_composition(network: tuple[Model, Parents, Inputs], world: World, node: str) -> None:
+def test_composition(network: Network, world: World, node: str) -> None:
     """Setting a node to the value that it has changes nothing."""
-    model, _, inputs = network
+    model, _ = network
     for same in (At(node, world), Self()):
         again = Do(world, ((Node(node), same),))
         for name in NAMES:
-            assert value_of(name, again, model, inputs) == value_of(name, world, model, inputs)
+            assert model.value(name, again) == model.value(name, world)
 
 
 @given(networks(), worlds(), worlds(), st.sampled_from(NAMES), st.sampled_from(NAMES))
-def test_effectiveness(
-    network: tuple[Model, Parents, Inputs], world: World, other: World, node: str, read: str
-) -> None:
+def test_effectiveness(network: Network, world: World, other: World, node: str, read: str) -> None:
     """A node that is set has the value that it is set to."""
-    model, _, inputs = network
+    model, _ = network
     patched = Do(world, ((Node(node), At(read, other)),))
-    assert value_of(node, patched, model, inputs) == value_of(read, other, model, inputs)
+    assert model.value(node, patched) == model.value(read, other)
 
 
 @given(networks(), worlds(), st.sampled_from(NAMES), st.sampled_from(NAMES))
-def test_exclusion(
-    network: tuple[Model, Parents, Inputs], world: World, node: str, outcome: str
-) -> None:
+def test_exclusion(network: Network, world: World, node: str, outcome: str) -> None:
     """Setting a node changes only what it is an ancestor of."""
-    model, parents, inputs = network
+    model, parents = network
     patched = Do(world, ((Node(node), Const(TWO)),))
     if node not in ancestors(outcome, parents):
-        assert value_of(outcome, patched, model, inputs, {TWO: 2.0}) == value_of(
-            outcome, world, model, inputs
-        )
+        assert model.value(outcome, patched) == model.value(outcome, world)
 
 
-def effects_of(network: tuple[Model, Parents, Inputs], query: Query) -> float:
-    model, _, inputs = network
-    [(_, contrast)] = query.contrasts
-    return effect(contrast, OUTCOME, model, inputs)
+def effects_of(network: Network, query: Callable[..., Query], *treated: MediatorSet) -> float:
+    model, _ = network
+    [(_, contrast)] = query(*treated, outcome=value_of(OUTCOME)).contrasts
+    return float(model.scalar(contrast))
 
 
 @given(networks(), sets_between())
-def test_effects_add_up(network: tuple[Model, Parents, Inputs], treated: MediatorSet) -> None:
-    total = effects_of(network, te())
-    direct, indirect = effects_of(network, nde(treated)), effects_of(network, nie(treated))
-    assert total == direct + effects_of(network, tie(treated))
-    assert total == indirect + effects_of(network, tde(treated))
+def test_effects_add_up(network: Network, treated: MediatorSet) -> None:
+    total = effects_of(network, te)
+    direct, indirect = effects_of(network, nde, treated), effects_of(network, nie, treated)
+    assert total == direct + effects_of(network, tie, treated)
+    assert total == indirect + effects_of(network, tde, treated)
+    assert total == direct + indirect + effects_of(network, mi, treated)
 
 
 @given(networks())
-def test_a_full_cut_mediates_everything(network: tuple[Model, Parents, Inputs]) -> None:
-    _, parents, _ = network
+def test_a_full_cut_mediates_everything(network: Network) -> None:
+    _, parents = network
     for cut in ({INPUT}, set(parents[OUTCOME])):
         treated = joint("cut", *mediators(sorted(cut)))
-        assert effects_of(network, nie(treated)) == effects_of(network, te())
-        assert effects_of(network, tie(treated)) == effects_of(network, te())
-        assert effects_of(network, nde(treated)) == effects_of(network, tde(treated)) == 0
+        assert effects_of(network, nie, treated) == effects_of(network, te)
+        assert effects_of(network, tie, treated) == effects_of(network, te)
+        assert effects_of(network, nde, treated) == effects_of(network, tde, treated) == 0
 
 
 @given(networks())
 def test_what_is_not_an_ancestor_mediates_nothing(
-    network: tuple[Model, Parents, Inputs],
+    network: Network,
 ) -> None:
-    _, parents, _ = network
-    for treated in mediators(set(NAMES) - ancestors(OUTCOME, parents)):
-        assert effects_of(network, nie(treated)) == effects_of(network, tie(treated)) == 0
-        assert effects_of(network, nde(treated)) == effects_of(network, te())
+    _, parents = network
+    for mediator in mediators(sorted(set(NAMES) - ancestors(OUTCOME, parents))):
+        treated = joint("apart", mediator)
+        assert effects_of(network, nie, treated) == effects_of(network, tie, treated) == 0
+        assert effects_of(network, nde, treated) == effects_of(network, te)
