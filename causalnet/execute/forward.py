@@ -213,7 +213,7 @@ class _Hooked:
             Port.KEY_OUT: self.places.keys,
             Port.VALUE_OUT: self.places.values,
         }[place.port][layer]
-        output = output.clone()
+        settled = output.clone()  # the output itself stays as it is, for derivatives
         for index, name in enumerate(projected(place.port, layer, self.flow.graph)):
             if not (self.flow.touches(name) or self.flow.reads_otherwise(name)):
                 continue
@@ -223,8 +223,8 @@ class _Hooked:
                 stream = self.kept[Place(Port.BLOCK_IN, layer)]
                 read = self.flow.received(name, stream, norms[layer] if norms else None)
                 natural = columns.module.forward(read)[..., own]
-            output[..., own] = self.flow.settle(name, natural)
-        return output
+            settled[..., own] = self.flow.settle(name, natural)
+        return settled
 
     def _own_columns(self, index: int, start: int = 0) -> slice:
         width = self.flow.graph.shape.d_head
@@ -247,14 +247,14 @@ class _Hooked:
 
     def _mixed(self, layer: int, value: Tensor) -> Tensor:
         """Settle the z of a layer's heads, and return what the heads get of them."""
-        value = value.clone()
+        carried = value.clone()
         for head in range(self.flow.graph.shape.heads):
             name = f"L{layer}.H{head}"
             if self.flow.touches(f"{name}.z"):
                 own = self._own_columns(head)
-                z = self.flow.settle(f"{name}.z", value[..., own].clone())
-                value[..., own] = self.flow.carried(f"{name}.z", name, z)
-        return value
+                z = self.flow.settle(f"{name}.z", value[..., own])
+                carried[..., own] = self.flow.carried(f"{name}.z", name, z)
+        return carried
 
     def _heads(self, layer: int, value: Tensor) -> Tensor:
         """Settle the heads of a layer, and its bias, within their sum."""

@@ -79,7 +79,7 @@ def _mask_pattern(
         kept[rows, columns] = False
     left = pattern * kept[:, None]
     total = left.sum(-1, keepdim=True)
-    return torch.where(total > 0, left / torch.where(total > 0, total, 1.0), 0.0)
+    return torch.where(total != 0, left / torch.where(total != 0, total, 1.0), 0.0)
 
 
 def _redirect(
