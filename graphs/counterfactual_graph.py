@@ -15,7 +15,7 @@ from causalnet.errors import GraphError, ParameterError
 from causalnet.graphs.admg import ADMG, Names
 from causalnet.graphs.parallel_worlds import Copy, check_names, separated_among, shared_noise
 
-__all__ = ["CounterfactualGraph", "Event", "Inconsistent", "Merge", "counterfactual_graph"]
+__all__ = ["CounterfactualGraph", "EqualCopies", "Event", "Inconsistent", "counterfactual_graph"]
 
 
 @final
@@ -46,7 +46,7 @@ class Event:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Merge:
+class EqualCopies:
     """Two copies of a variable that are equal, given the events.
 
     Args:
@@ -77,7 +77,7 @@ class Inconsistent:
     """
 
     events: tuple[Event, ...]
-    merges: tuple[Merge, ...]
+    merges: tuple[EqualCopies, ...]
 
     def __str__(self) -> str:
         """Return the events and the equations that set them against each other."""
@@ -245,9 +245,9 @@ class _Numbering:
                 return Inconsistent((a, b), self._reasons(a.copy, b.copy))
         return None
 
-    def _reasons(self, first: Copy, second: Copy) -> tuple[Merge, ...]:
+    def _reasons(self, first: Copy, second: Copy) -> tuple[EqualCopies, ...]:
         """Return the merges from which it follows that two copies are equal, causes first."""
-        found: dict[tuple[Copy, Copy], Merge] = {}
+        found: dict[tuple[Copy, Copy], EqualCopies] = {}
         waiting = [(first, second)]
         while waiting:
             pair = waiting.pop()
@@ -256,7 +256,7 @@ class _Numbering:
             parents = list(zip(*map(self._parents, pair), strict=True))
             differing = [(a, b) for a, b in parents if self.numbers[a] != self.numbers[b]]
             values = tuple((a.variable, self.values[self.numbers[a]][0]) for a, _ in differing)
-            found[pair] = Merge(*pair, values)
+            found[pair] = EqualCopies(*pair, values)
             waiting += [pair for pair in parents if pair not in differing]
             waiting += [(copy, self.values[self.numbers[copy]][1]) for p in differing for copy in p]
         order = {variable: at for at, variable in enumerate(self.graph.topological_order())}

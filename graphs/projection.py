@@ -43,7 +43,7 @@ def latent_projection(graph: ADMG, kept: Names) -> ADMG:
     """
     paths = OmittedPaths.of(graph, kept)
     pairs = sorted({(v, w) for v in paths.kept for w in paths.children(v) | paths.through(v)})
-    arcs = sorted(set(paths.arcs()))
+    arcs = sorted({*paths.arcs(), *paths.kept_spouses()})
     place = {node: at for at, node in enumerate(paths.kept)}
     ends = [[place[node] for node in column] for edges in (pairs, arcs) for column in _ends(edges)]
     return ADMG.from_arrays(graph.names_of(paths.kept), *ends)
@@ -101,14 +101,21 @@ class OmittedPaths:
         return _NONE.union(*(self.reach[child] for child in self.below[node] if child not in kept))
 
     def arcs(self) -> Iterator[tuple[int, int]]:
-        """Yield the pairs of kept nodes that a bidirected edge joins, some of them repeatedly.
+        """Yield the pairs of kept nodes with a common cause among the omitted, some repeatedly.
 
         An omitted node with an omitted parent adds no pair: its parent reaches all that it does.
         """
         for reach in {self.reach[source] for source in self.sources}:
             yield from combinations(sorted(reach), 2)
-        for ends in {(self.reach[a], self.reach[b]) for a, b in self.spouses}:
+        kept = set(self.kept)
+        spouses = ((a, b) for a, b in self.spouses if a not in kept or b not in kept)
+        for ends in {(self.reach[a], self.reach[b]) for a, b in spouses}:
             yield from ((min(pair), max(pair)) for pair in product(*ends) if pair[0] != pair[1])
+
+    def kept_spouses(self) -> list[tuple[int, int]]:
+        """Return the bidirected edges of the graph between kept nodes."""
+        kept = set(self.kept)
+        return [(min(pair), max(pair)) for pair in self.spouses if kept.issuperset(pair)]
 
 
 def _reach(order: list[int], below: list[list[int]], kept: set[int]) -> tuple[frozenset[int], ...]:
