@@ -82,7 +82,8 @@ def transcoder_edge(
 
     Args:
         sender: The node of the feature, or of a layer of features.
-        receiver: The node whose value is one pre-activation.
+        receiver: The node whose value is one number: a pre-activation, or a ReLU feature, whose
+            derivative is that of its pre-activation where it is active and 0 elsewhere.
         held: What is held at its value: `nonlinear(graph)`, and the MLPs in between.
         part: Which features of the sender's node; None for all of it.
         at: Positions of the sender.
