@@ -8,7 +8,7 @@ the edges that close it.
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import final
 
 from causalnet.errors import GraphError, InternalError
@@ -333,19 +333,18 @@ class _Clustering:
 
     def cuts(self) -> Iterator[Cut]:
         """Yield the cuts that have whole clusters before them, the first coarse writers."""
+        ends: dict[str, list[int]] = {}
         for stream in self.graph.streams:
             last: dict[int, int] = {}
             for index, name in enumerate(stream.writers):
                 last.update(dict.fromkeys(self.holders[self.rank[name]], index))
-            ends = [-1]
-            for number in self.entry[stream.name]:
-                ends.append(max(ends[-1], last[number]))
-            for cut in self.graph.cuts:
-                if cut.stream == stream.name:
-                    count = self.entered[stream.name][cut.writers_before]
-                    whole = ends[count] < cut.writers_before
-                    if whole and self.longest[stream.name][count] == count:
-                        yield Cut(cut.name, cut.stream, count)
+            entry = (last[number] for number in self.entry[stream.name])
+            ends[stream.name] = [*accumulate(entry, max, initial=-1)]
+        for cut in self.graph.cuts:
+            count = self.entered[cut.stream][cut.writers_before]
+            whole = ends[cut.stream][count] < cut.writers_before
+            if whole and self.longest[cut.stream][count] == count:
+                yield Cut(cut.name, cut.stream, count)
 
     def node(self, number: int) -> Node:
         group = self.groups[number]

@@ -29,6 +29,9 @@ def unknown_mediator(
         grain: Its grain, if it has one.
     """
     known = dict.fromkeys(names)
+    shared = None if sizes is None else _shared(name, known, sizes)
+    if shared is not None:
+        return shared
     close = nearest(name, _comparable(name, known))
     suggestion = f"Nearest: {', '.join(map(repr, close))}." if close else ""
     if sizes is None:
@@ -39,7 +42,7 @@ def unknown_mediator(
         )
     coarse = grain is not None and not grain.refines(Grain.CHANNELS)
     level = f"At the grain of {grain}, mediators have no q, k, v or pattern. " if coarse else ""
-    return _shared(name, known, sizes) or UnknownMediatorError(
+    return UnknownMediatorError(
         f"Unknown mediator {name!r}.",
         f"{level}Layers are 0..{sizes.layers - 1}, heads 0..{sizes.heads - 1}, "
         f"K/V groups 0..{sizes.kv_heads - 1}. {suggestion}".rstrip(),

@@ -76,9 +76,8 @@ def _check_slot(
             f"{', '.join(slot.parents) or slot.stream or 'nothing'}.",
             "A plain slot has one parent; several are a sum or are concatenated.",
         )
-    if (slot.stream and (slot.parents or slot.merge is not Merge.SUM)) or (
-        slot.owner and slot.owner not in order
-    ):
+    mixed = slot.parents or slot.merge is not Merge.SUM if slot.stream else slot.writers_before
+    if mixed or (slot.owner and slot.owner not in order):
         raise GraphError(
             f"Slot {slot.name!r} of {node.mediator} is not well formed.",
             "It has named parents or is the sum over a stream, and its owner is a node.",

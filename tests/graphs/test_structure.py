@@ -11,8 +11,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from causalnet.errors import CausalNetError, TermError, UnknownMediatorError
-from causalnet.graphs import Kind, MediatorGraph, Merge, TransformerShape, transformer_graph
+from causalnet.errors import CausalNetError, GraphError, TermError, UnknownMediatorError
+from causalnet.graphs import (
+    Cut,
+    Kind,
+    Mediator,
+    MediatorGraph,
+    Merge,
+    Node,
+    Slot,
+    Stream,
+    TransformerShape,
+    plain_graph,
+    transformer_graph,
+)
 from tests.graphs.textbook import (
     GPT2_SMALL,
     SMOLLM2,
@@ -72,6 +84,11 @@ def test_parents_precede_children(shape: TransformerShape) -> None:
         assert set(graph.parents(node.mediator)) <= seen
         seen.add(node.mediator.name)
     assert sorted(graph.writers, key=names_in_order(graph).index) == list(graph.writers)
+
+
+def plain(name: str, *parents: str) -> Node:
+    slots = tuple(Slot(parent, Merge.PLAIN, (parent,)) for parent in parents)
+    return Node(Mediator(name, Kind.VARIABLE), (), slots)
 
 
 def names_in_order(graph: MediatorGraph) -> list[str]:
@@ -180,6 +197,64 @@ def test_shapes_of_no_transformer_are_refused(
         TransformerShape(layers, 9, kv_heads, 576, 64, 1536, vocabulary)
 
 
+@settings(max_examples=12)
+@given(shapes(most_layers=2))
+def test_edges_are_found_with_their_slots(shape: TransformerShape) -> None:
+    graph, edges = transformer_graph(shape), residual_edges(shape)
+    for receiver in (node for node in graph.nodes if node.mediator.kind is not Kind.SCALE):
+        name = receiver.mediator.name
+        for sender in graph.nodes:
+            wanted = [s.name for s in receiver.slots if sender.mediator.name in graph.senders(s)]
+            if not wanted:
+                with pytest.raises(TermError, match=r"There is no edge .* graph\.parents"):
+                    graph.edge(sender.mediator, name)
+                continue
+            edge = graph.edge(sender.mediator, name)
+            assert str(edge) == f"{sender.mediator} -> {name}"
+            assert (edge.sender, edge.receiver) == (sender.mediator, receiver.mediator)
+            assert [slot.name for slot in edge.slots] == wanted
+            assert ("resid" in wanted) == ((sender.mediator.name, name) in edges)
+            assert graph.edge(edge.sender, edge.receiver, wanted[0]).slots == edge.slots[:1]
+
+
+@pytest.mark.parametrize(
+    ("sender", "receiver", "slot", "told"),
+    [
+        ("L9.H6", "L9.H6.z", None, r"no edge L9\.H6 -> L9\.H6\.z\. 2 mediators send to L9\.H6\.z"),
+        ("L9.H6", "L20.H0.q", "k", r"no edge L9\.H6 -> slot 'k' of L20\.H0\.q"),
+        ("L20.H0", "embed", None, r"embed reads nothing"),
+        ("L9.H6", "L20.H0.q.scale", None, r"Write 'L9\.H6 -> L20\.H0\.q'"),
+        ("L9.resid_mid", "L20.H0.q", None, r"is a cut of the residual stream, not a node"),
+        ("L9.H6", "L20.HO.q", None, r"Nearest: 'L20\.H0\.q'"),
+    ],
+)
+def test_edges_that_are_not_there_are_refused(
+    sender: str, receiver: str, slot: str | None, told: str
+) -> None:
+    with pytest.raises(CausalNetError, match=told):
+        transformer_graph(SMOLLM2).edge(sender, receiver, slot)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "streams", "cuts", "told"),
+    [
+        ([plain("X"), plain("X")], (), (), "called 'X'"),
+        ([plain("Y", "X"), plain("X")], (), (), "Y reads X, which does not come before it"),
+        ([plain("X", "X")], (), (), "X reads X"),
+        ([plain("Y", "X")], (), (), "Y reads X"),
+        ([plain("X")], [Stream("s", ("Y",))], (), "not distinct nodes in the graph's order"),
+        ([plain("X")], [Stream("s", ("X", "X"))], (), "not distinct nodes in the graph's order"),
+        ([plain("X")], [Stream("s", ())] * 2, (), "called 's'"),
+        ([plain("X")], (), [Cut("c", "s", 0)], "lies after 0 writers of stream 's', which has 0"),
+        ([plain("X")], [Stream("s", ("X",))], [Cut("c", "s", -1)], "lies after -1 writers"),
+        ([plain("X")], [Stream("s", ("X",))], [Cut("X", "s", 1)], "called 'X'"),
+    ],
+)
+def test_what_is_no_graph_is_refused(nodes: Any, streams: Any, cuts: Any, told: str) -> None:
+    with pytest.raises(GraphError, match=told):
+        MediatorGraph(tuple(nodes), tuple(streams), tuple(cuts))
+
+
 def test_axes_say_how_wide_values_are() -> None:
     graph = transformer_graph(SMOLLM2)
     widths = {
@@ -242,3 +317,34 @@ def test_ancestors_are_visited_once() -> None:
     graph = transformer_graph(SMOLLM2)
     edges_and_nodes = len(graph.nodes) + graph.count_edges()
     assert calls_made(lambda: graph.ancestors("logits")) < 10 * len(graph.nodes) < edges_and_nodes
+
+
+def test_a_large_network_is_laid_out_at_once() -> None:
+    """80 layers of 64 heads: a few calls for each of the 28,323 nodes, and none for an edge."""
+    shape = TransformerShape(80, 64, 8, 8192, 128, 28672, 128256)
+    layer = calls_made(lambda: transformer_graph(replace(shape, layers=1)))
+    two = calls_made(lambda: transformer_graph(replace(shape, layers=2)))
+    assert two - layer < 40 * 354  # nodes of a layer
+    graph = transformer_graph(shape)
+    assert len(graph.nodes) == 3 + 80 * 354
+    hash(graph)
+    assert calls_made(lambda: hash(graph)) < 10
+    assert calls_made(lambda: graph == graph) < 10
+
+
+def test_a_deep_graph_of_variables() -> None:
+    depth = 50_000
+    graph = plain_graph({f"V{n}": (f"V{n + 1}",) if n + 1 < depth else () for n in range(depth)})
+    assert graph.rank("V0") == depth - 1
+    assert len(graph.ancestors("V0")) == depth
+    loop = {f"V{n}": (f"V{(n + 1) % depth}",) for n in range(depth)}
+    with pytest.raises(GraphError, match="has a cycle"):
+        plain_graph(loop)
+
+
+def test_noise_has_no_parents() -> None:
+    assert plain_graph({"U": (), "Y": ("U",)}, noise=["U"]).find("U").kind is Kind.NOISE
+    with pytest.raises(GraphError, match="The noise 'U' has parents"):
+        plain_graph({"X": (), "U": ("X",)}, noise=["U"])
+    with pytest.raises(GraphError, match=r"'Z' is a parent but not a variable.*Add 'Z': \(\)"):
+        plain_graph({"X": ("Z",)})
