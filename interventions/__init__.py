@@ -21,7 +21,14 @@
 """
 
 from causalnet.interventions.ablations import Ablation, AblationKind, mean_handle
-from causalnet.interventions.check import SETTABLE, check_world
+from causalnet.interventions.check import (
+    RULES,
+    SETTABLE,
+    check_query,
+    check_scalar,
+    check_world,
+    check_worlds,
+)
 from causalnet.interventions.circuit_terms import CircuitTerms, Regime
 from causalnet.interventions.closure import worlds_needed
 from causalnet.interventions.contrasts import (
@@ -151,6 +158,7 @@ __all__ = [
     "FUNCTIONS",
     "OPERATIONS",
     "READOUTS",
+    "RULES",
     "SETTABLE",
     "Ablation",
     "AblationKind",
@@ -205,7 +213,10 @@ __all__ = [
     "causal_trace",
     "cde",
     "check_operation",
+    "check_query",
+    "check_scalar",
     "check_world",
+    "check_worlds",
     "contrastive_steering",
     "corrupted",
     "denoising",
