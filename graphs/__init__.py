@@ -14,10 +14,12 @@
 | `m_separated`, `minimal_separator` | in linear time (van der Zander, Liśkiewicz, Textor 2019) |
 | `Separated`, `Connected`, `NoSeparator` | answers with an open path; `is_open_walk` checks it |
 | `split_positions`, `canonical`, `nearest` | reading names |
+| `read_graph`, `write_graph`, `GraphFile` | graphs in files: GraphML, DOT, dagitty, … (`formats`) |
 """
 
 from causalnet.graphs.admg import ADMG
 from causalnet.graphs.coarsening import Coarsening, cluster_graph
+from causalnet.graphs.formats import GraphFile, read_graph, write_graph
 from causalnet.graphs.grains import Grain
 from causalnet.graphs.ladder import coarsen, refine
 from causalnet.graphs.mediator_graph import MediatorGraph
@@ -53,6 +55,7 @@ __all__ = [
     "Connected",
     "Cut",
     "Grain",
+    "GraphFile",
     "Kind",
     "Mediator",
     "MediatorEdge",
@@ -77,7 +80,9 @@ __all__ = [
     "minimal_separator",
     "nearest",
     "plain_graph",
+    "read_graph",
     "refine",
     "split_positions",
     "transformer_graph",
+    "write_graph",
 ]
