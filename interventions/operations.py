@@ -15,7 +15,6 @@ same name.  Positions among parameters are written as in a site, separated by co
 | `sae_feature_patch` | first, with some features' activations as second has them | SAE patching |
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -23,7 +22,7 @@ from causalnet.errors import TermError
 from causalnet.interventions.views import Handle
 from causalnet.interventions.worlds import Op
 
-__all__ = ["OPERATIONS", "Operation", "Parameter", "check_operation"]
+__all__ = ["OPERATIONS", "Operation", "Parameter", "check_operation", "describe_operation"]
 
 ParameterType: TypeAlias = Literal["number", "words", "positions", "numbers", "indices", "handle"]
 
@@ -128,10 +127,25 @@ _DESCRIBED = (
     ),
 )
 
-OPERATIONS: Mapping[tuple[str, int], Operation] = {
+# The one table that users may add to: an operation is known to the whole process.
+OPERATIONS: dict[tuple[str, int], Operation] = {
     (operation.name, operation.version): operation for operation in _DESCRIBED
 }
 """Every operation by name and version."""
+
+
+def describe_operation(operation: Operation) -> None:
+    """Make an operation known, so that terms may name it.
+
+    Raises:
+        TermError: Another operation has its name and version.
+    """
+    if OPERATIONS.setdefault((operation.name, operation.version), operation) != operation:
+        raise TermError(
+            f"The operation {operation.name}/v{operation.version} means something else.",
+            "One name and version mean one thing.",
+            "Describe another version.",
+        )
 
 
 def check_operation(operation: Op) -> None:

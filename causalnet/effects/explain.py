@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from causalnet.effects.reference import mean_forwards
 from causalnet.execute import schedule
-from causalnet.interventions import Query, check_world
+from causalnet.interventions import Query, check_query
 from causalnet.lift import LiftedNetwork
 from causalnet.tasks import PromptPairs
 
@@ -56,8 +56,7 @@ def explain(
         UnknownMediatorError, TermError: A query that does not fit the network.
     """
     steps = schedule(query.leaves)
-    for step in steps:
-        check_world(step.world, net.graph)
+    check_query(query, net.graph)
     batches = -(-len(pairs) // batch_size)
     forwards = len(steps) * batches
     means = mean_forwards(query.ablation)

@@ -23,7 +23,7 @@ from causalnet.interventions import Edge, layers_of
 from causalnet.lift import LiftedNetwork
 from causalnet.lift.rotary import frequencies, rotate
 
-__all__ = ["attended", "opened_attention", "touches_attention"]
+__all__ = ["attended", "can_be_opened", "opened_attention", "touches_attention"]
 
 NAME = "causalnet"
 Attend: TypeAlias = Callable[[nn.Module, Tensor, Tensor, Tensor, Tensor, float], Tensor]
@@ -41,6 +41,13 @@ def touches_attention(step: Step, graph: MediatorGraph) -> bool:
     return any(graph.find(name).kind is Kind.PATTERN for name in touched)
 
 
+def can_be_opened(net: LiftedNetwork) -> bool:
+    """Return whether the model looks its attention up by name."""
+    from transformers import PreTrainedModel
+
+    return isinstance(net.model.module, PreTrainedModel)
+
+
 @contextmanager
 def opened_attention(net: LiftedNetwork, attend: Attend) -> Iterator[None]:
     """Let a function of ours compute the model's attention until the block ends.
@@ -54,11 +61,11 @@ def opened_attention(net: LiftedNetwork, attend: Attend) -> Iterator[None]:
     Raises:
         TermError: The model does not look its attention up by name.
     """
-    from transformers import AttentionInterface, PreTrainedModel
+    from transformers import AttentionInterface
     from transformers.masking_utils import AttentionMaskInterface, eager_mask
 
     module = net.model.module
-    if not isinstance(module, PreTrainedModel):
+    if not can_be_opened(net):
         raise TermError(
             f"The attention patterns of {type(module).__name__} cannot be read or set.",
             "That needs a model of transformers, whose attention is looked up by name.",

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from causalnet.errors import NumericalError
-from causalnet.execute.attention import touches_attention
+from causalnet.execute.attention import can_be_opened, touches_attention
 from causalnet.execute.batch import Padding, TokenBatch, make_batch
 from causalnet.execute.bindings import Bindings
 from causalnet.execute.edits import Edit, NonFiniteError, is_sound
@@ -73,6 +73,9 @@ class Chunk:
             NumericalError: NaN or infinity in an activation; names the first mediator and prompt.
         """
         self.opened = any(touches_attention(step, self.net.graph) for step in steps)
+        if self.gradients and any(step.grads for step in steps):
+            # The model's own attention may have no second derivative.
+            self.opened = self.opened or can_be_opened(self.net)
         answered: dict[Leaf, Tensor] = {}
         for step in steps:
             if step.grads:

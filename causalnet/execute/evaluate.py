@@ -20,12 +20,13 @@ from causalnet.execute.chunk import Chunk
 from causalnet.execute.schedule import Step, schedule
 from causalnet.interventions import (
     Base,
+    Contrast,
     Do,
     Leaf,
     Op,
     Self,
     World,
-    check_world,
+    check_scalar,
 )
 from causalnet.lift import LiftedNetwork
 from causalnet.lift.machine import is_out_of_memory
@@ -82,9 +83,9 @@ def evaluate(
         OutOfMemoryError: Memory ran out with a batch of one prompt.
     """
     steps = schedule(leaves)
+    check_scalar(Contrast(tuple((1.0, leaf) for leaf in leaves)), net.graph)
     for step in steps:
         for world in _written(step):
-            check_world(world, net.graph)
             check_positions(world, net.graph, bindings)
     for prompts in bindings.inputs.values():
         check_lengths(prompts, net.model.declared)

@@ -14,7 +14,8 @@ from torch import Tensor
 from causalnet.errors import TermError
 from causalnet.execute.batch import TokenBatch
 from causalnet.execute.bindings import Bindings
-from causalnet.interventions import Handle, Op
+from causalnet.interventions import Handle, Op, Operation
+from causalnet.interventions.operations import describe_operation
 
 __all__ = ["OPERATIONS", "Body", "Setting", "apply_operation", "register_operation"]
 
@@ -186,20 +187,21 @@ OPERATIONS: dict[tuple[str, int], Body] = {
 """Bodies by name and version."""
 
 
-def register_operation(name: str, body: Body, version: int = 1) -> None:
-    """Give an operation its tensor body.
+def register_operation(operation: Operation, body: Body) -> None:
+    """Make an operation of your own known, with its tensor body.
 
     Args:
-        name: The name that terms use.
+        operation: Its name, version, number of arguments, parameters and meaning.
         body: From evaluated arguments, parameters and setting to the value, [B, T, d].
-        version: Version of the operation's meaning; another meaning is another version.
 
     Raises:
-        TermError: The name and version have a body.
+        TermError: The name and version have another meaning or another body.
     """
-    if OPERATIONS.setdefault((name, version), body) is not body:
+    describe_operation(operation)
+    name = f"{operation.name}/v{operation.version}"
+    if OPERATIONS.setdefault((operation.name, operation.version), body) is not body:
         raise TermError(
-            f"The operation {name}/v{version} has a body.",
+            f"The operation {name} has another body.",
             "One name and version mean one thing.",
             "Register another version.",
         )
