@@ -68,6 +68,10 @@ def mixing(name: str) -> Any:
     return lambda *arguments: hash((name, arguments))
 
 
+def by_slot(mechanism: Any, parents: tuple[str, ...]) -> Any:
+    return lambda slots: mechanism(*(slots[parent] for parent in parents))
+
+
 @pytest.mark.parametrize("seed", range(150))
 def test_both_give_a_world_the_same_value(seed: int) -> None:
     rng = random.Random(seed)
@@ -81,10 +85,7 @@ def test_both_give_a_world_the_same_value(seed: int) -> None:
     model = {node: mixing(node) for node, parents in graph.items() if parents}
     scm = SCM(
         plain_graph(graph),
-        {
-            node: lambda slots, node=node: model[node](*(slots[parent] for parent in graph[node]))
-            for node in model
-        },
+        {node: by_slot(model[node], graph[node]) for node in model},
         inputs,
         {ZERO: "zero"},
     )

@@ -1,0 +1,63 @@
+"""The sizes of a model from its own file, without its weights."""
+
+import json
+
+from causalnet.errors import ModelFileError
+from causalnet.graphs import TransformerShape
+from causalnet.models.declared import declared_by_config, declared_by_gguf
+from causalnet.models.gguf_header import read_gguf_header
+from causalnet.models.hub import find_hub_folder
+from causalnet.models.sources import FolderSource, GGUFSource, find_source
+
+__all__ = ["shape_of"]
+
+_SIZES = {
+    "layers": "layers",
+    "heads": "heads",
+    "kv_heads": "kv_heads",
+    "d_model": "width",
+    "d_head": "head_width",
+    "d_mlp": "mlp_width",
+    "vocabulary": "vocabulary",
+}
+
+
+def shape_of(source: str) -> TransformerShape:
+    """Return a model's sizes as its GGUF header or its configuration states them.
+
+    Args:
+        source: `package://...`, a GGUF file, a folder, or a name of the hub.
+
+    Raises:
+        ModelNotFoundError: A model that is not there.
+        ModelFileError: A file that cannot be read, or does not state its sizes.
+    """
+    found = find_source(source)
+    if isinstance(found, GGUFSource):
+        facts, biased = declared_by_gguf(read_gguf_header(found.path)), False
+    else:
+        folder = found.path if isinstance(found, FolderSource) else find_hub_folder(found.name)
+        with open(folder / "config.json", encoding="utf-8") as config:
+            written = json.load(config)
+        facts = declared_by_config(written)
+        # GPT-2's output projection has a bias, which its configuration does not mention.
+        biased = written.get("model_type") == "gpt2" or bool(written.get("attention_bias"))
+    sizes = {ours: facts.get(theirs) for ours, theirs in _SIZES.items()}
+    given = {name: size for name, size in sizes.items() if isinstance(size, int)}
+    if len(given) < len(sizes):
+        lacking = ", ".join(_SIZES[name] for name in sizes if name not in given)
+        raise ModelFileError(
+            f"The model {source!r} does not state its {lacking}.",
+            "A transformer's own file states its sizes.",
+            "Load it with causalnet.load and pass net=causalnet.lift(model).",
+        )
+    return TransformerShape(
+        layers=given["layers"],
+        heads=given["heads"],
+        kv_heads=given["kv_heads"],
+        d_model=given["d_model"],
+        d_head=given["d_head"],
+        d_mlp=given["d_mlp"],
+        vocabulary=given["vocabulary"],
+        attention_bias=biased,
+    )
