@@ -84,11 +84,21 @@ def transcoder_edge(
         sender: The node of the feature, or of a layer of features.
         receiver: The node whose value is one number: a pre-activation, or a ReLU feature, whose
             derivative is that of its pre-activation where it is active and 0 elsewhere.
-        held: What is held at its value: `nonlinear(graph)`, and the MLPs in between.
+        held: What is held at its value: `nonlinear(graph)`, and the MLPs, or their features, of
+            the layers in between.
         part: Which features of the sender's node; None for all of it.
         at: Positions of the sender.
         read_at: The position at which the receiver is read.
         world: Where both are taken.
+
+    >>> from causalnet.graphs import TransformerShape, transformer_graph
+    >>> from causalnet.interventions.techniques.holding import nonlinear
+    >>> shape = TransformerShape(2, 1, 1, 4, 4, 8, 9)
+    >>> graph = transformer_graph(shape, grain="features", dictionaries={0: 2, 1: 2})
+    >>> first, second = graph.find("L0.mlp.f1"), graph.find("L1.mlp.f0")
+    >>> edge = transcoder_edge(first, second, held=nonlinear(graph), at="end")
+    >>> print(edge.contrasts[0][0])
+    L0.mlp.f1[end] -> L1.mlp.f0
     """
     outcome = value_of(receiver.name, read_at)
     positions = positions_of(at)

@@ -38,16 +38,17 @@ def _input_of(world: World) -> Base:
 
 
 def nonlinear(graph: MediatorGraph) -> tuple[Mediator, ...]:
-    """Return the attention patterns and norm scales of a graph.
+    """Return the attention patterns, norm scales and reconstruction errors of a graph.
 
-    With them held, everything between the MLPs is linear in what it reads.
+    With them held, everything between the MLPs, or between their features, is linear in what it
+    reads.
 
     >>> from causalnet.graphs import TransformerShape, transformer_graph
     >>> graph = transformer_graph(TransformerShape(1, 1, 1, 4, 4, 4, 9))
     >>> [each.name for each in nonlinear(graph)][2:]
     ['L0.H0.q.scale', 'L0.H0.pattern', 'L0.mlp.scale', 'logits.scale']
     """
-    kinds = (Kind.PATTERN, Kind.SCALE)
+    kinds = (Kind.PATTERN, Kind.SCALE, Kind.ERROR)
     return tuple(node.mediator for node in graph.nodes if node.mediator.kind in kinds)
 
 

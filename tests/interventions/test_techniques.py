@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from causalnet.errors import TermError
-from causalnet.graphs import Mediator, plain_graph
+from causalnet.graphs import Mediator, TransformerShape, plain_graph, transformer_graph
 from causalnet.interventions import (
     Apply,
     At,
@@ -36,6 +36,7 @@ from causalnet.interventions import (
     causal_scrubbing,
     causal_trace,
     check_operation,
+    check_query,
     contrastive_steering,
     denoising,
     direct_logit_attribution,
@@ -84,6 +85,9 @@ from tests.interventions.technique_cases import (
 
 DICTIONARY = Dictionary(Handle("W_enc", "1"), Handle("W_dec", "2"), bias=Handle("b", "3"))
 
+FEATURES = transformer_graph(
+    TransformerShape(3, 2, 2, 4, 2, 4, 5), grain="features", dictionaries={0: 6, 2: 6}
+)
 EVERY: dict[str, Query] = {
     "noising": noising([HEAD, MLP], at="end"),
     "denoising": denoising([HEAD, MLP], at="end"),
@@ -107,7 +111,12 @@ EVERY: dict[str, Query] = {
     "eap-ig": integrated_gradients(Edge("L0.H1", "L2.H0.q"), rule="right"),
     "dla": direct_logit_attribution([HEAD, MLP], norm="frozen"),
     "dla, recomputed": direct_logit_attribution([HEAD, MLP], norm="recomputed"),
-    "transcoder": transcoder_edge(HEAD, MLP, held=nonlinear(NET)),
+    "transcoder": transcoder_edge(
+        FEATURES.find("L0.mlp.f2"),
+        FEATURES.find("L2.mlp.f1"),
+        held=[*nonlinear(FEATURES), FEATURES.find("L1.mlp")],
+        at="end",
+    ),
     "lens": logit_lens([NET.find("L1.resid_post")]),
     "scrubbing": causal_scrubbing(
         Hypothesis((Interpreted("out", "logits", "answer", ("h",)), Interpreted("h", "L0.H1", "x")))
@@ -161,6 +170,11 @@ def test_every_operation_is_described(name: str) -> None:
     for value in (*along, *values):
         for operation in parts(value, Op):
             check_operation(operation)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_technique_is_well_typed(name: str) -> None:
+    check_query(EVERY[name], FEATURES if name == "transcoder" else NET)
 
 
 @pytest.mark.parametrize(
