@@ -93,7 +93,7 @@ def coarsen(
     for node in graph.nodes:
         whole = node.mediator.name.partition("[")[0]
         for name in _holders(node.mediator, whole, own, grain, graph.shape):
-            for place in _places(node.mediator, whole, own, grain, tokens):
+            for place in _places(node.mediator, whole, grain, tokens):
                 members[name + place].append(node.mediator.name)
     return Coarsening(graph, coarse, {name: tuple(inside) for name, inside in members.items()})
 
@@ -123,9 +123,7 @@ def _holders(
     return tuple(f"{layer}.H{head}" for head in range(int(group) * size, (int(group) + 1) * size))
 
 
-def _places(
-    mediator: Mediator, name: str, own: Grain, grain: Grain, tokens: int | None
-) -> tuple[str, ...]:
+def _places(mediator: Mediator, name: str, grain: Grain, tokens: int | None) -> tuple[str, ...]:
     """Return the positions at which a node lies in a coarser one, as they are written.
 
     A head has its keys and values inside, and attends to earlier ones: those of position 2 are
@@ -134,7 +132,7 @@ def _places(
     if tokens is None or mediator.position is None:
         return ("",)
     attended = name.removesuffix(".scale").endswith((".k", ".v"))
-    inlined = attended and own.refines(Grain.CHANNELS) and not grain.refines(Grain.CHANNELS)
+    inlined = attended and not grain.refines(Grain.CHANNELS)
     last = tokens if inlined else mediator.position + 1
     return tuple(f"[{at}]" for at in range(mediator.position, last))
 

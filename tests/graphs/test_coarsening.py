@@ -10,8 +10,14 @@ from hypothesis import strategies as st
 
 from causalnet.errors import GraphError, TermError, UnknownMediatorError
 from causalnet.graphs import (
+    Cut,
     Kind,
+    Mediator,
     MediatorGraph,
+    Merge,
+    Node,
+    Slot,
+    Stream,
     TransformerShape,
     cluster_graph,
     plain_graph,
@@ -32,10 +38,28 @@ def plain_graphs(draw: st.DrawFn) -> MediatorGraph:
 
 
 @st.composite
+def stream_graphs(draw: st.DrawFn) -> MediatorGraph:
+    """Any node may write into the stream and read any prefix of it, so that few read everything."""
+    nodes: list[Node] = []
+    writers: list[str] = []
+    for number in range(draw(st.integers(1, 8))):
+        name = f"V{number}"
+        known = [node.mediator.name for node in nodes]
+        parents = draw(st.lists(st.sampled_from(known), unique=True, max_size=2)) if known else []
+        slots = [Slot(parent, Merge.PLAIN, (parent,)) for parent in parents]
+        if draw(st.booleans()):
+            slots.append(Slot("s", Merge.SUM, (), "s", draw(st.integers(0, len(writers)))))
+        nodes.append(Node(Mediator(name, Kind.VARIABLE), (), tuple(slots)))
+        writers += [name] * draw(st.booleans())
+    cuts = tuple(Cut(f"c{count}", "s", count) for count in range(len(writers) + 1))
+    return MediatorGraph(tuple(nodes), (Stream("s", tuple(writers)),), cuts)
+
+
+@st.composite
 def clustered(draw: st.DrawFn) -> tuple[MediatorGraph, dict[str, list[str]]]:
     """A graph, plain or with streams, and clusters: of neighbours, or of any nodes."""
     streams = shapes(most_layers=2).map(lambda shape: transformer_graph(shape))
-    graph = draw(plain_graphs() | streams)
+    graph = draw(plain_graphs() | stream_graphs() | stream_graphs() | streams)
     names = [node.mediator.name for node in graph.nodes]
     clusters: dict[str, list[str]] = {}
     for number in range(draw(st.integers(0, 3))):
@@ -62,7 +86,7 @@ def quotient(graph: MediatorGraph, clusters: dict[str, list[str]]) -> Any:
     return made
 
 
-@settings(max_examples=150)
+@settings(max_examples=400)
 @given(clustered())
 def test_clusters_make_the_quotient_or_name_a_cycle(
     case: tuple[MediatorGraph, dict[str, list[str]]],
@@ -80,6 +104,9 @@ def test_clusters_make_the_quotient_or_name_a_cycle(
         assert set(pair.coarse.parents(name)) == set(textbook.predecessors(name)), name
         assert pair.members[name] == tuple(sorted(clusters.get(name, [name]), key=graph.rank))
     assert pair.refine() == graph
+    for cut in pair.coarse.cuts:  # what lies before a cut that is left is what lay before it
+        inside = pair.inside(pair.coarse.writers_before(cut.name))
+        assert inside & set(graph.writers) == set(graph.writers_before(cut.name))
 
 
 def check_cycle(refused: GraphError, graph: MediatorGraph, textbook: Any) -> None:
@@ -149,6 +176,17 @@ def test_a_block_of_a_residual_network_is_a_writer_of_its_stream() -> None:
 def is_node_of(graph: MediatorGraph, name: str, layer: int) -> bool:
     found = graph.find(name)
     return found.layer == layer and found.kind is not Kind.RESIDUAL
+
+
+def test_a_cluster_with_one_way_out_has_its_axes() -> None:
+    graph = transformer_graph(SMOLLM2)
+    pair = {"inside": ["L0.H0.pattern", "L0.H0.z"], "two": ["L0.H1.q", "L0.H2.q"]}
+    coarse = cluster_graph(graph, pair).coarse
+    assert coarse.node("inside").axes == graph.node("L0.H0.z").axes
+    assert coarse.node("two").axes == ()
+    assert coarse.node("two").pointwise == ("pos",)
+    assert coarse.node("inside").pointwise == ()
+    assert coarse.find("two").layer == 0
 
 
 def test_two_heads_around_an_mlp_close_a_cycle() -> None:

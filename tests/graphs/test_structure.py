@@ -91,6 +91,10 @@ def plain(name: str, *parents: str) -> Node:
     return Node(Mediator(name, Kind.VARIABLE), (), slots)
 
 
+def reader(name: str, writers: int) -> Node:
+    return Node(Mediator(name, Kind.VARIABLE), (), (Slot("s", Merge.SUM, (), "s", writers),))
+
+
 def names_in_order(graph: MediatorGraph) -> list[str]:
     return [node.mediator.name for node in graph.nodes]
 
@@ -244,6 +248,7 @@ def test_edges_that_are_not_there_are_refused(
         ([plain("Y", "X")], (), (), "Y reads X"),
         ([plain("X")], [Stream("s", ("Y",))], (), "not distinct nodes in the graph's order"),
         ([plain("X")], [Stream("s", ("X", "X"))], (), "not distinct nodes in the graph's order"),
+        ([reader("X", 1)], [Stream("s", ("X",))], (), "X reads writer 1 of stream 's'"),
         ([plain("X")], [Stream("s", ())] * 2, (), "called 's'"),
         ([plain("X")], (), [Cut("c", "s", 0)], "lies after 0 writers of stream 's', which has 0"),
         ([plain("X")], [Stream("s", ("X",))], [Cut("c", "s", -1)], "lies after -1 writers"),
