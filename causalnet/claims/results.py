@@ -231,6 +231,7 @@ def _effects_json(table: "EffectTable") -> dict[str, Any]:
         "excluded": [asdict(entry) for entry in table.excluded],
         "ledger": [asdict(entry) for entry in table.ledger],
         "provenance": json.loads(json.dumps(dict(table.provenance))),
+        "denominators": None if table.denominators is None else table.denominators.tolist(),
     }
 
 
@@ -239,6 +240,7 @@ def _effects(plain: Mapping[str, Any]) -> "EffectTable":
 
     from causalnet.effects import Conventions, EffectTable, Excluded, LedgerEntry
 
+    lower = plain.get("denominators")
     return EffectTable(
         values=np.array(plain["values"], dtype=np.float64),
         rows=tuple(plain["rows"]),
@@ -248,4 +250,5 @@ def _effects(plain: Mapping[str, Any]) -> "EffectTable":
         excluded=tuple(Excluded(**entry) for entry in plain["excluded"]),
         ledger=tuple(LedgerEntry(**entry) for entry in plain["ledger"]),
         provenance=plain["provenance"],
+        denominators=None if lower is None else np.array(lower, dtype=np.float64),
     )

@@ -6,6 +6,7 @@
 | `EffectTable`, `Effect`, `Fraction` | per-prompt values with conventions, ledger, provenance |
 | `explain` | what a query would run |
 | `zero`, `mean`, `resample`, `counterfactual`, `steer`, ... | ablations |
+| `vector`, `matrix`, `contrastive_vector` | tensors under handles |
 | `open_result` | a saved table |
 """
 
@@ -14,7 +15,9 @@ from causalnet.effects.explain import Explanation, explain
 from causalnet.effects.opening import open_result
 from causalnet.effects.reference import (
     constant,
+    contrastive_vector,
     counterfactual,
+    matrix,
     mean,
     mean_per_position,
     resample,
@@ -35,8 +38,10 @@ __all__ = [
     "LedgerEntry",
     "bind",
     "constant",
+    "contrastive_vector",
     "counterfactual",
     "explain",
+    "matrix",
     "mean",
     "mean_per_position",
     "open_result",

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from causalnet.interventions import Query
+from causalnet.interventions import Base, Query, ReadOut
 
 __all__ = ["Conventions", "Excluded", "LedgerEntry"]
+
+BASE = Base("base")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +19,17 @@ class Conventions:
         estimand: Versioned name, `NIE/v1`.
         sign: The subtraction that is made.
         direction: `noising` or `denoising`.
-        scale: `raw`, in the read-out's unit.
-        unit: The unit of the values.
+        scale: `raw`, in the read-out's unit, or what one unit is.
+        unit: The unit of means.
         readout: Versioned name and position of the read-out.
         meaning: What the read-out is, in words.
         ablation: What mediators are set to, with reference set and draws.
         at: Positions at which they are set; `all positions` or names.
         padding: The side on which prompts were padded.
+        convention: The published convention that a technique follows; "" where there is one only.
+        estimator: `exact`, or the approximation that was made.
+        error: What is known of an approximation's error.
+        given: The event that prompts are conditioned on; "" for all prompts.
     """
 
     estimand: str
@@ -36,6 +42,10 @@ class Conventions:
     ablation: str
     at: str
     padding: str
+    convention: str = ""
+    estimator: str = "exact"
+    error: str = ""
+    given: str = ""
 
     @classmethod
     def of(cls, query: Query, padding: str) -> "Conventions":
@@ -51,6 +61,10 @@ class Conventions:
             ablation="none" if query.ablation is None else str(query.ablation),
             at=",".join(map(str, query.at)) or "all positions",
             padding=padding,
+            convention=query.convention,
+            estimator=query.estimator,
+            error=query.error,
+            given="" if query.given is None else str(query.given),
         )
 
     def to_json(self) -> dict[str, str]:
@@ -61,6 +75,20 @@ class Conventions:
     def from_json(cls, fields: Mapping[str, Any]) -> "Conventions":
         """Return the conventions that `to_json` wrote."""
         return cls(**fields)
+
+
+def _unit(query: Query) -> str:
+    if query.estimand in ("PN", "PS", "PNS"):
+        return "probability"
+    return query.readout.unit if query.scale == "raw" else "of the total effect"
+
+
+def _told(readout: ReadOut) -> str:
+    """Return `logit_difference/v1 at end`, and what differs from a plain read-out of the logits."""
+    node = "" if readout.node == "logits" else f" of {readout.node}"
+    answers = "" if readout.answers == "answers" else f", answers {readout.answers}"
+    against = "" if readout.reference in (None, BASE) else f", against {readout.reference}"
+    return f"{readout.name}/v{readout.version}{node} at {readout.at}{answers}{against}"
 
 
 @dataclass(frozen=True, slots=True)

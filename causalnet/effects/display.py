@@ -19,6 +19,12 @@ def table_html(table: "EffectTable") -> str:
         f"{escape(conventions.sign)}, {escape(conventions.unit)}, set at {escape(conventions.at)}, "
         f"ablation {escape(conventions.ablation)}, {len(table.prompts)} prompts"
     )
+    stated = {
+        "convention": conventions.convention,
+        "estimator": "" if conventions.estimator == "exact" else conventions.estimator,
+        "given": conventions.given,
+    }
+    head += "".join(f", {name} {escape(text)}" for name, text in stated.items() if text)
     if table.excluded:
         head += f", {len(table.excluded)} excluded (counted as 0)"
     rows = "".join(_row(effect) for effect in table.top(_SHOWN))

@@ -3,20 +3,25 @@
 import hashlib
 import json
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from causalnet.errors import AlignmentError, TermError
-from causalnet.execute import Constant, PerPosition, Pooled, TokenBatch, record
-from causalnet.interventions import Ablation, AblationKind, Handle, mean_handle
+from causalnet.execute import Constant, Matrix, PerPosition, Pooled, TokenBatch, record
+from causalnet.graphs import Kind, Mediator
+from causalnet.interventions import Ablation, AblationKind, Handle, Position, mean_handle
+from causalnet.interventions.queries import positions_of
+from causalnet.interventions.techniques import mean_difference
 from causalnet.lift import LiftedNetwork
-from causalnet.tasks import Prompts
+from causalnet.tasks import PromptPairs, Prompts
 
 __all__ = [
     "constant",
+    "contrastive_vector",
     "counterfactual",
+    "matrix",
     "mean",
     "mean_constants",
     "mean_per_position",
@@ -29,6 +34,7 @@ __all__ = [
 
 
 REFERENCE_BATCH = 16
+DIGITS = 64  # of a digest of content
 
 
 def zero() -> Ablation:
@@ -71,6 +77,50 @@ def vector(label: str, values: Tensor) -> tuple[Handle, Pooled]:
     return Handle(label, _vector_digest(values)), Pooled(values)
 
 
+def matrix(label: str, values: Tensor) -> tuple[Handle, Matrix]:
+    """Return a basis, an encoder or a bias under a handle, for views and operations.
+
+    Args:
+        label: What it is called.
+        values: A tensor of any shape; a basis is [d, k].
+    """
+    return Handle(label, _vector_digest(values)), Matrix(values)
+
+
+def contrastive_vector(
+    mediator: Mediator,
+    net: LiftedNetwork,
+    pairs: PromptPairs,
+    at: Position | Sequence[Position] = "end",
+) -> tuple[Handle, Pooled]:
+    """Return a mediator's mean over pairs and positions of its value in base minus in source.
+
+    It is what `contrastive_steering` adds (Panickssery et al. 2024); the mean is taken in float64.
+
+    Args:
+        mediator: The mediator.
+        net: The lifted network.
+        pairs: The pairs over which the mean is taken.
+        at: Positions at which both are read; none, or "all", means every token.
+
+    Raises:
+        PromptError: A position that the prompts do not have.
+    """
+    means = []
+    for prompts in (pairs.base, pairs.source):
+        values: list[Tensor] = []
+
+        def keep(
+            batch: TokenBatch, found: Mapping[str, Tensor], values: list[Tensor] = values
+        ) -> None:
+            chosen = batch.selected(positions_of(at)) & batch.mask
+            values.append(found[mediator.name][chosen].to("cpu", torch.float64))
+
+        record((mediator.name,), net, prompts, keep, batch_size=REFERENCE_BATCH)
+        means.append(torch.cat(values).mean(0))
+    return mean_difference(mediator, at), Pooled(means[0] - means[1])
+
+
 def _vector_digest(values: Tensor) -> str:
     raw = values.detach().cpu().contiguous().to(torch.float64).numpy().tobytes()
     return hashlib.sha256(raw).hexdigest()
@@ -83,7 +133,10 @@ def check_vectors(vectors: Mapping[Handle, Constant]) -> None:
         TermError: Another vector under a handle.
     """
     for handle, bound in vectors.items():
-        if isinstance(bound, Pooled) and _vector_digest(bound.vector) != handle.digest:
+        if isinstance(bound, PerPosition) or len(handle.digest) != DIGITS:
+            continue  # named by what it was computed from
+        values = bound.vector if isinstance(bound, Pooled) else bound.values
+        if _vector_digest(values) != handle.digest:
             raise TermError(
                 f"The vector given for {handle.label!r} is not the one that its handle names.",
                 "A handle is made from the vector's content.",
@@ -116,8 +169,18 @@ def mean_constants(
         ablation: A mean, pooled or per position.
         net: The lifted network.
         reference: The reference set; padding is not counted.
+
+    Raises:
+        TermError: The mean of an attention pattern.
     """
     names = list(dict.fromkeys(nodes))
+    patterns = [name for name in names if net.graph.find(name).kind is Kind.PATTERN]
+    if patterns:
+        raise TermError(
+            f"The mean of {patterns[0]} is asked for.",
+            "Its entries are tokens, which differ from prompt to prompt.",
+            "Interchange or resample it, or set it by an operation such as uniform_pattern.",
+        )
     per_position = ablation.kind is AblationKind.MEAN_PER_POSITION
     sums: dict[tuple[str, str], Tensor] = {}  # (node, template) -> [T, d]
     counts: dict[str, Tensor] = {}  # template -> [T]

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any, TypeAlias
 
@@ -29,6 +30,7 @@ from causalnet.interventions import (
     Read,
     Scalar,
     accuracy,
+    check_query,
     evaluate_scalar,
 )
 from causalnet.lift import LiftedNetwork
@@ -46,6 +48,8 @@ def run(
     *,
     reference: Prompts | None = None,
     vectors: Mapping[Handle, Constant] | None = None,
+    inputs: Mapping[str, Prompts] | None = None,
+    answers: Mapping[str, Answers] | None = None,
     batch_size: int = 16,
     padding: Padding = "right",
     seed: int = 0,
@@ -59,7 +63,10 @@ def run(
         net: The lifted network.
         pairs: Prompt pairs.
         reference: The reference set that the query's ablation was made with, if it has one.
-        vectors: Vectors for constants and steering, by handle; see `cn.vector`.
+        vectors: Tensors for constants, steering, bases and dictionaries, by handle; see
+            `cn.vector` and `causalnet.effects.matrix`.
+        inputs: Prompts of further inputs that the query names, as many as pairs.
+        answers: Further sets of answers that read-outs name.
         batch_size: Prompts in a batch; halved when memory runs out.
         padding: The side on which shorter prompts are filled.
         seed: Seed of resampling.
@@ -72,22 +79,28 @@ def run(
         AlignmentError: Pairs that do not line up where they must.
         NumericalError: NaN or infinity in an activation.
     """
-    bindings = bind(query.ablation, _nodes(query), net, pairs, reference, vectors, seed)
+    bound = bind(query.ablation, _nodes(query), net, pairs, reference, vectors, seed)
+    bindings = replace(
+        bound, inputs={**bound.inputs, **(inputs or {})}, other_answers=dict(answers or {})
+    )
+    sizes = {name: len(prompts) for name, prompts in bindings.inputs.items()}
+    check_query(query, net.graph, sizes)
     correct = Read(accuracy, Base("base"))
     leaves = (*query.leaves, correct) if only_correct else query.leaves
     result = evaluate(
         leaves, net, bindings, batch_size=batch_size, padding=padding, progress=progress
     )
     values = {leaf: _array(value) for leaf, value in result.values.items()}
-    rows = [_on_each(scalar, values, pairs) for _, scalar in query.contrasts]
+    rows, denominators = _ratio(query, values, pairs)
     table = EffectTable(
-        values=np.stack(rows),
+        values=rows,
         rows=tuple(label for label, _ in query.contrasts),
         prompts=pairs.labels,
         conventions=Conventions.of(query, padding),
         unpatched=_on_each(query.unpatched, values, pairs),
         ledger=_ledger(query, pairs),
         provenance=_provenance(net, pairs, query, result, seed),
+        denominators=denominators,
     )
     if not only_correct:
         return table
@@ -141,6 +154,23 @@ def _nodes(query: Query) -> tuple[str, ...]:
     return tuple(dict.fromkeys(site(mediator) for row in query.treated for mediator in row))
 
 
+def _ratio(
+    query: Query, values: Mapping[Leaf, Numbers], pairs: PromptPairs
+) -> tuple[Numbers, Numbers | None]:
+    """Return the rows, [rows, n], and what their means are divided by.
+
+    The mean over the prompts of an event is the mean of (value and event) over that of the event.
+    """
+    rows = np.stack([_on_each(scalar, values, pairs) for _, scalar in query.contrasts])
+    lower = None
+    if query.denominator is not None:
+        lower = _on_each(query.denominator, values, pairs)
+    if query.given is not None:
+        event = _on_each(query.given, values, pairs)
+        rows, lower = rows * event, event * (1.0 if lower is None else lower)
+    return rows, lower
+
+
 def _on_each(scalar: Scalar, values: Mapping[Leaf, Numbers], pairs: PromptPairs) -> Numbers:
     """Return a scalar on every prompt, [n]; one without leaves is the same on all."""
     return np.broadcast_to(evaluate_scalar(scalar, values), (len(pairs),))
@@ -152,7 +182,7 @@ def _array(value: Tensor) -> Numbers:
 
 def _ledger(query: Query, pairs: PromptPairs) -> tuple[LedgerEntry, ...]:
     """List the tokens at which mediators are set, in the prompts of the patched world."""
-    if query.ablation is None:
+    if not any(query.treated) or query.estimand == "LENS":
         return ()
     prompts = pairs.base if query.direction == "noising" else pairs.source
     entries = []

@@ -32,7 +32,8 @@ class Effect:
     Attributes:
         label: The mediator or set.
         mean: Mean over prompts, in `unit`.
-        interval: Student's interval for it; None with fewer than two prompts.
+        interval: Student's interval for it, Fieller's for a ratio of means; None with fewer than
+            two prompts, or a denominator that is not clearly away from 0.
         n: Number of prompts, excluded ones included.
         unit: The unit.
         estimand: Versioned name.
@@ -86,6 +87,8 @@ class EffectTable:
         excluded: Prompts left out of the numerator of means; they stay in the denominator.
         ledger: The tokens that were touched.
         provenance: Model, tokenizer and prompt digests, versions, batch size, counts.
+        denominators: What the mean of a row is divided by, [prompts]: a ratio of means (of effects
+            per total effect, or of events among the prompts of a condition); None for means.
     """
 
     values: NDArray[np.float64]
@@ -96,6 +99,7 @@ class EffectTable:
     excluded: tuple[Excluded, ...] = ()
     ledger: tuple[LedgerEntry, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    denominators: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -117,13 +121,23 @@ class EffectTable:
     @property
     def counted(self) -> NDArray[np.float64]:
         """The values with excluded prompts set to 0, [rows, prompts]."""
+        return self.values * self._weights
+
+    @property
+    def _weights(self) -> NDArray[np.float64]:
         out = {entry.prompt for entry in self.excluded}
-        weights = np.array([label not in out for label in self.prompts], dtype=np.float64)
-        return self.values * weights
+        return np.array([label not in out for label in self.prompts], dtype=np.float64)
 
     def means(self) -> NDArray[np.float64]:
-        """Return the mean effect of every row, [rows]; excluded prompts count as 0."""
-        return np.asarray(self.counted.mean(axis=1))
+        """Return the mean effect of every row, [rows]; excluded prompts count as 0.
+
+        With denominators it is a ratio of means, NaN where the lower one is 0.
+        """
+        means = np.asarray(self.counted.mean(axis=1))
+        if self.denominators is None:
+            return means
+        whole = float((self.denominators * self._weights).mean())
+        return means / whole if whole else np.full(len(means), math.nan)
 
     def effect(self, label: str, level: float = 0.95) -> Effect:
         """Return one row's mean with its interval.
@@ -149,10 +163,13 @@ class EffectTable:
 
     def _effect(self, row: int, level: float) -> Effect:
         values = self.counted[row]
-        interval = student_interval(values, level) if len(values) > 1 else None
+        if self.denominators is not None:
+            interval = _ratio_interval(values, self.denominators * self._weights, level)
+        else:
+            interval = student_interval(values, level) if len(values) > 1 else None
         return Effect(
             self.rows[row],
-            float(values.mean()),
+            float(self.means()[row]),
             interval,
             len(values),
             self.conventions.unit,
@@ -198,7 +215,7 @@ class EffectTable:
             Fraction(
                 label,
                 float(values.mean()) / whole if whole else math.nan,
-                ratio_interval(values, denominators, level),
+                _ratio_interval(values, denominators, level),
             )
             for label, values in zip(self.rows, self.counted, strict=True)
         )
@@ -246,6 +263,8 @@ class EffectTable:
             "provenance": dict(self.provenance),
         }
         arrays = {"values": self.values, "unpatched": self.unpatched}
+        if self.denominators is not None:
+            arrays["denominators"] = self.denominators
         return save_archive(Archive(KIND, content, arrays), path)
 
     @classmethod
@@ -261,11 +280,20 @@ class EffectTable:
             excluded=tuple(Excluded(**entry) for entry in content["excluded"]),
             ledger=tuple(LedgerEntry(**entry) for entry in content["ledger"]),
             provenance=content["provenance"],
+            denominators=archive.arrays.get("denominators"),
         )
 
     def without(self, excluded: tuple[Excluded, ...]) -> "EffectTable":
         """Return the table with prompts marked as excluded."""
         return replace(self, excluded=(*self.excluded, *excluded))
+
+
+def _ratio_interval(
+    values: NDArray[np.float64], denominators: NDArray[np.float64], level: float
+) -> Interval | None:
+    """Return Fieller's interval; a denominator below 0 changes the sign of both."""
+    sign = -1.0 if denominators.mean() < 0 else 1.0
+    return ratio_interval(sign * values, sign * denominators, level)
 
 
 def _needs(package: str) -> CausalNetError:
