@@ -267,12 +267,14 @@ class NormalForm:
         needed = np.zeros(len(self), dtype=bool)
         needed[list(self.roots if roots is None else roots)] = True
         for block in reversed(self._numbering.blocks):
+            if block.table is None:  # a single key may be made of the single keys before it
+                for offset in range(len(block) - 1, -1, -1):
+                    if needed[block.start + offset]:
+                        needed[list(parts_of_key(block.keys[offset]))] = True
+                continue
             here = np.flatnonzero(needed[block.start : block.start + len(block)])
             for column in block.arguments:
                 needed[column[here]] = True
-            if block.table is None:
-                for offset in here[::-1]:  # a single key may be made of the single keys before it
-                    needed[list(parts_of_key(block.keys[offset]))] = True
         return needed
 
     def versions(self, node: str, live: NDArray[np.bool_] | None = None) -> tuple[int, ...]:

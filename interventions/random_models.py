@@ -155,17 +155,29 @@ def _whole_mix(site: Site, new: Whole, below: Whole, *, modulus: int, seed: int)
 def _projection(
     basis: Handle, columns: tuple[int, ...], width: int, modulus: int, seed: int
 ) -> Whole:
-    """Return L_c U_c: columns of a random unit triangular matrix and rows of its inverse."""
-    lower = np.tril(_drawn(width * width, modulus, seed, basis.digest).reshape(width, width), -1)
+    """Return M_c N_c: columns of a random matrix M and the same rows of its inverse N."""
+    lower, lower_inverse = _unit_triangular(width, modulus, seed, basis.digest, "lower")
+    other, other_inverse = _unit_triangular(width, modulus, seed, basis.digest, "upper")
+    matrix = _product(lower, other.T, modulus)
+    inverse = _product(other_inverse.T, lower_inverse, modulus)
+    chosen = list(columns)
+    return _product(matrix[:, chosen], inverse[chosen], modulus)
+
+
+def _product(first: Whole, second: Whole, modulus: int) -> Whole:
+    product: Whole = (first[:, :, None] * second[None] % modulus).sum(1) % modulus
+    return product
+
+
+def _unit_triangular(width: int, modulus: int, *parts: object) -> tuple[Whole, Whole]:
+    """Return a random lower triangular matrix with a diagonal of ones, and its inverse."""
+    lower = np.tril(_drawn(width * width, modulus, *parts).reshape(width, width), -1)
     lower = lower + np.eye(width, dtype=np.int64)
     inverse = np.eye(width, dtype=np.int64)
     for row in range(width):  # forward substitution, modulo the modulus
         for earlier in range(row):
             inverse[row] = (inverse[row] - lower[row, earlier] * inverse[earlier]) % modulus
-    total = np.zeros((width, width), dtype=np.int64)
-    for column in columns:
-        total = (total + lower[:, [column]] * inverse[[column]] % modulus) % modulus
-    return total
+    return lower, inverse
 
 
 def relu_scm(graph: MediatorGraph, seed: int, *, positions: int = 3, width: int = 3) -> SCM:

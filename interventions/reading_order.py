@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import combinations
 
+from causalnet.errors import TermError
 from causalnet.graphs import MediatorGraph
 from causalnet.interventions.mixes import Token, View, apart_in_layer, view_of
 from causalnet.interventions.places import CutPlace, NodePlace, Place, Places
+from causalnet.interventions.views import parts_overlap
 from causalnet.interventions.worlds import (
     Assignment,
     Base,
@@ -139,11 +142,23 @@ def _worlds_read(layers: tuple[tuple[Assignment, ...], ...]) -> Iterator[World]:
                 yield read.world
 
 
+def _check_apart(sites: list[Site]) -> None:
+    """Refuse sites of one layer that overlap under two names of one place."""
+    for first, second in combinations(sites, 2):
+        if parts_overlap(first.at, first.part, second.at, second.part):
+            raise TermError(
+                f"{first} and {second} are one place, and overlap in one layer of interventions.",
+                "Sites of one layer set different values.",
+                "Put one of them into a second Do on top.",
+            )
+
+
 def _layer(assigned: list[tuple[Site, Value]]) -> Layer:
     if len(assigned) == 1:
         site, value = assigned[0]
         whole = not site.at and site.part is None
         return Layer((SiteValue(None if whole else view_of(site.at, site.part), value),))
+    _check_apart([site for site, _ in assigned])
     viewed = [SiteValue(view_of(site.at, site.part), value) for site, value in assigned]
     viewed.sort(key=lambda each: each.view.order() if each.view else "")
     return Layer(tuple(viewed), apart_in_layer(site for site, _ in assigned))

@@ -22,7 +22,7 @@ from typing import TypeAlias
 from causalnet.errors import TermError
 from causalnet.interventions.spelling import input_text, name_text
 from causalnet.interventions.terms import Piece, abbreviated, digest_of, separated, written
-from causalnet.interventions.views import Handle, Part, Position, parts_overlap
+from causalnet.interventions.views import Handle, Part, Position, parts_overlap, positions_text
 
 __all__ = [
     "Assignment",
@@ -70,7 +70,7 @@ class Base:
 
 def _view(at: tuple[Position, ...], part: Part | None) -> str:
     """Return `[end,S2; part]`, nothing for a whole value."""
-    places = ",".join(name_text(place) if isinstance(place, str) else f"{place}" for place in at)
+    places = positions_text(at)
     if part is None:
         return f"[{places}]" if at else ""
     return f"[{places or '*'}; {part}]"
@@ -402,18 +402,18 @@ def layers_of(world: World) -> tuple[Base, tuple[tuple[Assignment, ...], ...]]:
 
 
 def reads_of(value: Value) -> tuple[At, ...]:
-    """Return every `At` in a value, left to right, not those inside the worlds that they read."""
-    found: list[At] = []
+    """Return every `At` in a value once, left to right, not those inside the worlds they read."""
+    if isinstance(value, At):
+        return (value,)
+    seen: dict[Value, None] = {}  # operations may share arguments: a walk of the tree may not end
     waiting: list[Value] = [value]
     while waiting:
-        match waiting.pop():
-            case At() as read:
-                found.append(read)
-            case Op(_, arguments):
-                waiting.extend(reversed(arguments))
-            case Const() | Self() | Noise():
-                pass
-    return tuple(found)
+        current = waiting.pop()
+        if current not in seen:
+            seen[current] = None
+            if isinstance(current, Op):
+                waiting.extend(reversed(current.arguments))
+    return tuple(found for found in seen if isinstance(found, At))
 
 
 def worlds_read_by(world: World) -> tuple[At, ...]:

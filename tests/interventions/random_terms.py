@@ -2,9 +2,8 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from causalnet.errors import TermError
 from causalnet.graphs import Cut, Kind, Mediator, MediatorGraph, Merge, Slot, Stream, plain_graph
 from causalnet.graphs import Node as GraphNode
 from causalnet.interventions import (
@@ -124,19 +123,26 @@ def world(
         layer: list[tuple[Site, Value]] = []
         for _ in range(rng.randint(1, 3)):
             layer.append(_assignment(graph, rng, depth, views))
-        current = _on_top(current, layer)
+        current = _on_top(current, layer, graph)
     return current
 
 
-def _on_top(below: World, layer: Sequence[tuple[Site, Value]]) -> World:
+def _on_top(below: World, layer: Sequence[tuple[Site, Value]], graph: MediatorGraph) -> World:
     """Put a layer on a world, without the sites that overlap earlier ones."""
+    point = {cut.name: f"cut {cut.writers_before}" for cut in graph.cuts}
+
+    def place(site: Site) -> Site:
+        """The site under one name for one place."""
+        return (
+            replace(site, mediator=point.get(site.mediator, site.mediator))
+            if isinstance(site, Node)
+            else site
+        )
+
     kept: list[tuple[Site, Value]] = []
-    for pair in layer:
-        try:
-            Do(below, (*kept, pair))
-        except TermError:
-            continue
-        kept.append(pair)
+    for site, new in layer:
+        if not any(place(site).overlaps(place(earlier)) for earlier, _ in kept):
+            kept.append((site, new))
     return Do(below, tuple(kept))
 
 
