@@ -101,6 +101,8 @@ def reach(rows: Rows, seeds: ArrayLike, patience: int = PATIENCE) -> Numbers:
 
 def _reach(rows: Rows, first: Numbers, patience: int) -> tuple[Numbers, int]:
     """Return the nodes that can be reached, and how many nodes and edges were looked at."""
+    if first.size > patience:
+        return _compiled_reach(rows, first)
     starts, ends = rows.starts.data, rows.ends.data
     seen = set(first.tolist())
     waiting = list(seen)
@@ -110,14 +112,19 @@ def _reach(rows: Rows, first: Numbers, patience: int) -> tuple[Numbers, int]:
         begin, end = starts[node], starts[node + 1]
         looked += 1 + end - begin
         if looked > patience:
-            found = np.sort(breadth_first(rows.starts, rows.ends, first)[0])
-            edges = (rows.starts[found + 1] - rows.starts[found]).sum()
-            return found, looked + found.size + int(edges)
+            found, more = _compiled_reach(rows, first)
+            return found, looked + more
         for neighbour in ends[begin:end]:
             if neighbour not in seen:
                 seen.add(neighbour)
                 waiting.append(neighbour)
     return np.array(sorted(seen), np.int32), looked
+
+
+def _compiled_reach(rows: Rows, first: Numbers) -> tuple[Numbers, int]:
+    order = breadth_first(rows.starts, rows.ends, first)[0]
+    found = np.flatnonzero(flags(rows.count, order)).astype(np.int32)
+    return found, found.size + int((rows.starts[found + 1] - rows.starts[found]).sum())
 
 
 def breadth_first(

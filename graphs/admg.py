@@ -202,7 +202,11 @@ class ADMG:
             nodes = (nodes,)
         if not isinstance(nodes, Iterable):
             raise TermError(f"{nodes!r} is not a set of nodes.", "", "Write a name or several.")
-        return np.array([self.index(node) for node in nodes], np.int32)
+        names = tuple(nodes)
+        try:
+            return np.array([*map(self._place.__getitem__, names)], np.int32)
+        except (KeyError, TypeError):  # one of them is no node: `index` says which
+            return np.array([*map(self.index, names)], np.int32)
 
     def names_of(self, numbers: ArrayLike) -> tuple[str, ...]:
         """Return the names of numbered nodes."""

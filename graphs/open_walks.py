@@ -28,7 +28,7 @@ class Found:
     Attributes:
         walk: The nodes of a shortest open walk from a source to a target and whether each was
             entered by an arrowhead; empty if there is none.
-        entered: The nodes that were entered, in ascending order.
+        entered: The nodes that were entered, some twice.
         visited: How often a node was entered or an edge followed, at most 6(|V| + |E|).
     """
 
@@ -90,7 +90,7 @@ def find_walk(
 
 
 def _nodes(states: dict[int, int], count: int) -> Numbers:
-    return np.unique(np.fromiter(states, np.int32, len(states)) % np.int32(count))
+    return np.fromiter(states, np.int32, len(states)) % np.int32(count)
 
 
 def _walk_back(state: int, before: dict[int, int], count: int) -> tuple[tuple[int, bool], ...]:
@@ -111,14 +111,15 @@ def _compiled(
     arrivals = order[order >= _BY_TAIL * count]
     leavings = order[order < _BY_TAIL * count]
     visited += arrivals.size + int((starts[leavings + 1] - starts[leavings]).sum())
-    hits = arrivals[targets[arrivals % count]]
+    places = arrivals % np.int32(count)
+    hits = arrivals[targets[places]]
     walk = []
     state = int(hits[0]) if hits.size else -1
     while state >= 0:
         walk.append((state % count, state >= _BY_HEAD * count))
         leaving = int(before[state])
         state = int(before[leaving]) if leaving >= 0 else -1
-    return Found(tuple(reversed(walk)), np.unique(arrivals % count).astype(np.int32), visited)
+    return Found(tuple(reversed(walk)), places, visited)
 
 
 def _states(

@@ -20,7 +20,7 @@ import numpy as np
 from causalnet.errors import TermError
 from causalnet.graphs.adjacency import PATIENCE, Flags, Numbers, flags, reach
 from causalnet.graphs.admg import ADMG, Edge, Names
-from causalnet.graphs.open_walks import find_walk
+from causalnet.graphs.open_walks import Found, find_walk
 from causalnet.graphs.walks import Connected, Mark, Separated, Step
 
 __all__ = ["NoSeparator", "is_m_separated", "m_separated", "minimal_separator"]
@@ -40,6 +40,31 @@ class NoSeparator:
     def __str__(self) -> str:
         """Return the path."""
         return f"No allowed set blocks {self.evidence}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Question:
+    """Numbered sets, and where a walk may go on given the last of them."""
+
+    graph: ADMG
+    xs: Numbers
+    ys: Numbers
+    given: Numbers
+    passes: Flags
+    opened: Flags
+    patience: int
+
+    @classmethod
+    def of(cls, graph: ADMG, xs: Names, ys: Names, given: Names, patience: int) -> "_Question":
+        sources, ends, blocked = (graph.indices(names) for names in (xs, ys, given))
+        _check_disjoint(graph, xs=sources, ys=ends, given=blocked)
+        opened = flags(len(graph), reach(graph.parent_rows, blocked, patience))
+        passes = ~flags(len(graph), blocked)
+        return cls(graph, sources, ends, blocked, passes, opened, patience)
+
+    def walk(self) -> Found:
+        targets = flags(len(self.graph), self.ys)
+        return find_walk(self.graph, self.xs, targets, self.passes, self.opened, self.patience)
 
 
 def m_separated(
@@ -68,23 +93,19 @@ def m_separated(
     >>> print(m_separated(graph, "X", "Y", given="D"))
     X -> M <- Y | given D; M -> D
     """
-    sources, ends, blocked = (graph.indices(names) for names in (xs, ys, given))
-    _check_disjoint(graph, xs=sources, ys=ends, given=blocked)
-    passes = ~flags(len(graph), blocked)
-    opened = flags(len(graph), reach(graph.parent_rows, blocked, patience))
-    targets = flags(len(graph), ends)
-    found = find_walk(graph, sources, targets, passes, opened, patience)
-    condition = frozenset(graph.names_of(blocked))
+    question = _Question.of(graph, xs, ys, given, patience)
+    found, condition = question.walk(), graph.names_of(question.given)
     if not found.walk:
-        from_names, to_names = graph.names_of(sources), graph.names_of(ends)
-        return Separated(frozenset(from_names), frozenset(to_names), condition, found.visited)
-    steps = _steps(graph, found.walk, passes)
+        sources, ends = graph.names_of(question.xs), graph.names_of(question.ys)
+        return Separated(frozenset(sources), frozenset(ends), frozenset(condition), found.visited)
+    steps = _steps(graph, found.walk, question.passes)
     colliders = [  # the last node has no step after it
         node
         for (node, by_head), after in zip(found.walk, steps, strict=False)
         if by_head and after.mark != "->"
     ]
-    return Connected(steps, condition, _openings(graph, colliders, passes, opened), found.visited)
+    openings = _openings(graph, colliders, question.passes, question.opened)
+    return Connected(steps, frozenset(condition), openings, found.visited)
 
 
 def is_m_separated(graph: ADMG, xs: Names, ys: Names, given: Names = ()) -> bool:
@@ -97,7 +118,7 @@ def is_m_separated(graph: ADMG, xs: Names, ys: Names, given: Names = ()) -> bool
     >>> is_m_separated(ADMG.of(directed=[("X", "M"), ("M", "Y")]), "X", "Y", given="M")
     True
     """
-    return isinstance(m_separated(graph, xs, ys, given), Separated)
+    return not _Question.of(graph, xs, ys, given, PATIENCE).walk().walk
 
 
 def minimal_separator(
@@ -195,7 +216,7 @@ def _openings(
 def _check_disjoint(graph: ADMG, **sets: Numbers) -> None:
     """Refuse a node in two sets."""
     for (first, some), (second, others) in combinations(sets.items(), 2):
-        both = np.intersect1d(some, others)
+        both = others[flags(len(graph), some)[others]]
         if both.size:
             raise TermError(
                 f"{graph.nodes[int(both[0])]!r} is in both `{first}` and `{second}`.",
