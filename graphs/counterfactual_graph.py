@@ -23,7 +23,7 @@ __all__ = ["CounterfactualGraph", "EqualCopies", "Event", "Inconsistent", "count
 class Event:
     """A variable takes a value in a world.
 
-    Args:
+    Attributes:
         copy: The variable and its world.
         value: A symbol of the variable; different symbols of one variable are different values.
 
@@ -49,7 +49,7 @@ class Event:
 class EqualCopies:
     """Two copies of a variable that are equal, given the events.
 
-    Args:
+    Attributes:
         first: One copy.
         second: The other.
         values: The parents that are equal by their value, with it; the other parents are the same
@@ -71,7 +71,7 @@ class EqualCopies:
 class Inconsistent:
     """The events cannot happen together: their probability is 0 in every model of the graph.
 
-    Args:
+    Attributes:
         events: Two events that give one node two values; one event if it contradicts its own world.
         merges: Why the two copies are equal, causes first.
     """
@@ -90,7 +90,7 @@ class Inconsistent:
 class CounterfactualGraph:
     """The ancestors of some events, each value that must be equal to another drawn once.
 
-    Args:
+    Attributes:
         graph: The graph; a node is named after one of its copies without what does not matter to
             it, as `Y{X=x}`, and `X=x` is the value to which worlds set X.
         events: The events in terms of these nodes; they have the same probability.
@@ -172,7 +172,7 @@ _Key: TypeAlias = tuple[str, tuple[tuple[str, str | int], ...]]
 class _Numbering:
     """Which copies are equal: copies of a variable with one number.
 
-    Args:
+    Attributes:
         graph: The graph of one world.
         numbers: The number of each copy of an ancestor of the events' variables.
         members: The copies with each number, those of the actual world first.

@@ -30,7 +30,7 @@ Do: TypeAlias = tuple[tuple[str, str], ...]
 class Copy:
     """A variable in a world.
 
-    Args:
+    Attributes:
         variable: Its name in the graph of one world.
         do: The variables that are set in the world, sorted, each with its value; () is the actual
             world.
@@ -63,7 +63,7 @@ class Copy:
 class ParallelWorlds:
     """The graph of several worlds; its nodes are named as copies are printed.
 
-    Args:
+    Attributes:
         graph: One node for each copy.
         worlds: The worlds.
         copies: The copy for which each node of the graph stands.

@@ -25,7 +25,7 @@ class ProperPaths:
 
     A proper causal path is directed and meets the treatments in its first node only.
 
-    Args:
+    Attributes:
         treatments: Where paths start, sorted.
         outcome: Where paths end.
         order: The nodes on proper causal paths, parents first, treatments before all.
@@ -90,7 +90,7 @@ class Move(NamedTuple):
 class Rule(NamedTuple):
     """How to read a path; states are any hashable values.
 
-    Args:
+    Attributes:
         start: The state at a treatment.
         step: The state after an edge, given the state before it, its tail and its head.
         accepts: Whether a path that has reached the outcome in this state is in the set.
@@ -106,7 +106,7 @@ class Rule(NamedTuple):
 class Automaton:
     """A minimal automaton: each state lies on a path of the set, and no two states agree.
 
-    Args:
+    Attributes:
         nodes: The node of each state.
         moves: The steps from each state, sorted by child; none at the outcome.
         starts: The states of the treatments from which a path of the set starts.

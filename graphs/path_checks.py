@@ -47,7 +47,7 @@ _MOST_CONTEXTS = 100_000
 class RecantingWitness:
     """A node that a path of the set and a path outside it reach along the same prefix.
 
-    Args:
+    Attributes:
         node: Where the two may part, not a treatment.
         active: A path of the set.
         inactive: A path outside it that agrees with `active` up to the node.
@@ -74,7 +74,7 @@ class RecantingWitness:
 class RecantingDistrict:
     """A district that needs a treatment's active value and its baseline at once.
 
-    Args:
+    Attributes:
         district: The nodes, in the graph on the outcome's ancestors without the treatments.
         active: A path of the set whose second node is in the district.
         inactive: A path outside it, from the same treatment, whose second node is in the district.
@@ -102,7 +102,7 @@ class RecantingDistrict:
 class Crossing:
     """Two paths of a set whose crossing is not in the set: edges cannot tell them apart.
 
-    Args:
+    Attributes:
         node: A node on both.
         first: A path of the set.
         second: Another one.
@@ -130,7 +130,7 @@ class Crossing:
 class Context:
     """A value that a node takes, other than its baseline.
 
-    Args:
+    Attributes:
         node: The node; for a treatment this context is its active value.
         reads: Parents that are not at their baseline, each with the place of its context.
         world: The world in which this value is computed; 0 is the baseline, in which no context
@@ -147,7 +147,7 @@ class Context:
 class EdgeConsistent:
     """The set is all paths along some edges: a baseline and one world with edge patches suffice.
 
-    Args:
+    Attributes:
         edges: The edges on paths of the set; patching every other edge to the baseline, in the
             world with the active treatments, computes the effect.
         recanting: Nodes that are needed both at their active and at their baseline value.
@@ -168,7 +168,7 @@ class EdgeConsistent:
 class NeedsContexts:
     """No set of edges says which paths are meant: nodes take more values than two worlds give.
 
-    Args:
+    Attributes:
         contexts: Each value that a node takes, parents first.
         crossing: Why edges are not enough.
         recanting: Nodes that are needed at several values; there is at least one.
@@ -194,7 +194,7 @@ class NeedsContexts:
 class FirstEdges:
     """Which edges out of the treatments lead to paths of a set, and which to others.
 
-    Args:
+    Attributes:
         on: Edges with which a path of the set starts.
         off: Edges with which a proper causal path outside the set starts.
     """
@@ -297,7 +297,7 @@ def recanting_district(paths: PathSet) -> RecantingDistrict | None:
 class _Walks:
     """Paths to and from the states of a set's automaton.
 
-    Args:
+    Attributes:
         span: All proper causal paths.
         automaton: The set's automaton.
         before: For each state an earlier one that leads to it; -1 for a treatment.

@@ -34,7 +34,7 @@ _AT_MOST = 10_000
 class PathSet:
     """A set of proper causal paths; equal sets on equal graphs are equal values.
 
-    Args:
+    Attributes:
         graph: The graph on which the paths lie.
         span: All proper causal paths from the treatments to the outcome.
         automaton: The minimal automaton that accepts the paths of this set.

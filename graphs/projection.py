@@ -54,7 +54,7 @@ def latent_projection(graph: ADMG, kept: Names) -> ADMG:
 class OmittedPaths:
     """Which kept nodes each node reaches through omitted ones, by index in the graph.
 
-    Args:
+    Attributes:
         kept: Indices of the kept nodes, ascending.
         below: For each node its children.
         spouses: Bidirected edges.
