@@ -19,11 +19,11 @@ __all__ = ["dagitty_text", "parse_dagitty"]
 
 # A backslash is itself, except before a quote and at the end of a line.
 _TOKENS = re.compile(
-    r"""(?P<skip>(?:\s++|//[^\n]*+|/\*(?:[^*]++|\*(?!/))*+\*/|^\#[^\n]*+)++)
+    r"""(?P<skip>(?:(?:\A|\n)[^\S\n]*+\#[^\n]*+|\s|//[^\n]*+|/\*(?:[^*]++|\*(?!/))*+\*/)++)
     |(?P<mark>o->|<-o\b|o-o\b|<->|<-@|<-|@->|@--|@-@|->|--@|--|[{}\[\]=;,+])
     |(?P<quoted>"(?:[^"\\]++|\\"?+)*+"|'(?:[^'\\]++|\\'?+)*+')
     |(?P<word>[\w.]++)""",
-    re.VERBOSE | re.MULTILINE,
+    re.VERBOSE,
 )
 _ESCAPE = re.compile(r"\\(?:([\"'])|[\r\n]++)")
 _POSITION = re.compile(r"\s*-?[0-9.]+\s*,\s*-?[0-9.]+\s*")

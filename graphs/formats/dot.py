@@ -18,12 +18,12 @@ from causalnet.graphs.formats.values import FrozenMapping, Json
 __all__ = ["dot_text", "parse_dot"]
 
 _TOKENS = re.compile(
-    r"""(?P<skip>(?:\s++|//[^\n]*+|/\*(?:[^*]++|\*(?!/))*+\*/|^\#[^\n]*+)++)
+    r"""(?P<skip>(?:(?:\A|\n)[^\S\n]*+\#[^\n]*+|\s|//[^\n]*+|/\*(?:[^*]++|\*(?!/))*+\*/)++)
     |(?P<mark><->|<-|->|--|[{}\[\]=;,:+])
     |(?P<quoted>"(?:[^"\\]++|\\.)*+")
     |(?P<html><(?:[^<>]++|<[^<>]*+>)*+>)
     |(?P<word>-?(?:\.\d++|\d++(?:\.\d*+)?)(?![\w.])|[^\W\d]\w*+(?!\.))""",
-    re.VERBOSE | re.DOTALL | re.MULTILINE,
+    re.VERBOSE | re.DOTALL,
 )
 _ESCAPE = re.compile(r"\\(\r\n|.)", re.DOTALL)
 _MEANT = {'"': '"', "\\": "\\", "\n": "", "\r\n": "", "n": "\n", "l": "\n", "r": "\n"}

@@ -22,7 +22,7 @@ from causalnet.graphs.formats.values import MAX_DEPTH, FrozenMapping, Json
 __all__ = ["graphml_text", "parse_graphml"]
 
 _SPACE = "http://graphml.graphdrawing.org/xmlns"
-_MOST_DEFAULTS = 5_000_000  # values that defaults may stand for: a small file can ask for many
+_MOST_DEFAULTS = 1_000_000  # values that defaults may stand for: a small file can ask for many
 # What XML 1.0 has no way to write, not even as a reference.
 _NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _TYPES = {
@@ -169,7 +169,7 @@ class _Reading:
     def characters(self, text: str) -> None:
         if not self.foreign and self.open[-1].tag in ("data", "default"):
             self.open[-1].text.append(text)
-        elif not text.isspace():
+        elif not text.isspace() and not self.foreign and self.open[-1].tag != "desc":
             self.collector.note("Text that is not in <data> is not kept.")
 
     def end(self, full: str) -> None:
