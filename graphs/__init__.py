@@ -19,6 +19,7 @@
 | `counterfactual_graph`, `Event` | events in several worlds (Shpitser and Pearl 2008) |
 | `PathSet` | sets of causal paths, not listed |
 | `check_paths` | are edges enough, or which contexts a set of paths needs |
+| `ambiguity_at` | whether a coarser grain still tells which paths are meant |
 | `recanting_witnesses`, `recanting_district` | Avin et al. (2005), Shpitser (2013) |
 | `EXAMPLES`, `example`, `Example` | textbook graphs with their verdicts |
 | `split_positions`, `canonical`, `nearest` | reading names |
@@ -74,6 +75,7 @@ from causalnet.graphs.path_checks import (
     recanting_district,
     recanting_witnesses,
 )
+from causalnet.graphs.path_grains import Ambiguous, ambiguity_at
 from causalnet.graphs.paths import PathSet
 from causalnet.graphs.plain import plain_graph
 from causalnet.graphs.positions import at_positions
@@ -92,6 +94,7 @@ from causalnet.graphs.walks import Connected, Separated, Step, is_open_walk
 __all__ = [
     "ADMG",
     "EXAMPLES",
+    "Ambiguous",
     "Axis",
     "Coarsening",
     "Connected",
@@ -135,6 +138,7 @@ __all__ = [
     "Step",
     "Stream",
     "TransformerShape",
+    "ambiguity_at",
     "at_positions",
     "canonical",
     "check_paths",

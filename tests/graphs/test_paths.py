@@ -17,8 +17,9 @@ from causalnet.graphs.path_checks import (
     recanting_district,
     recanting_witnesses,
 )
+from causalnet.graphs.path_grains import ambiguity_at
 from causalnet.graphs.paths import PathSet
-from tests.graphs.random_admgs import admgs, causal_pairs, directed_paths, subset
+from tests.graphs.random_admgs import SEEDS, admgs, causal_pairs, directed_paths, subset
 
 Path = tuple[str, ...]
 KITE = ADMG.of(directed=[("X", "W"), ("W", "Z"), ("Z", "Y"), ("W", "Y"), ("X", "Y")])
@@ -348,6 +349,66 @@ def test_more_contexts_than_wanted_are_refused() -> None:
     assert str(answer).startswith("needs contexts: 3 worlds, as edges cannot tell X -> ")
     with pytest.raises(ParameterError, match="more than 3 contexts"):
         check_paths(paths, at_most=3)
+
+
+# A coarser grain.
+
+
+@st.composite
+def clustered_sets(draw: st.DrawFn) -> tuple[PathSet, set[Path], dict[str, list[str]]]:
+    paths, chosen = draw(listed_sets())
+    generator = random.Random(draw(SEEDS))
+    names = generator.choice(["uv", "uvw"])
+    clusters: dict[str, list[str]] = {name: [] for name in names}
+    for node in paths.graph.nodes:
+        if generator.random() < 0.7:
+            clusters[generator.choice(names)].append(node)
+    return paths, chosen, clusters
+
+
+@given(clustered_sets())
+def test_a_grain_is_ambiguous_where_two_paths_look_alike(
+    case: tuple[PathSet, set[Path], dict[str, list[str]]],
+) -> None:
+    paths, chosen, clusters = case
+    home = {node: name for name, members in clusters.items() for node in members}
+
+    def image(path: Path) -> Path:
+        return tuple(name for name, _ in itertools.groupby(home.get(node, node) for node in path))
+
+    others = set(directed_paths(paths.graph, paths.treatments[0], paths.outcome)) - chosen
+    found = ambiguity_at(paths, clusters)
+    assert (found is not None) == bool(set(map(image, chosen)) & set(map(image, others)))
+    if found is not None:
+        assert found.active in chosen
+        assert found.inactive in others
+        assert image(found.active) == image(found.inactive) == found.image
+
+
+@given(listed_sets())
+def test_the_finest_grain_tells_all_paths_apart(case: tuple[PathSet, set[Path]]) -> None:
+    assert ambiguity_at(case[0], {}) is None
+
+
+def test_two_treatments_in_one_cluster_are_not_told_apart() -> None:
+    graph = ADMG.of(directed=[("A", "Y"), ("B", "Y")])
+    found = ambiguity_at(PathSet.listed(graph, [("A", "Y")], ["A", "B"]), {"AB": ["A", "B"]})
+    assert str(found) == "ambiguous at this grain: AB -> Y is A -> Y in, and B -> Y out"
+
+
+@pytest.mark.parametrize(
+    ("clusters", "error", "message"),
+    [
+        ({"u": ["W"], "v": ["W"]}, ParameterError, "W is in the clusters u and v"),
+        ({"Z": ["W"]}, ParameterError, "the name of a node outside it"),
+        ({"u": ["Q"]}, UnknownMediatorError, "Unknown node 'Q'"),
+    ],
+)
+def test_what_is_no_clustering_is_refused(
+    clusters: dict[str, list[str]], error: type[CausalNetError], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        ambiguity_at(PathSet.direct(KITE, "X", "Y"), clusters)
 
 
 # Textbook cases.
