@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from causalnet.errors import TermError
 from causalnet.graphs import MediatorGraph
+from causalnet.interventions.form_text import FormText
 from causalnet.interventions.mixes import PARTS, POSITIONS
 from causalnet.interventions.numbering import Key
 from causalnet.interventions.readouts import ReadOut
@@ -126,6 +127,7 @@ class NormalForm:
         self.graph = graph
         self._values = values
         self._numbering = values.numbering
+        self._text: FormText | None = None
         self._combinations: dict[Scalar | At, Combination] = {}
         for term in terms:
             if not isinstance(term, Base | Do):
@@ -246,6 +248,30 @@ class NormalForm:
         if not 0 <= number < len(self):
             raise TermError(f"There is no value {number}.", f"Values are 0..{len(self) - 1}.")
         return self._numbering.key(number)
+
+    def text(self, term: "int | Scalar | At", at_most: int = 30) -> str:
+        """Return the text of a number or of a given term, its parts on lines of their own.
+
+        Args:
+            term: A number, or a term that was given; 0 where a term is empty.
+            at_most: How many lines a number takes.
+
+        >>> from causalnet.graphs import plain_graph
+        >>> from causalnet.interventions import Edge
+        >>> graph = plain_graph({"X": (), "M": ("X",), "Y": ("X", "M")})
+        >>> path = Do(Base("base"), ((Edge("M", "Y"), At("M", Base("source"))),))
+        >>> print(normal_form([At("Y", path)], graph).text(At("Y", path)))
+        Y(X in <base>, M in <source>)
+
+        Raises:
+            TermError: No such number, or a term that was not given.
+        """
+        if self._text is None:
+            self._text = FormText(self.graph, self._values)
+        if isinstance(term, int):
+            self.key(term)
+            return self._text.text(term, at_most)
+        return self._text.combination(self.combination(term), at_most)
 
     @property
     def roots(self) -> tuple[int, ...]:
