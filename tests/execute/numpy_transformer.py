@@ -207,6 +207,10 @@ def model_of_row(net: LiftedNetwork, bindings: Bindings, row: int) -> SCM:
         named = bindings.answers_named(readout.answers)
         return np.exp(log_softmax(scored(readout, value)))[list(named.answers[row])].sum()
 
+    def hit(readout: ReadOut, value: Array, _: Array) -> Array:
+        named = bindings.answers_named(readout.answers)
+        return float(scored(readout, value).real.argmax() in named.answers[row])
+
     def divergence(readout: ReadOut, value: Array, reference: Array) -> Array:
         theirs, ours = log_softmax(scored(readout, reference)), log_softmax(scored(readout, value))
         return (np.exp(theirs) * (theirs - ours)).sum()
@@ -222,6 +226,7 @@ def model_of_row(net: LiftedNetwork, bindings: Bindings, row: int) -> SCM:
             "logit_difference": difference,
             "probability": probability,
             "loss": lambda readout, value, _: -np.log(probability(readout, value, _)),
+            "accuracy": hit,
             "kl": divergence,
             "value": lambda readout, value, _: value[column(readout.at), 0],
         },
