@@ -76,9 +76,9 @@ def attribution_patch(
     grad(logit_difference(<base>); L0.H1 -> logits; subtract(L0.H1 in <source>, L0.H1 in <base>))
     """
     below, other = worlds_of(direction)
-    rows = _rows(sites, positions_of(at))
+    rows, read = _rows(sites, positions_of(at)), Read(outcome, below)
     contrasts = [
-        (label, _summed([(1.0, _grad(outcome, below, site, below, other)) for site in parts]))
+        (label, _summed([(1.0, Grad(read, site, _move(site, below, other))) for site in parts]))
         for label, _, parts in rows
     ]
     return replace(
@@ -126,13 +126,16 @@ def integrated_gradients(
     factors = [(step - shift) / steps for step in range(1, steps + 1)]
     rows = _rows(sites, positions_of(at))
     over_inputs = tuple(Node(name) for name in inputs)
+    shared = [_between(below, other, over_inputs, factor) for factor in factors]
     contrasts = []
     for label, _, parts in rows:
-        moved = over_inputs if along == "inputs" else parts
+        own = along == "activations"
+        worlds = [_between(below, other, parts, factor) for factor in factors] if own else shared
+        moves = [(site, _move(site, below, other)) for site in parts]
         terms = [
-            (1 / steps, _grad(outcome, _between(below, other, moved, factor), site, below, other))
-            for factor in factors
-            for site in parts
+            (1 / steps, Grad(Read(outcome, world), site, move))
+            for world in worlds
+            for site, move in moves
         ]
         contrasts.append((label, _summed(terms)))
     return replace(
@@ -158,10 +161,9 @@ def _rows(sites: Attributed | Sequence[Attributed], at: tuple[Position, ...]) ->
     return made
 
 
-def _grad(outcome: ReadOut, world: World, site: Site, below: World, other: World) -> Grad:
-    node = site.read_from
-    along = Op("subtract", (At(node, other), At(node, below)))
-    return Grad(Read(outcome, world), site, along)
+def _move(site: Site, below: World, other: World) -> Op:
+    """Return the difference of what goes through a site in two worlds."""
+    return Op("subtract", (At(site.read_from, other), At(site.read_from, below)))
 
 
 def _between(below: World, other: World, sites: Sequence[Site], factor: float) -> Do:

@@ -224,6 +224,19 @@ def test_frozen_attributions_add_up_and_recomputed_ones_are_exact() -> None:
         direct_logit_attribution(writers, norm="none")  # type: ignore[arg-type]  # the mistake
 
 
+def test_with_the_final_norm_held_direct_effects_add_up() -> None:
+    model, logits_node, scale = tiny(), TINY.find("logits"), TINY.find("logits.scale")
+    writers = [TINY.find(name) for name in TINY.writers]
+    everything = joint("all", *writers)
+    held_scale = path_patch([*writers, everything], logits_node, frozen=[scale])
+    *singles, together = values(held_scale, model)
+    np.testing.assert_allclose(sum(singles), together)
+    *free, all_free = values(path_patch([*writers, everything], logits_node), model)
+    assert abs(sum(free) - all_free) > 1e-3
+    [total] = values(te(), model)
+    np.testing.assert_allclose(all_free, total)  # every edge into the logits is the whole effect
+
+
 def test_a_transcoder_edge_is_activation_times_weights() -> None:
     """A feature writes act * dec; a head moves it by its pattern; the next feature reads enc."""
     graph = plain_graph(

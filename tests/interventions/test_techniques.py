@@ -66,6 +66,7 @@ from causalnet.interventions import (
 )
 from causalnet.interventions.interpreter import SCM
 from causalnet.interventions.random_models import relu_scm
+from causalnet.interventions.spelling import name_text
 from tests.interventions.technique_cases import (
     BASE,
     DIAMOND,
@@ -152,10 +153,13 @@ def parts(value: Value, kind: type) -> list[Any]:
 @pytest.mark.parametrize("name", EVERY)
 def test_every_technique_is_text_and_says_its_conventions(name: str) -> None:
     query = EVERY[name]
-    shown = str(query)
-    assert f"{query.sign} = {query.subtraction}; {query.direction}; raw" in shown
-    assert query.convention in shown
-    assert (query.estimator == "exact") == ("estimator:" not in shown) == (query.error == "")
+    conventions, *rows = str(query).splitlines()
+    assert conventions.endswith(f"# {query.sign} = {query.subtraction}")
+    assert f"; {query.direction}; {query.sign}; scale raw; " in conventions
+    assert name_text(query.convention) in conventions or not query.convention
+    assert ("estimator exact" in conventions) == (query.error == "")
+    assert name_text(query.error) in conventions or not query.error
+    assert len(rows) == len(query.contrasts)
     for label, scalar in query.contrasts:
         assert parse_scalar(str(scalar)) == scalar
         assert label
@@ -238,8 +242,8 @@ def test_importance_is_the_negative_and_says_so() -> None:
     query = noising(model.graph.find("A"), outcome=value_of("Y"))
     negative = importance(query)
     assert values(negative, model) == [1]
-    assert "importance = -(patched - unpatched)" in str(negative)
-    assert "effect = patched - unpatched" in str(query)
+    assert str(negative).splitlines()[0].endswith("# importance = -(patched - unpatched)")
+    assert str(query).splitlines()[0].endswith("# effect = patched - unpatched")
     with pytest.raises(TermError, match="importances already"):
         importance(negative)
 
