@@ -189,6 +189,28 @@ def test_a_cluster_with_one_way_out_has_its_axes() -> None:
     assert coarse.find("two").layer == 0
 
 
+def test_a_reader_of_a_late_cluster_alone_names_it() -> None:
+    """M is first to enter the stream and last to be complete: it is no prefix of the writers."""
+    a, b, e = (Node(Mediator(name, Kind.VARIABLE)) for name in "ABE")
+    reader = Node(Mediator("R", Kind.VARIABLE), (), (Slot("s", Merge.SUM, (), "s", 1),))
+    graph = MediatorGraph((a, b, e, reader), (Stream("s", ("A", "B")),))
+    coarse = cluster_graph(graph, {"M": ["A", "E"]}).coarse
+    assert coarse.writers == ("B", "M")
+    assert coarse.node("R").slots == (Slot("s", Merge.SUM, ("M",)),)
+
+
+def test_a_cluster_of_scales_belongs_to_the_cluster_of_their_receivers() -> None:
+    neurons = transformer_graph(TransformerShape(1, 1, 1, 4, 4, 3, 5), "neurons")
+    channels = transformer_graph(neurons.shape)
+    inside = ["L0.mlp", *(f"L0.mlp.n{n}" for n in range(3))]
+    scales = [f"L0.mlp.n{n}.scale" for n in range(3)]
+    clusters = {"L0.mlp": inside, "L0.mlp.scale": scales}
+    coarse = cluster_graph(neurons, clusters).coarse
+    assert coarse.node("L0.mlp.scale").slots == channels.node("L0.mlp.scale").slots
+    with pytest.raises(TermError, match=r"Write 'embed -> L0\.mlp'"):
+        coarse.edge("embed", "L0.mlp.scale")
+
+
 def test_two_heads_around_an_mlp_close_a_cycle() -> None:
     graph = transformer_graph(SMOLLM2, "heads")
     with pytest.raises(GraphError) as refused:
