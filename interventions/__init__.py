@@ -16,6 +16,7 @@
 | `importance`, `per_total_effect`, `held` | the negative, a fraction, with mediators held | |
 | `OPERATIONS` | what values may do to values | |
 | `causalnet.interventions.techniques` | the techniques of the field, by name | |
+| `zero_effects`, `Facts` | effects that are zero, with the reason | |
 | `normal_form`, `are_equal` | equal terms are recognised | Galles and Pearl 1998; Halpern 2000 |
 | `check_world` | types of a world against a graph | |
 """
@@ -42,6 +43,7 @@ from causalnet.interventions.contrasts import (
     te,
     tie,
 )
+from causalnet.interventions.facts import Facts
 from causalnet.interventions.interactions import (
     EXACT_PLAYERS,
     interaction,
@@ -59,6 +61,7 @@ from causalnet.interventions.parsing import (
     parse_world,
 )
 from causalnet.interventions.path_effects import causal_diagram, path_worlds, pse
+from causalnet.interventions.proofs import Reason, ZeroEffect, zero_effects
 from causalnet.interventions.queries import (
     ESTIMANDS,
     Direction,
@@ -68,6 +71,7 @@ from causalnet.interventions.queries import (
     joint,
     per_total_effect,
 )
+from causalnet.interventions.query_parsing import parse_query
 from causalnet.interventions.readouts import (
     READOUTS,
     ReadOut,
@@ -174,6 +178,7 @@ __all__ = [
     "Direction",
     "Do",
     "Edge",
+    "Facts",
     "Grad",
     "Handle",
     "Hypothesis",
@@ -192,6 +197,7 @@ __all__ = [
     "Query",
     "Read",
     "ReadOut",
+    "Reason",
     "Regime",
     "Scalar",
     "Self",
@@ -200,6 +206,7 @@ __all__ = [
     "Twins",
     "Value",
     "World",
+    "ZeroEffect",
     "ablation_effect",
     "accuracy",
     "acdc_step",
@@ -247,6 +254,7 @@ __all__ = [
     "noising",
     "nonlinear",
     "normal_form",
+    "parse_query",
     "parse_readout",
     "parse_scalar",
     "parse_site",
@@ -277,4 +285,5 @@ __all__ = [
     "without_edge",
     "worlds_needed",
     "worlds_read_by",
+    "zero_effects",
 ]

@@ -11,8 +11,10 @@ from typing import Literal, NamedTuple, TypeAlias
 from causalnet.errors import TermError
 from causalnet.graphs import Mediator
 from causalnet.interventions.ablations import Ablation
+from causalnet.interventions.query_text import query_line, query_pieces
 from causalnet.interventions.readouts import ReadOut
 from causalnet.interventions.scalars import Apply, Contrast, Grad, Leaf, Read, Scalar, leaves_of
+from causalnet.interventions.terms import Piece, written
 from causalnet.interventions.views import Position
 from causalnet.interventions.worlds import Base, World
 
@@ -54,6 +56,7 @@ ESTIMANDS: Mapping[str, str] = {
     "PS": "fraction with the event when patched, among those without it unpatched",
     "PNS": "fraction with the event under the treatment and without it under the control",
     "AE": "patched - unpatched",
+    "CONTRAST": "as each row says",
     "PATH": "patched - unpatched (path patching)",
     "ACDC": "divergence with the edge removed as well - divergence of the world before",
     "TRACE": "restored - corrupted",
@@ -79,7 +82,7 @@ class MediatorSet:
 Treated: TypeAlias = Mediator | MediatorSet
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Query:
     """A labelled set of scalars of one kind, and the conventions they share.
 
@@ -152,18 +155,17 @@ class Query:
         found = (leaf.read if isinstance(leaf, Grad) else leaf for leaf in self.leaves)
         return tuple(dict.fromkeys(found))
 
+    def pieces(self) -> tuple[Piece, ...]:
+        """Return the conventions, and a line for each row."""
+        return query_pieces(self)
+
     def __str__(self) -> str:
-        """Return the conventions and the first contrasts, a line each."""
-        places = ",".join(map(str, self.at)) or "all positions"
-        lines = [f"{self.name} of {len(self.contrasts)} on {self.readout}, set at {places}"]
-        lines.append(f"  {self.sign} = {self.subtraction}; {self.direction}; {self.scale}")
-        lines += [f"  convention: {self.convention}"] if self.convention else []
-        if self.estimator != "exact":
-            lines.append(f"  estimator: {self.estimator}; {self.error}")
-        lines += [f"  given {self.given}"] if self.given is not None else []
-        lines += [f"  divided by {self.denominator}"] if self.denominator is not None else []
-        lines += [f"  {label}: {contrast}" for label, contrast in self.contrasts[:3]]
-        return "\n".join(lines + (["  ..."] if len(self.contrasts) > 3 else []))
+        """Return the conventions, and a line for each row."""
+        return written(self)
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        return f"Query({query_line(self)})"
 
 
 def joint(label: str, *mediators: Mediator) -> MediatorSet:

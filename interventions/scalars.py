@@ -119,7 +119,7 @@ class Contrast:
 
     def pieces(self) -> tuple[Piece, ...]:
         """Return the sum as it would be written."""
-        shown: list[Piece] = [] if self.terms else ["0"]
+        shown: list[Piece] = [] if self.terms else ["(0)"]
         for index, (weight, scalar) in enumerate(self.terms):
             size = "" if abs(weight) == 1 else f"{abs(weight)!r} "
             # A sum of one plain term is written with its sign, to differ from the term itself.

@@ -11,7 +11,16 @@ from typing import TypeAlias
 from causalnet.errors import TermError
 from causalnet.interventions.spelling import digest_text, name_text
 
-__all__ = ["Handle", "Indices", "Part", "Position", "Subspace", "are_disjoint", "parts_overlap"]
+__all__ = [
+    "Handle",
+    "Indices",
+    "Part",
+    "Position",
+    "Subspace",
+    "are_disjoint",
+    "parts_overlap",
+    "positions_text",
+]
 
 Position: TypeAlias = str | int
 """A named position (`end`, `S2`) or the index of a token, counted without padding."""
@@ -32,6 +41,11 @@ class Handle:
     def __str__(self) -> str:
         """Return `'label'#digest`."""
         return f"{self.label!r}{digest_text(self.digest)}"
+
+
+def positions_text(at: tuple[Position, ...]) -> str:
+    """Return positions, separated by commas; a name that looks like an index is quoted."""
+    return ",".join(name_text(each) if isinstance(each, str) else f"{each}" for each in at)
 
 
 def _check_indices(indices: tuple[int, ...], what: str) -> None:

@@ -41,7 +41,7 @@ from causalnet.interventions import (
     te,
     tie,
 )
-from tests.interventions.terms import GRAPH, POSITIONS, TREATABLE, mediator_sets
+from tests.interventions.terms import GRAPH, POSITIONS, mediator_sets
 
 BASE, SOURCE = Base("base"), Base("source")
 HEAD, MLP = GRAPH.find("L1.H2"), GRAPH.find("L0.mlp")
@@ -256,18 +256,6 @@ def test_ablations_hold_exactly_what_they_need(
 )
 def test_ablations_print_their_conventions(ablation: Ablation, text: str) -> None:
     assert str(ablation) == text
-
-
-def test_queries_print_their_conventions_and_first_rows() -> None:
-    assert str(nie([HEAD, MLP], at="end", outcome=kl)) == (
-        "NIE/v1 of 2 on kl, set at end\n"
-        "  effect = patched - unpatched (base patched from source); noising; raw\n"
-        "  L1.H2: kl(<base> + {L1.H2.z[end] := L1.H2.z in <source>}) - kl(<base>)\n"
-        "  L0.mlp: kl(<base> + {L0.mlp[end] := L0.mlp in <source>}) - kl(<base>)"
-    )
-    many = str(nde(TREATABLE))
-    assert many.splitlines()[0].endswith("set at all positions")
-    assert (len(many.splitlines()), many.splitlines()[-1]) == (6, "  ...")
 
 
 def test_contrasts_print_as_sums() -> None:

@@ -238,7 +238,7 @@ def test_rows_have_labels_and_name_what_they_are() -> None:
     sets = {"direct": PathSet.direct(TOY, "X", "Y"), "all": PathSet.all_paths(TOY, "X", "Y")}
     query = pse(sets, value_of("Y"))
     assert [label for label, _ in query.contrasts] == ["direct", "all"]
-    assert str(query).startswith("PSE/v1 of 2 on value{Y}")
+    assert str(query).startswith("PSE/v1 on value{Y}; ")
     [(label, _)] = pse(sets["direct"], value_of("Y")).contrasts
     assert label == "X -> Y"
     through = nie(TRANSFORMER.find("L0.H1"), via=TRANSFORMER.find("L1.H0.q"))

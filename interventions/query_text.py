@@ -1,0 +1,77 @@
+"""The text of a query: its conventions on the first line, then a line for each row."""
+
+from typing import TYPE_CHECKING
+
+from causalnet.interventions.ablations import Ablation
+from causalnet.interventions.spelling import name_text
+from causalnet.interventions.terms import Piece, separated
+from causalnet.interventions.views import positions_text
+
+if TYPE_CHECKING:
+    from causalnet.interventions.queries import Query
+
+__all__ = ["ablation_text", "query_line", "query_pieces"]
+
+_SHOWN = 3
+
+
+def ablation_text(ablation: Ablation | None) -> str:
+    """Return an ablation with everything that it depends on, so that it can be read back.
+
+    >>> from causalnet.interventions.ablations import AblationKind
+    >>> print(ablation_text(Ablation(AblationKind.RESAMPLE, "1f3a", 64, draws=8)))
+    resample(reference='1f3a', size=64, draws=8)
+    """
+    if ablation is None:
+        return "none"
+    options = []
+    if ablation.reference is not None:
+        options += [f"reference={ablation.reference!r}", f"size={ablation.reference_size}"]
+    options += [f"draws={ablation.draws}"] if ablation.draws != 1 else []
+    options += [f"vector={ablation.vector}"] if ablation.vector is not None else []
+    options += [f"factor={float(ablation.factor)!r}"] if ablation.factor != 1.0 else []
+    return ablation.kind.value + (f"({', '.join(options)})" if options else "")
+
+
+def query_pieces(query: "Query") -> tuple[Piece, ...]:
+    """Return the pieces of a query's text: conventions, with a comment that says them, and rows."""
+    options: list[tuple[Piece, ...]] = [
+        (f"{name_text(query.estimand)}/v{query.version} on ", query.readout),
+        (f"at [{positions_text(query.at) or '*'}]",),
+        (f"ablation {ablation_text(query.ablation)}",),
+        (query.direction,),
+        (query.sign,),
+        (f"scale {name_text(query.scale)}",),
+        (f"estimator {name_text(query.estimator)}",),
+    ]
+    options += [(f"convention {name_text(query.convention)}",)] if query.convention else []
+    options += [(f"error {name_text(query.error)}",)] if query.error else []
+    options += [("given ", query.given)] if query.given is not None else []
+    options += [("divided by ", query.denominator)] if query.denominator is not None else []
+    if query.below:
+        options.append(("below ", *separated((world,) for world in query.below)))
+    rows: list[Piece] = []
+    for (label, scalar), members in zip(query.contrasts, query.treated, strict=True):
+        names = [mediator.name for mediator in members]
+        inside = "" if names == [label] else f" {{{', '.join(map(name_text, names))}}}"
+        rows += [f"\n  {name_text(label)}{inside}: ", scalar]
+    told = " ".join(query.subtraction.split())
+    return (*separated(options, "; "), f"  # {query.sign} = {told}", *rows)
+
+
+def query_line(query: "Query") -> str:
+    """Return a query on one line: estimand, outcome, where and how, and the first labels.
+
+    >>> from causalnet.interventions.contrasts import te
+    >>> query_line(te())
+    'TE/v1 on logit_difference at [*], noising: TE'
+    """
+    labels = [name_text(label) for label, _ in query.contrasts[:_SHOWN]]
+    more = len(query.contrasts) - _SHOWN
+    labels += [f"... and {more} more"] if more > 0 else []
+    name = f"{name_text(query.estimand)}/v{query.version}"
+    places = positions_text(query.at) or "*"
+    signed = f" {query.sign}," if query.sign != "effect" else ""
+    return f"{name} on {query.readout.name} at [{places}],{signed} {query.direction}: " + ", ".join(
+        labels
+    )
