@@ -21,10 +21,8 @@ Readers refuse what is larger than 64 MiB or nested deeper than 64 levels, docum
 entities, keys that appear twice and numbers that are not finite, and take linear time.
 """
 
-from causalnet.graphs.formats.attribution import (
-    AmbiguousLink,
-    AttributionGraph,
-    AttributionLink,
+from causalnet.graphs.formats.attribution import AmbiguousLink, AttributionGraph, AttributionLink
+from causalnet.graphs.formats.attribution_nodes import (
     AttributionNode,
     cantor_pair,
     cantor_unpair,

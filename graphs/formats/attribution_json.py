@@ -6,18 +6,11 @@ Neuronpedia's schema "Anthropic Attribution Graph", version 1.0.0: one object of
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import final
+from typing import cast, final
 
 from causalnet.errors import FormatError, GraphError
-from causalnet.graphs.formats.attribution import (
-    ERRORS,
-    LOGIT,
-    AmbiguousLink,
-    AttributionGraph,
-    AttributionLink,
-    AttributionNode,
-    error_id,
-)
+from causalnet.graphs.formats.attribution import AmbiguousLink, AttributionGraph, AttributionLink
+from causalnet.graphs.formats.attribution_nodes import ERRORS, LOGIT, AttributionNode, error_id
 from causalnet.graphs.formats.json_text import parse_json
 from causalnet.graphs.formats.source import Source
 from causalnet.graphs.formats.values import FrozenMapping, Json, plain
@@ -126,11 +119,10 @@ class _Reading:
     def links(self) -> tuple[list[AttributionLink], list[AmbiguousLink]]:
         links, ambiguous = list[AttributionLink](), list[AmbiguousLink]()
         for pointer, fields in _members(self.source, self.top, "links"):
-            weight = _field(self.source, pointer, fields, "weight", _NUMBER)
+            weight = _weight(self.source, pointer, fields)
             extra = _without(fields, ("source", "target", "weight"))
             target = self.target(pointer, fields)
             sources = self.sources(pointer, fields, target)
-            assert isinstance(weight, int | float)
             if len(sources) == 2:
                 pair = (sources[0].node_id, sources[1].node_id)
                 ambiguous.append(AmbiguousLink(pair, target.node_id, weight, extra))
@@ -205,10 +197,10 @@ class _Reading:
             _members(self.source, rest, _AMBIGUOUS) if _AMBIGUOUS in rest else ()
         ):
             sources = fields.get("sources")
-            weight = _field(self.source, pointer, fields, "weight", _NUMBER)
+            weight = _weight(self.source, pointer, fields)
             target = _field(self.source, pointer, fields, "target", _TEXT)
             match sources:
-                case (str(a), str(b)) if isinstance(weight, int | float):
+                case (str(a), str(b)):
                     extra = _without(fields, ("sources", "target", "weight"))
                     links.append(AmbiguousLink((a, b), str(target), weight, extra))
                 case _:
@@ -263,6 +255,10 @@ def _field(
             f"Correct {key!r}.",
         )
     return value
+
+
+def _weight(source: Source, pointer: str, fields: Mapping[str, Json]) -> float:
+    return cast(float, _field(source, pointer, fields, "weight", _NUMBER))
 
 
 def _without(fields: FrozenMapping, known: tuple[str, ...]) -> FrozenMapping:

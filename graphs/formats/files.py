@@ -13,7 +13,8 @@ from causalnet.graphs.formats.dagitty import dagitty_text, parse_dagitty
 from causalnet.graphs.formats.dot import dot_text, parse_dot
 from causalnet.graphs.formats.gml import gml_text, parse_gml
 from causalnet.graphs.formats.graph_file import GraphFile
-from causalnet.graphs.formats.graphml import graphml_text, parse_graphml
+from causalnet.graphs.formats.graphml_reading import parse_graphml
+from causalnet.graphs.formats.graphml_writing import graphml_text
 from causalnet.graphs.formats.node_link import node_link_text, parse_node_link
 from causalnet.graphs.formats.source import Source, source_of_file, source_of_text
 
