@@ -121,6 +121,12 @@ def test_equality_and_hash_go_by_content(graph: ADMG, other: ADMG) -> None:
     again = ADMG.of(graph.directed[::-1] * 2, turned, graph.nodes[::-1])
     assert again == graph
     assert hash(again) == hash(graph)
+    for place in range(len(graph.bidirected)):
+        fewer = graph.bidirected[:place] + graph.bidirected[place + 1 :]
+        assert ADMG.of(graph.directed, fewer, graph.nodes[::-1]) != graph
+    for place in range(len(graph.directed)):
+        fewer = graph.directed[:place] + graph.directed[place + 1 :]
+        assert ADMG.of(fewer, graph.bidirected, graph.nodes[::-1]) != graph
 
 
 @given(admgs(1))

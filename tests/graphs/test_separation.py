@@ -1,3 +1,4 @@
+import random
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations, pairwise
@@ -23,9 +24,11 @@ from causalnet.graphs import (
 from causalnet.graphs.adjacency import PATIENCE
 from causalnet.graphs.separation import _swept
 from causalnet.graphs.walks import Mark
-from tests.graphs.random_admgs import SEEDS, admgs, is_open, simple_paths
+from tests.graphs.random_admgs import SEEDS, is_open, simple_paths
 
 PLAIN, COMPILED = 10**9, 0
+Query = tuple[ADMG, set[str], set[str], set[str]]
+
 MARKS: dict[tuple[bool, bool], Mark] = {
     (False, True): "->",
     (True, False): "<-",
@@ -33,19 +36,32 @@ MARKS: dict[tuple[bool, bool], Mark] = {
 }
 
 
-@st.composite
-def queries(draw: st.DrawFn, bidirected: bool = True) -> tuple[ADMG, set[str], set[str], set[str]]:
-    """A graph and disjoint xs, ys and given nodes; ys may be empty."""
-    graph = draw(admgs(2, 6, bidirected))
-    order = draw(st.permutations(graph.nodes))
-    n_x, n_y = draw(st.integers(1, 2)), draw(st.integers(1, 2))
-    xs, ys, rest = order[:n_x], order[n_x : n_x + n_y], order[n_x + n_y :]
-    return (
-        graph,
-        set(xs),
-        set(ys or [order[-1]]) - set(xs),
-        set(rest[: draw(st.integers(0, len(rest)))]),
-    )
+def queries(bidirected: bool = True) -> st.SearchStrategy[Query]:
+    """A graph and disjoint xs, ys and given nodes, of which only the last may be none.
+
+    All comes from one seed: drawn one by one, nearly all graphs are empty or dense, and in neither
+    is there much to separate.
+    """
+
+    def query(seed: int) -> Query:
+        draw = random.Random(seed)
+        names = draw.sample("ABCDEFG", draw.randint(3, 7))
+        pairs = list(combinations(draw.sample(names, len(names)), 2))
+        thick, arcs = draw.choice([0.2, 0.35, 0.6]), draw.choice([0.0, 0.1, 0.25]) * bidirected
+        graph = ADMG.of(
+            [pair for pair in pairs if draw.random() < thick],
+            [pair for pair in pairs if draw.random() < arcs],
+            names,
+        )
+        joined = {frozenset(edge) for edge in graph.directed + graph.bidirected}
+        apart = [pair for pair in combinations(names, 2) if frozenset(pair) not in joined]
+        x, y = draw.choice(apart) if apart and draw.random() < 0.8 else draw.sample(names, 2)
+        parts: dict[str, set[str]] = {"x": {x}, "y": {y}, "z": set(), "-": set()}
+        for other in sorted(set(names) - {x, y}):
+            parts[draw.choices("xyz-", (1, 1, 4, 6))[0]].add(other)
+        return graph, parts["x"], parts["y"], parts["z"]
+
+    return SEEDS.map(query)
 
 
 def open_paths(graph: ADMG, xs: set[str], ys: set[str], given: set[str]) -> list[tuple[Step, ...]]:
@@ -74,9 +90,7 @@ def subsets(names: set[str]) -> Iterator[set[str]]:
 
 
 @given(queries(), st.sampled_from([PLAIN, COMPILED]))
-def test_separated_if_and_only_if_every_path_is_blocked(
-    query: tuple[ADMG, set[str], set[str], set[str]], patience: int
-) -> None:
+def test_separated_if_and_only_if_every_path_is_blocked(query: Query, patience: int) -> None:
     graph, xs, ys, z = query
     found = m_separated(graph, xs, ys, z, patience=patience)
     expected = open_paths(graph, xs, ys, z)
@@ -92,32 +106,28 @@ def test_separated_if_and_only_if_every_path_is_blocked(
 
 @given(queries(bidirected=False))
 def test_without_bidirected_edges_it_is_d_separation(
-    query: tuple[ADMG, set[str], set[str], set[str]],
+    query: Query,
 ) -> None:
     graph, xs, ys, z = query
     causes = nx.DiGraph(graph.directed)
     causes.add_nodes_from(graph.nodes)
-    if xs and ys:
-        assert is_m_separated(graph, xs, ys, z) == nx.is_d_separator(causes, xs, ys, z)
+    assert is_m_separated(graph, xs, ys, z) == nx.is_d_separator(causes, xs, ys, z)
 
 
 @given(queries())
 def test_a_bidirected_edge_is_a_hidden_common_cause(
-    query: tuple[ADMG, set[str], set[str], set[str]],
+    query: Query,
 ) -> None:
     graph, xs, ys, z = query
     causes = nx.DiGraph(graph.directed)
     causes.add_nodes_from(graph.nodes)
     for a, b in graph.bidirected:
         causes.add_edges_from([((a, b), a), ((a, b), b)])
-    if xs and ys:
-        assert is_m_separated(graph, xs, ys, z) == nx.is_d_separator(causes, xs, ys, z)
+    assert is_m_separated(graph, xs, ys, z) == nx.is_d_separator(causes, xs, ys, z)
 
 
 @given(queries(), st.sampled_from([PLAIN, COMPILED]))
-def test_evidence_with_one_thing_changed_is_refused(
-    query: tuple[ADMG, set[str], set[str], set[str]], patience: int
-) -> None:
+def test_evidence_with_one_thing_changed_is_refused(query: Query, patience: int) -> None:
     graph, xs, ys, z = query
     found = m_separated(graph, xs, ys, z, patience=patience)
     if isinstance(found, Separated):
@@ -129,6 +139,9 @@ def test_evidence_with_one_thing_changed_is_refused(
     if colliders:
         assert not is_open_walk(graph, replace(found, given=frozenset()))
     assert is_open_walk(graph, replace(found, openings=())) == (colliders <= z)
+    for place in range(len(found.openings)):
+        fewer = found.openings[:place] + found.openings[place + 1 :]
+        assert not is_open_walk(graph, replace(found, openings=fewer))
     for place, step in enumerate(found.steps):
         turned = replace(step, source=step.target, target=step.source)
         steps = (*found.steps[:place], turned, *found.steps[place + 1 :])
@@ -142,12 +155,12 @@ def test_evidence_with_one_thing_changed_is_refused(
 
 @given(queries(), SEEDS)
 def test_a_separator_is_found_if_there_is_one_and_has_no_part_to_spare(
-    query: tuple[ADMG, set[str], set[str], set[str]], seed: int
+    query: Query, seed: int
 ) -> None:
-    graph, xs, ys, including = query
-    random = np.random.default_rng(seed)
-    others = set(graph.nodes) - xs - ys
-    within = including | {node for node in sorted(others) if random.random() < 0.7}
+    graph, xs, ys, z = query
+    others, including = sorted(set(graph.nodes) - xs - ys), set(sorted(z)[1:])
+    draw = random.Random(seed)
+    within = including | {node for node in others if draw.random() < 0.8}
     found = minimal_separator(graph, xs, ys, including, within)
     candidates = [s for s in subsets(within) if including <= s and separates(graph, xs, ys, s)]
     if isinstance(found, NoSeparator):
@@ -162,7 +175,7 @@ def test_a_separator_is_found_if_there_is_one_and_has_no_part_to_spare(
 
 @given(queries())
 def test_all_other_nodes_are_allowed_unless_said(
-    query: tuple[ADMG, set[str], set[str], set[str]],
+    query: Query,
 ) -> None:
     graph, xs, ys, _ = query
     assert minimal_separator(graph, xs, ys) == minimal_separator(graph, xs, ys, (), graph.nodes)
@@ -184,6 +197,7 @@ COLLIDER = ADMG.of([("X", "M"), ("Y", "M"), ("M", "D"), ("D", "E")])
         (COLLIDER, "E", "X -> M <- Y | given E; M -> D; D -> E"),
         (ADMG.of([("X", "Y")], [("X", "Y")]), "", "X -> Y"),
         (ADMG.of([], [("X", "M"), ("M", "Y")]), "M", "X <-> M <-> Y | given M"),
+        (ADMG.of([("M", "Y")], [("X", "M"), ("M", "Y")]), "M", "X <-> M <-> Y | given M"),
         # the M-graph: conditioning on what is between opens what was shut
         (ADMG.of([("A", "X"), ("A", "M"), ("B", "M"), ("B", "Y")]), "", "X ⊥ Y"),
         (
@@ -196,6 +210,18 @@ COLLIDER = ADMG.of([("X", "M"), ("Y", "M"), ("M", "D"), ("D", "E")])
 @pytest.mark.parametrize("patience", [PLAIN, COMPILED])
 def test_textbook_graphs(graph: ADMG, z: str, printed: str, patience: int) -> None:
     assert str(m_separated(graph, "X", "Y", list(z), patience=patience)) == printed
+
+
+def test_each_collider_needs_its_own_way_down() -> None:
+    graph = ADMG.of(
+        [("X", "M"), ("B", "M"), ("B", "N"), ("Y", "N"), ("M", "D"), ("N", "E"), ("E", "F")]
+    )
+    found = m_separated(graph, "X", "Y", ["D", "F"])
+    assert isinstance(found, Connected)
+    assert found.openings == (("M", "D"), ("N", "E"), ("E", "F"))
+    assert is_open_walk(graph, found)
+    for openings in (found.openings[1:], found.openings[:2], (("M", "D"), ("N", "F"))):
+        assert not is_open_walk(graph, replace(found, openings=openings))
 
 
 def test_a_long_walk_is_printed_short_with_what_opens_it_first() -> None:
@@ -229,9 +255,9 @@ def test_no_nodes_are_separated_from_all() -> None:
 
 def layered(depth: int, width: int, seed: int = 0) -> ADMG:
     """Nodes with three parents each in the layer above, and bidirected edges within layers."""
-    random = np.random.default_rng(seed)
+    draw = np.random.default_rng(seed)
     below = np.repeat(np.arange(width, depth * width), 3)
-    above = (below // width - 1) * width + random.integers(0, width, below.size)
+    above = (below // width - 1) * width + draw.integers(0, width, below.size)
     a = np.arange(depth * width - 1)
     a = a[(a + 1) % width != 0]
     return ADMG.from_arrays([f"n{i}" for i in range(depth * width)], above, below, a, a + 1)
