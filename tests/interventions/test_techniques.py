@@ -8,9 +8,13 @@ import pytest
 
 from causalnet.errors import TermError
 from causalnet.graphs import Mediator, TransformerShape, plain_graph, transformer_graph
+from causalnet.graphs.paths import PathSet
 from causalnet.interventions import (
+    Ablation,
+    AblationKind,
     Apply,
     At,
+    Base,
     Const,
     Contrast,
     Dictionary,
@@ -27,34 +31,46 @@ from causalnet.interventions import (
     Read,
     Self,
     Subspace,
+    Twins,
     Value,
     World,
     acdc_step,
     attention_knockout,
     attention_redirect,
     attribution_patch,
+    causal_diagram,
     causal_scrubbing,
     causal_trace,
+    cde,
     check_operation,
     check_query,
     contrastive_steering,
     denoising,
     direct_logit_attribution,
+    held,
     importance,
     integrated_gradients,
+    interactions,
     interchange_accuracy,
     joint,
     layers_of,
     logit_diff,
     logit_lens,
     mean_difference,
+    mi,
     nie,
     noising,
     nonlinear,
+    parse_query,
     parse_scalar,
     path_patch,
     per_total_effect,
+    pn,
+    pns,
+    ps,
+    pse,
     sae_feature_patch,
+    shapley,
     steering,
     subspace_patch,
     tie,
@@ -176,9 +192,31 @@ def test_every_operation_is_described(name: str) -> None:
             check_operation(operation)
 
 
-@pytest.mark.parametrize("name", EVERY)
-def test_every_technique_is_well_typed(name: str) -> None:
-    check_query(EVERY[name], FEATURES if name == "transcoder" else NET)
+BETWEEN = PathSet.through_each(causal_diagram(NET), "L0.H1.z", "logits", ["L2.H0.q"])
+CONTRASTS: dict[str, Query] = {
+    "ratio of means": per_total_effect(tie(HEAD)),
+    "ratio prompt by prompt": per_total_effect(nie(HEAD), "prompt by prompt"),
+    "importance": importance(nie(HEAD)),
+    "held": held(nie(HEAD), nonlinear(NET)),
+    "via": nie(HEAD, via=QUERY),
+    "paths": pse(BETWEEN, logit_diff),
+    "necessity": pn(HEAD, twins=Twins(Base("base", "u"), Base("source", "u"))),
+    "sufficiency": ps(HEAD),
+    "both": pns(),
+    "shapley": shapley([HEAD, MLP]),
+    "shapley, sampled": shapley([HEAD, MLP], permutations=3),
+    "interactions": interactions([HEAD, MLP]),
+    "mediated interaction": mi(HEAD),
+    "controlled": cde(HEAD, Ablation(AblationKind.ZERO)),
+}
+
+
+@pytest.mark.parametrize("name", [*EVERY, *CONTRASTS])
+def test_every_query_is_well_typed_and_read_back_as_it_is(name: str) -> None:
+    query = {**EVERY, **CONTRASTS}[name]
+    graph = FEATURES if name == "transcoder" else NET
+    check_query(query, graph)
+    assert parse_query(str(query), graph) == query
 
 
 @pytest.mark.parametrize(
