@@ -95,7 +95,7 @@ class FormText:
                 return self._cells(key, names)
             case ("read", (name, *_), values):
                 return f"{name}({' against '.join(map(line, values))})"
-            case ("gradient", read):
+            case ("gradient", read, _):
                 return f"gradient of {line(read)}"
             case ("apply", name, combinations):
                 inside = ", ".join(

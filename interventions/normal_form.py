@@ -18,7 +18,7 @@ contrast whose two sides coincide is empty.
 ()
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import TypeAlias
 
@@ -27,12 +27,15 @@ from numpy.typing import NDArray
 
 from causalnet.errors import TermError
 from causalnet.graphs import MediatorGraph
+from causalnet.interventions.facts import Facts
 from causalnet.interventions.form_text import FormText
 from causalnet.interventions.mixes import PARTS, POSITIONS
 from causalnet.interventions.numbering import Key
 from causalnet.interventions.readouts import ReadOut
+from causalnet.interventions.row_numbering import RowNumbering, columns_set
 from causalnet.interventions.scalars import Apply, Contrast, Grad, Leaf, Read, Scalar, leaves_of
 from causalnet.interventions.value_numbering import ValueNumbering
+from causalnet.interventions.views import Position
 from causalnet.interventions.worlds import At, Base, Do, Op, Self, World
 
 __all__ = ["Combination", "NormalForm", "Term", "are_equal", "normal_form", "parts_of_key"]
@@ -197,8 +200,10 @@ class NormalForm:
             case Grad(read, _, _):
                 there = self._read(read.readout, _nudged(term))
                 # No nudge reaches the read-out: its derivative is 0.
-                same = there == self._read(read.readout, read.world)
-                return () if same else _one(self._numbering.single(("gradient", there)))
+                here = self._read(read.readout, read.world)
+                if there == here:
+                    return ()
+                return _one(self._numbering.single(("gradient", there, here)))
             case Contrast(terms):
                 return self._summed(terms)
             case Apply(name, arguments):
@@ -239,7 +244,7 @@ class NormalForm:
         | `("positions", positions, values, other)` | other values at some positions |
         | `("parts", family, indices, values, other)` | other values in some parts |
         | `("read", how, values)` | a read-out |
-        | `("gradient", read)` | the derivative of a read-out along the nudge in it |
+        | `("gradient", nudged, read)` | the derivative of a read-out along the nudge in it |
         | `("apply", name, combinations)` | a function of scalars |
 
         Raises:
@@ -273,6 +278,25 @@ class NormalForm:
             return self._text.text(term, at_most)
         return self._text.combination(self.combination(term), at_most)
 
+    def at_positions(
+        self, roots: Mapping[Position, Sequence[int]], facts: Facts
+    ) -> Mapping[Position, RowNumbering]:
+        """Return what values are at positions, as far as facts about the prompts tell.
+
+        Args:
+            roots: Positions, and the numbers of the values that are wanted there.
+            facts: What is known of the prompts.
+        """
+        earlier: dict[int, RowNumbering] = {}
+
+        def at(position: Position, numbers: Sequence[int]) -> RowNumbering:
+            needed = self.live(numbers)
+            return RowNumbering(self._numbering, self.graph, facts, position, needed, earlier)
+
+        for column, values in columns_set(self._numbering, facts).items():
+            earlier[column] = at(column, values)
+        return {position: at(position, numbers) for position, numbers in roots.items()}
+
     @property
     def roots(self) -> tuple[int, ...]:
         """The numbers of which the terms are combinations, each once."""
@@ -283,6 +307,12 @@ class NormalForm:
             for _, number in self._combinations[term]
         )
         return tuple(dict.fromkeys(found))
+
+    @property
+    def reads(self) -> tuple[int, ...]:
+        """The numbers of all read-outs of the terms."""
+        known = self._numbering.known
+        return tuple(number for key, number in known.items() if key[0] == "read")
 
     def live(self, roots: Iterable[int] | None = None) -> NDArray[np.bool_]:
         """Return which numbers are needed for some values, [len(self)].
