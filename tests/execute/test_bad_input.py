@@ -18,17 +18,20 @@ from causalnet.errors import (
     PromptError,
     TermError,
 )
-from causalnet.execute import Answers, Bindings, evaluate
+from causalnet.execute import Answers, Bindings, evaluate, schedule
 from causalnet.interventions import (
     Ablation,
     AblationKind,
+    At,
     Base,
     Const,
     Do,
+    Edge,
     Node,
     Op,
     Read,
     Self,
+    World,
     ablation_effect,
     logit_diff,
     nie,
@@ -143,6 +146,72 @@ def test_an_intervention_that_never_fires_is_an_error() -> None:
     block.mlp = nn.Identity()
     with pytest.raises(FireCountError, match=r"L1\.mlp fired 0 times"):
         run(nie(network["L1.mlp"]), network, word_pairs(2))
+
+
+class Unattentive(nn.Module):
+    """Attention that asks no function by name: every token keeps to itself."""
+
+    def __init__(self, inner: Any) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, hidden_states: torch.Tensor, **_: Any) -> tuple[torch.Tensor, None]:
+        for side in (self.inner.q_proj, self.inner.k_proj):
+            side(hidden_states)
+        value = self.inner.v_proj(hidden_states)
+        return self.inner.o_proj(value.repeat(1, 1, 2)), None
+
+
+def test_attention_that_is_never_asked_for_is_an_error() -> None:
+    network = fresh_net()
+    block = hugging_face(network).model.layers[1]
+    block.self_attn = Unattentive(block.self_attn)
+    world = Do(BASE, ((Node("L1.H0.pattern"), Self()),))
+    with pytest.raises(FireCountError, match=r"L1\.H0\.pattern fired 0 times"):
+        evaluate([Read(logit_diff, world)], network, Bindings.of(word_pairs(2)))
+    outside = Do(BASE, ((Node("L0.H0.pattern"), Self()),))
+    evaluate([Read(logit_diff, outside)], network, Bindings.of(word_pairs(2)))
+
+
+@pytest.mark.parametrize(
+    ("site", "named"),
+    [
+        (Edge("L0.mlp", "L1.H1.q"), r"L0\.mlp -> L1\.H1\.q"),
+        (Node("L1.mlp.scale"), r"L1\.mlp\.scale"),
+        (Node("L0.H1.pattern", ("end",)), r"L0\.H1\.pattern\[end\]"),
+    ],
+)
+def test_what_was_set_is_named_where_it_is_not_finite(site: Edge | Node, named: str) -> None:
+    huge = Op("scale", (Self(),), (("factor", float("inf")),))
+    read = Read(logit_diff, Do(BASE, ((site, huge),)))
+    with pytest.raises(NumericalError, match=f"^the value set at {named} holds NaN"):
+        evaluate([read], net(), Bindings.of(word_pairs(2)))
+
+
+def test_a_scale_of_zero_is_told() -> None:
+    read = Read(logit_diff, Do(BASE, ((Node("L1.mlp.scale"), Const()),)))
+    with pytest.raises(NumericalError, match=r"L1\.resid_post of the patched run"):
+        evaluate([read], net(), Bindings.of(word_pairs(2)))
+
+
+def test_one_vector_is_no_attention_pattern() -> None:
+    handle, bound = vector("row", torch.ones(6, dtype=torch.float64))
+    read = Read(logit_diff, Do(BASE, ((Node("L0.H1.pattern"), Const(handle)),)))
+    with pytest.raises(TermError, match=r"attention pattern.*mask_pattern"):
+        evaluate([read], net(), Bindings.of(word_pairs(2), {handle: bound}))
+    query = ablation_effect(net()["L0.H1.pattern"], mean(word_pairs(2).base))
+    with pytest.raises(TermError, match=r"mean of L0\.H1\.pattern"):
+        run(query, net(), word_pairs(2), reference=word_pairs(2).base)
+
+
+def test_worlds_in_worlds_in_worlds() -> None:
+    """Ten thousand worlds, each reading the one before, are put in order without recursion."""
+    world: World = BASE
+    for _ in range(10_000):
+        world = Do(BASE, ((Node("L0.mlp"), At("L0.mlp", world)),))
+    steps = schedule([Read(logit_diff, world)])
+    assert len(steps) == 10_001
+    assert steps[0].world == BASE and steps[-1].world == world
 
 
 class Greedy(nn.Module):

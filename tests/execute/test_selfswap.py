@@ -25,6 +25,10 @@ EVERY_PORT = (
 )
 
 
+CHANNELS = ("L1.H2.q", "L0.{}.k", "L1.{}.v", "L0.H2.pattern")
+SCALES = ("L0.H2.q.scale", "L0.{}.k.scale", "L1.mlp.scale", "logits.scale")
+
+
 @cache
 def half(dtype: torch.dtype) -> LiftedNetwork:
     return lift(load(tiny_llama(dtype=dtype), tokenizer=words()))
@@ -36,6 +40,23 @@ def test_all_legs_hold_at_every_port(mediator: str, kind: str) -> None:
     swap = self_swap(net(kind), word_pairs(), net(kind)[mediator])
     assert swap.is_sound
     assert swap.mediator == mediator
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2"])
+@pytest.mark.parametrize("mediator", [*CHANNELS, *SCALES, "logits"])
+def test_all_legs_hold_within_attention_and_at_norms(mediator: str, kind: str) -> None:
+    owner = "KV1" if net(kind).graph.shape.shares_keys else "H3"
+    assert self_swap(net(kind), word_pairs(), net(kind)[mediator.format(owner)]).is_sound
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("mediator", [*CHANNELS, *SCALES, "logits"])
+def test_a_no_op_within_attention_changes_no_bit_of_coarser_types(
+    mediator: str, dtype: torch.dtype
+) -> None:
+    network = half(dtype)
+    name = mediator.format("KV1")
+    assert self_swap(network, word_pairs(), network[name]).no_op_is_exact
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
