@@ -62,7 +62,7 @@ def pse(
         direction: Noising sends the source along the paths of the base world.
 
     Raises:
-        TermError: Paths that end at another node than the read-out's.
+        TermError: Paths that end at another node than the read-out's, or no set of paths.
 
     >>> from causalnet.interventions.readouts import value_of
     >>> graph = ADMG.of(directed=[("X", "M"), ("M", "Z"), ("M", "Y"), ("Z", "Y")])
@@ -70,6 +70,12 @@ def pse(
     >>> print(query.contrasts[0][1].terms[0][1].world)
     <base> + {X -> M := X in <source>, Z -> Y := Z in <base>}
     """
+    if not isinstance(paths, PathSet | Mapping):
+        raise TermError(
+            f"{paths!r} is no set of paths.",
+            "A set of paths is written on a causal diagram.",
+            "Write PathSet.listed(causal_diagram(graph), [('X', 'M', 'Y')]).",
+        )
     given = {repr(paths)[8:-1]: paths} if isinstance(paths, PathSet) else dict(paths)
     below, other = worlds_of(direction)
     rows = []

@@ -68,7 +68,7 @@ def path_patch(
         TermError: No receiver, a head as a receiver (its query, key or value receives), an unknown
             convention, or `heads-frozen` with nothing frozen.
     """
-    ends = (receivers,) if isinstance(receivers, Mediator) else tuple(receivers)
+    ends = (receivers,) if isinstance(receivers, Mediator | str) else tuple(receivers)
     _check(ends, convention, frozen, positions_of(receiver_at))
     below, other = worlds_of(direction)
     rows = []
@@ -104,8 +104,13 @@ def _check(
         raise TermError(
             f"The convention {convention!r}.", "There are 'receiver-only' and 'heads-frozen'."
         )
-    if not receivers:
-        raise TermError("No receiver was given.", "", "Write for example net['L20.H0.q'].")
+    named = [receiver for receiver in receivers if not isinstance(receiver, Mediator)]
+    if named or not receivers:
+        raise TermError(
+            f"{named[0]!r} is not a mediator of a graph." if named else "No receiver was given.",
+            "Receivers are queries, keys, values, MLPs or the logits.",
+            "Write for example net['L20.H0.q'].",
+        )
     heads = [receiver for receiver in receivers if receiver.kind is Kind.HEAD]
     if heads:
         raise TermError(
@@ -143,10 +148,18 @@ def acdc_step(edges: Sequence[Edge], kept: World = BASE, *, outcome: ReadOut = k
         kept: The world after the steps before; the base at first.
         outcome: What is compared; by default KL(base || world).
 
+    Raises:
+        TermError: No edge, one twice, or something that is none.
+
     >>> step = acdc_step([Edge("L0.H1", "logits")])
     >>> print(step.contrasts[0][1])
     kl(<base> + {L0.H1 -> logits := L0.H1 in <source>}) - kl(<base>)
     """
+    wrong = [edge for edge in edges if not isinstance(edge, Edge)]
+    if wrong:
+        raise TermError(
+            f"{wrong[0]!r} is not an edge.", "", "Write for example Edge('L9.H6', 'L20.H0.q')."
+        )
     rows = [Patched(str(edge), (), (without_edge(kept, edge),)) for edge in edges]
     below = () if kept == BASE else (kept,)
     return effects("ACDC", rows, outcome, below=below)

@@ -103,6 +103,13 @@ def test_path_patches_that_are_not_one_are_refused() -> None:
         path_patch(HEAD, QUERY, convention="heads-frozen")
     with pytest.raises(TermError, match="No receiver"):
         path_patch(HEAD, [])
+    for named in ("L2.H0.q", ["L2.H0.q"]):
+        with pytest.raises(TermError, match=r"'L2\.H0\.q' is not a mediator"):
+            path_patch(HEAD, named)  # type: ignore[arg-type]  # the mistake
+    with pytest.raises(TermError, match="is not an edge"):
+        acdc_step([("L0.H1", "logits")])  # type: ignore[list-item]  # the mistake
+    with pytest.raises(TermError, match="0 rows"):
+        acdc_step([])
     with pytest.raises(TermError, match="positions of its sender"):
         path_patch(HEAD, QUERY, receiver_at="end")
 

@@ -249,3 +249,7 @@ def test_paths_end_where_the_outcome_is_read() -> None:
     with pytest.raises(TermError, match=r"paths end at Y and logit_difference reads logits"):
         pse(PathSet.direct(TOY, "X", "Y"), logit_diff)
     assert pse(PathSet.direct(TOY, "X", "Y"), lens(logit_diff, "Y"))
+    with pytest.raises(TermError, match="is no set of paths"):
+        pse([("X", "Y")], value_of("Y"))  # type: ignore[arg-type]  # the mistake
+    with pytest.raises(TermError, match="'M' is not a mediator"):
+        nie(TRANSFORMER.find("L0.H1"), via="M")  # type: ignore[arg-type]  # the mistake
