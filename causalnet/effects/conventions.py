@@ -55,8 +55,8 @@ class Conventions:
             sign=query.subtraction,
             direction=query.direction,
             scale=query.scale,
-            unit=query.readout.unit,
-            readout=query.readout.described,
+            unit=_unit(query),
+            readout=_described(query.readout),
             meaning=query.readout.meaning,
             ablation="none" if query.ablation is None else str(query.ablation),
             at=",".join(map(str, query.at)) or "all positions",
@@ -83,12 +83,11 @@ def _unit(query: Query) -> str:
     return query.readout.unit if query.scale == "raw" else "of the total effect"
 
 
-def _told(readout: ReadOut) -> str:
-    """Return `logit_difference/v1 at end`, and what differs from a plain read-out of the logits."""
-    node = "" if readout.node == "logits" else f" of {readout.node}"
+def _described(readout: ReadOut) -> str:
+    """Return `logit_difference/v1 at end`, with answers and a world that are not the usual."""
     answers = "" if readout.answers == "answers" else f", answers {readout.answers}"
     against = "" if readout.reference in (None, BASE) else f", against {readout.reference}"
-    return f"{readout.name}/v{readout.version}{node} at {readout.at}{answers}{against}"
+    return f"{readout.described}{answers}{against}"
 
 
 @dataclass(frozen=True, slots=True)

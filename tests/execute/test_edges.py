@@ -15,6 +15,7 @@ from causalnet.interventions import (
     Const,
     Do,
     Edge,
+    Grad,
     Node,
     Op,
     Read,
@@ -220,3 +221,28 @@ def test_edges_out_of_a_node_act_on_top_of_it(kind: str) -> None:
     same(world, other, network)
     read = Do(BASE, ((Node("L0.H1"), At("L0.H1", world)),))
     same(read, Do(BASE, from_source((Node("L0.H1"),))), network)
+
+
+def test_edges_of_a_network_without_norms() -> None:
+    """The stream enters receivers as it is, and effects are linear in it."""
+    network = net("linear")
+    for receiver in ("L1.H2.v", "L0.mlp", "L1.mlp"):
+        edges = [Edge(sender, receiver) for sender in network.graph.writers_before(receiver)]
+        same(Do(BASE, from_source(edges)), Do(BASE, from_source((Node(receiver),))), network)
+    edges = [Edge("L0.H1", receiver) for receiver in children(network.graph, "L0.H1")]
+    singly = [Do(BASE, from_source((edge,))) for edge in edges if edge.receiver[-1] not in "qk"]
+    plain, node, *each = readings([BASE, Do(BASE, from_source((Node("L0.H1"),))), *singly], network)
+    effects = torch.stack(each) - plain
+    torch.testing.assert_close(effects.sum(0), node - plain, atol=1e-10, rtol=0)
+
+
+def test_a_derivative_of_a_linear_network_is_the_effect() -> None:
+    network = net("linear")
+    names = ["embed", "L0.H1", "L0.mlp", "L1.H2.v", "L0.resid_mid"]
+    along = {n: Op("subtract", (At(n, SOURCE), At(n, BASE))) for n in names}
+    read = Read(logit_diff, BASE)
+    grads = [Grad(read, Node(name), along[name]) for name in names]
+    found = evaluate(grads, network, Bindings.of(word_pairs(3, lengths=(6, 5)))).values
+    plain, *patched = readings([BASE, *(Do(BASE, from_source((Node(n),))) for n in names)], network)
+    for grad, value in zip(grads, patched, strict=True):
+        torch.testing.assert_close(found[grad], value - plain, atol=1e-10, rtol=0)
