@@ -16,12 +16,16 @@
 | `importance`, `per_total_effect`, `held` | the negative, a fraction, with mediators held | |
 | `OPERATIONS` | what values may do to values | |
 | `causalnet.interventions.techniques` | the techniques of the field, by name | |
+| `plan_worlds` | the fewest runs that terms need, as a trie | |
 | `zero_effects`, `Facts` | effects that are zero, with the reason | |
 | `normal_form`, `are_equal` | equal terms are recognised | Galles and Pearl 1998; Halpern 2000 |
-| `check_world` | types of a world against a graph | |
+| `check_world`, `check_scalar`, `check_query`, `RULES` | types of terms against a graph | |
+| `parse_world`, `parse_value`, `parse_site`, `parse_scalar`, `parse_query` | terms from text | |
+| `to_latex`, `to_sympy`, `from_sympy` | potential outcomes; algebra over read-outs | |
 """
 
 from causalnet.interventions.ablations import Ablation, AblationKind, mean_handle
+from causalnet.interventions.algebra import from_sympy, symbols_of, to_sympy
 from causalnet.interventions.check import (
     RULES,
     SETTABLE,
@@ -50,6 +54,7 @@ from causalnet.interventions.interactions import (
     interactions,
     shapley,
 )
+from causalnet.interventions.latex import to_latex
 from causalnet.interventions.necessity import Twins, event, pn, pns, ps
 from causalnet.interventions.normal_form import NormalForm, are_equal, normal_form
 from causalnet.interventions.operations import OPERATIONS, Operation, check_operation
@@ -61,6 +66,7 @@ from causalnet.interventions.parsing import (
     parse_world,
 )
 from causalnet.interventions.path_effects import causal_diagram, path_worlds, pse
+from causalnet.interventions.plan_worlds import PlanWorld, WorldPlan, plan_worlds
 from causalnet.interventions.proofs import Reason, ZeroEffect, zero_effects
 from causalnet.interventions.queries import (
     ESTIMANDS,
@@ -193,6 +199,7 @@ __all__ = [
     "Operation",
     "Part",
     "PathConvention",
+    "PlanWorld",
     "Position",
     "Query",
     "Read",
@@ -206,6 +213,7 @@ __all__ = [
     "Twins",
     "Value",
     "World",
+    "WorldPlan",
     "ZeroEffect",
     "ablation_effect",
     "accuracy",
@@ -230,6 +238,7 @@ __all__ = [
     "direct_logit_attribution",
     "evaluate_scalar",
     "event",
+    "from_sympy",
     "held",
     "hold",
     "importance",
@@ -264,6 +273,7 @@ __all__ = [
     "path_patch",
     "path_worlds",
     "per_total_effect",
+    "plan_worlds",
     "pn",
     "pns",
     "probability",
@@ -275,9 +285,12 @@ __all__ = [
     "shapley",
     "steering",
     "subspace_patch",
+    "symbols_of",
     "tde",
     "te",
     "tie",
+    "to_latex",
+    "to_sympy",
     "transcoder_edge",
     "undifferentiated_attention",
     "value_of",

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from causalnet.errors import TermError
 from causalnet.graphs import Mediator
 from causalnet.interventions.ablations import Ablation
-from causalnet.interventions.query_text import query_line, query_pieces
+from causalnet.interventions.query_text import query_html, query_line, query_pieces
 from causalnet.interventions.readouts import ReadOut
 from causalnet.interventions.scalars import Apply, Contrast, Grad, Leaf, Read, Scalar, leaves_of
 from causalnet.interventions.terms import Piece, written
@@ -159,6 +159,10 @@ class Query:
         """Return the conventions, and a line for each row."""
         return query_pieces(self)
 
+    def _repr_html_(self) -> str:
+        """Return the text for notebooks."""
+        return query_html(self)
+
     def __str__(self) -> str:
         """Return the conventions, and a line for each row."""
         return written(self)
@@ -210,7 +214,7 @@ def positions_of(at: Position | Sequence[Position]) -> tuple[Position, ...]:
     Raises:
         TermError: Something that is neither a name nor an index.
     """
-    listed = (at,) if isinstance(at, str | int) else tuple(at)
+    listed = tuple(at) if isinstance(at, Sequence) and not isinstance(at, str) else (at,)
     wrong = [
         place for place in listed if isinstance(place, bool) or not isinstance(place, str | int)
     ]

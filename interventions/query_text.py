@@ -1,8 +1,10 @@
 """The text of a query: its conventions on the first line, then a line for each row."""
 
+from html import escape
 from typing import TYPE_CHECKING
 
 from causalnet.interventions.ablations import Ablation
+from causalnet.interventions.markup import term_html
 from causalnet.interventions.spelling import name_text
 from causalnet.interventions.terms import Piece, separated
 from causalnet.interventions.views import positions_text
@@ -10,9 +12,9 @@ from causalnet.interventions.views import positions_text
 if TYPE_CHECKING:
     from causalnet.interventions.queries import Query
 
-__all__ = ["ablation_text", "query_line", "query_pieces"]
+__all__ = ["ablation_text", "query_html", "query_line", "query_pieces"]
 
-_SHOWN = 3
+_SHOWN, _ROWS = 3, 10  # labels on one line, rows of a table
 
 
 def ablation_text(ablation: Ablation | None) -> str:
@@ -75,3 +77,26 @@ def query_line(query: "Query") -> str:
     return f"{name} on {query.readout.name} at [{places}],{signed} {query.direction}: " + ", ".join(
         labels
     )
+
+
+def query_html(query: "Query") -> str:
+    """Return a query as a small table: its conventions, and the first ten rows."""
+    said = {
+        "outcome": f"{query.readout.described}, {query.readout.unit}",
+        query.sign: f"{query.subtraction}; {query.direction}; {query.scale}",
+        "set at": positions_text(query.at) or "all positions",
+        "ablation": ablation_text(query.ablation),
+        "estimator": " ".join((query.estimator, query.error)).strip(),
+        "convention": query.convention,
+    }
+    stated = "".join(
+        f"<br>{escape(name)}: {escape(value)}" for name, value in said.items() if value
+    )
+    rows = [
+        f"<tr><th>{escape(name_text(label))}</th><td>{term_html(scalar)}</td></tr>"
+        for label, scalar in query.contrasts[:_ROWS]
+    ]
+    more = len(query.contrasts) - _ROWS
+    rows += [f"<tr><td colspan='2'>... and {more} more</td></tr>"] if more > 0 else []
+    caption = f"<caption><b>{escape(query.name)}</b>{stated}</caption>"
+    return f"<table>{caption}{''.join(rows)}</table>"

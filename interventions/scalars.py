@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalnet.errors import TermError
+from causalnet.interventions.markup import term_html
 from causalnet.interventions.readouts import ReadOut
 from causalnet.interventions.terms import Piece, abbreviated, digest_of, separated, written
 from causalnet.interventions.worlds import Site, Value, World
@@ -55,6 +56,10 @@ class Read:
         """Return `name(world)`."""
         return (*self.readout.pieces(), "(", self.world, ")")
 
+    def _repr_html_(self) -> str:
+        """Return the text for notebooks."""
+        return term_html(self)
+
     def __str__(self) -> str:
         """Return `name(world)`."""
         return written(self)
@@ -86,6 +91,10 @@ class Grad:
     def pieces(self) -> tuple[Piece, ...]:
         """Return `grad(read; site; along)`."""
         return ("grad(", self.read, f"; {self.site}; ", self.along, ")")
+
+    def _repr_html_(self) -> str:
+        """Return the text for notebooks."""
+        return term_html(self)
 
     def __str__(self) -> str:
         """Return `grad(read; site; along)`."""
@@ -131,6 +140,10 @@ class Contrast:
                 *(("(", scalar, ")") if wrapped else (scalar,)),
             ]
         return tuple(shown)
+
+    def _repr_html_(self) -> str:
+        """Return the text for notebooks."""
+        return term_html(self)
 
     def __str__(self) -> str:
         """Return the sum as it would be written."""
@@ -187,6 +200,10 @@ class Apply:
         """Return `name(arguments)`."""
         inside = separated((argument,) for argument in self.arguments)
         return (f"{self.name}(", *inside, ")")
+
+    def _repr_html_(self) -> str:
+        """Return the text for notebooks."""
+        return term_html(self)
 
     def __str__(self) -> str:
         """Return `name(arguments)`."""

@@ -20,6 +20,7 @@ from numbers import Integral, Real
 from typing import TypeAlias
 
 from causalnet.errors import TermError
+from causalnet.interventions.markup import term_html
 from causalnet.interventions.spelling import input_text, name_text
 from causalnet.interventions.terms import Piece, abbreviated, digest_of, separated, written
 from causalnet.interventions.views import Handle, Part, Position, parts_overlap, positions_text
@@ -62,6 +63,10 @@ class Base:
         """Return `<input>` or `<input; key>`."""
         key = "" if self.key is None else f"; {input_text(self.key)}"
         return (f"<{input_text(self.input)}{key}>",)
+
+    def _repr_html_(self) -> str:
+        """Return the text for notebooks."""
+        return term_html(self)
 
     def __str__(self) -> str:
         """Return `<input>`."""
@@ -371,6 +376,10 @@ class Do:
             inside = separated((f"{site} := ", value) for site, value in layer)
             shown += [" + {", *inside, "}"]
         return tuple(shown)
+
+    def _repr_html_(self) -> str:
+        """Return the text for notebooks."""
+        return term_html(self)
 
     def __str__(self) -> str:
         """Return `world + {site := value, ...}`."""

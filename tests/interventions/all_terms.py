@@ -108,7 +108,8 @@ def layered(worlds: Strategy[World]) -> Strategy[World]:
     return st.tuples(worlds, assignments).map(_layer)
 
 
-WORLDS: Strategy[World] = st.recursive(BASES, layered, max_leaves=4)
+_WORLDS: Strategy[World] = st.recursive(BASES, layered, max_leaves=4)
+WORLDS: Strategy[World] = st.deferred(lambda: _WORLDS)  # its description is one line
 VALUES = values(WORLDS)
 _OWN = st.builds(
     ReadOut,
