@@ -295,3 +295,9 @@ def test_sets_name_each_mediator_once() -> None:
     z = Mediator("L1.H2.z", Kind.Z, 1, 2)
     with pytest.raises(TermError, match=r"L1\.H2\.z and L1\.H2\.z overlap"):
         nie(joint("a head and its z", HEAD, z))
+
+
+@pytest.mark.parametrize("at", [2.5, (2.5,), True, None])
+def test_positions_are_names_or_indices(at: object) -> None:
+    with pytest.raises(TermError, match=f"{at if at != (2.5,) else 2.5} is not a position"):
+        nie(MLP, at=at)  # type: ignore[arg-type]  # the mistake
