@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from causalnet.claims.schema import Claim, ClaimFile, ExistsClaim
+from causalnet.claims.schema import Claim, ClaimFile, EffectClaim, ExistsClaim
 from causalnet.claims.source_text import Place, SourceText, read_source
 from causalnet.claims.tree import KeyPath, PlacedTree, parse
 from causalnet.errors import ClaimFileError
@@ -31,7 +31,7 @@ def circuit_of(
         ClaimFileError: A name that can be in no circuit, a name given twice, an MLP where only
             heads are ablated, an empty list, a circuit file that is not there or not a list.
     """
-    own = None if claim is None or isinstance(claim, ExistsClaim) else claim.circuit
+    own = None if isinstance(claim, ExistsClaim | EffectClaim | None) else claim.circuit
     given = claim_file.circuit if own is None else own
     source = claim_file.source or SourceText("", "")
     place: Locate = locate if locate is not None and (own or claim is None) else _nowhere

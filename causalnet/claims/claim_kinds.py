@@ -1,4 +1,4 @@
-"""The four kinds of claims and their thresholds."""
+"""The kinds of claims and their thresholds."""
 
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -10,6 +10,7 @@ from causalnet.statistics import Direction
 __all__ = [
     "BetterThanRandomClaim",
     "Claim",
+    "EffectClaim",
     "ExistsClaim",
     "FaithfulClaim",
     "NecessaryClaim",
@@ -100,6 +101,18 @@ class ExistsClaim(_Bounded):
     )
 
 
+class EffectClaim(_Bounded):
+    """An effect, written as a query: its mean over the prompts."""
+
+    kind: Literal["effect"] = Field(
+        description="An effect written as a query: the threshold is on its mean, in its unit."
+    )
+    query: Annotated[str, Field(min_length=1, max_length=100_000)] = Field(
+        examples=["nie(L20.H0; at=end)"],
+        description="A query with one row, in the language of `causalnet explain QUERY`.",
+    )
+
+
 class FaithfulClaim(_Bounded):
     """The circuit alone keeps the behaviour: F = (C - E) / (M - E), a ratio of means."""
 
@@ -166,7 +179,7 @@ class BetterThanRandomClaim(_Claim):
 
 
 Claim = Annotated[
-    ExistsClaim | FaithfulClaim | NecessaryClaim | BetterThanRandomClaim,
+    ExistsClaim | EffectClaim | FaithfulClaim | NecessaryClaim | BetterThanRandomClaim,
     Field(discriminator="kind"),
 ]
-"""Any of the four kinds of claims."""
+"""Any of the kinds of claims."""

@@ -6,6 +6,7 @@ from typing import Literal
 from causalnet.claims.claim_kinds import (
     BetterThanRandomClaim,
     Claim,
+    EffectClaim,
     ExistsClaim,
     FaithfulClaim,
     NecessaryClaim,
@@ -39,7 +40,7 @@ def conventions_of(
         f"{guarantee_of(claim_file, claim)}",
         "batch": f"{claim_file.batch} prompts, looked at after each",
     }
-    if isinstance(claim, ExistsClaim):
+    if isinstance(claim, ExistsClaim | EffectClaim):
         return said
     return {**said, **_circuit_conventions(claim_file, len(circuit), universe)}
 
@@ -61,6 +62,8 @@ def _number(claim: Claim) -> str:
     match claim:
         case ExistsClaim():
             return "mean read-out of the whole model"
+        case EffectClaim(query=query):
+            return f"mean of {query}"
         case FaithfulClaim():
             return "(circuit alone - everything ablated) / (model - everything ablated), of means"
         case NecessaryClaim():

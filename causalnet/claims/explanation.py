@@ -4,23 +4,27 @@ import json
 import math
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from causalnet.claims.circuits import check_against_graph, circuit_of, universe
 from causalnet.claims.conventions import conventions_of, describe_task
+from causalnet.claims.effects import queries_of, runs_of
 from causalnet.claims.prompts import check_seed
 from causalnet.claims.reading import read_claim_file
 from causalnet.claims.schema import (
     BetterThanRandomClaim,
     Claim,
     ClaimFile,
+    EffectClaim,
     ExistsClaim,
 )
 from causalnet.errors import ClaimFileError, DeviceError, ParameterError
 from causalnet.graphs import TransformerShape, transformer_graph
+from causalnet.interventions import Query
+from causalnet.models.shapes import shape_of
 from causalnet.statistics.mixture import MINIMUM_N
 from causalnet.statistics.wins import expected_wins_stop
 
@@ -165,8 +169,11 @@ def explain_claims(
     check_against_graph(file, graph)
     size = len(universe(file, graph))
     n = _prompts(file)
-    plans = tuple(_plan(file, claim, n) for claim in file.claims)
-    forwards = _together(file, n)
+    queries = queries_of(file, graph)
+    runs = [_runs(file, *pair) for pair in zip(file.claims, queries, strict=True)]
+    each_claim = zip(file.claims, queries, runs, strict=True)
+    plans = tuple(_plan(file, claim, query, own, n) for claim, query, own in each_claim)
+    forwards = _together(file, runs, n)
     each, basis = _assumed(shape, file.batch, *place) if net is None else _measured(net, file, seed)
     circuit = circuit_of(file)
     common = conventions_of(file, _about_circuit(file), circuit, size)
@@ -219,7 +226,7 @@ _PRINTED = ("read-out", "circuit", "ablation", "positions", "direction", "refere
 
 def _about_circuit(file: ClaimFile) -> Claim:
     """Return a claim about a circuit if the file has one, for the conventions that it needs."""
-    about = [claim for claim in file.claims if not isinstance(claim, ExistsClaim)]
+    about = [claim for claim in file.claims if not isinstance(claim, ExistsClaim | EffectClaim)]
     return about[0] if about else file.claims[0]
 
 
@@ -249,60 +256,21 @@ def declared_shape(file: ClaimFile) -> TransformerShape:
     """Return the model's sizes from its own file, without its weights.
 
     Raises:
-        ModelNotFoundError, ModelFileError: A model that is not there or cannot be read.
-        ClaimFileError: A model whose file does not state its sizes.
+        ModelNotFoundError, ModelFileError: A model that is not there or cannot be read, or whose
+            file does not state its sizes.
     """
-    from causalnet.models.declared import declared_by_config, declared_by_gguf
-    from causalnet.models.gguf_header import read_gguf_header
-    from causalnet.models.hub import find_hub_folder
-    from causalnet.models.sources import FolderSource, GGUFSource, find_source
-
     beside = None if file.source is None else Path(file.source.path).parent / file.model.source
-    found = find_source(
-        str(beside) if beside is not None and beside.exists() else file.model.source
-    )
-    if isinstance(found, GGUFSource):
-        facts = declared_by_gguf(read_gguf_header(found.path))
-    else:
-        folder = found.path if isinstance(found, FolderSource) else find_hub_folder(found.name)
-        with open(folder / "config.json", encoding="utf-8") as config:
-            facts = declared_by_config(json.load(config))
-    sizes = {ours: facts.get(theirs) for ours, theirs in _SIZES.items()}
-    given = {name: size for name, size in sizes.items() if isinstance(size, int)}
-    if len(given) < len(sizes):
-        lacking = ", ".join(_SIZES[name] for name in sizes if name not in given)
-        raise ClaimFileError(
-            f"The model {file.model.source!r} does not state its {lacking}.",
-            "A transformer's own file states its sizes.",
-            "Load it with causalnet.load and pass net=causalnet.lift(model).",
-        )
-    return TransformerShape(
-        layers=given["layers"],
-        heads=given["heads"],
-        kv_heads=given["kv_heads"],
-        d_model=given["d_model"],
-        d_head=given["d_head"],
-        d_mlp=given["d_mlp"],
-        vocabulary=given["vocabulary"],
-    )
+    return shape_of(str(beside) if beside is not None and beside.exists() else file.model.source)
 
 
-_SIZES = {
-    "layers": "layers",
-    "heads": "heads",
-    "kv_heads": "kv_heads",
-    "d_model": "width",
-    "d_head": "head_width",
-    "d_mlp": "mlp_width",
-    "vocabulary": "vocabulary",
-}
-
-
-def _plan(file: ClaimFile, claim: Claim, n: int) -> ClaimPlan:
+def _plan(
+    file: ClaimFile, claim: Claim, query: Query | None, runs: tuple["_Run", ...], n: int
+) -> ClaimPlan:
     direction = claim.direction.replace("_", " ")
     bound = f"{_QUANTITY[claim.kind]} {direction} {claim.threshold:g}"
-    size = 0 if isinstance(claim, ExistsClaim) else len(circuit_of(file, claim))
-    runs, (first, last) = _runs(file, claim), _batches(file, n)
+    named = not isinstance(claim, ExistsClaim | EffectClaim)
+    size = len(circuit_of(file, claim)) if named else len(query.treated[0]) if query else 0
+    first, last = _batches(file, n)
     fewest, most = first * len(runs), last * len(runs)
     worlds = tuple(name for name, _ in runs)
     if isinstance(claim, BetterThanRandomClaim):
@@ -314,6 +282,7 @@ def _plan(file: ClaimFile, claim: Claim, n: int) -> ClaimPlan:
 
 _QUANTITY = {
     "exists": "mean read-out",
+    "effect": "mean effect",
     "faithful": "faithfulness",
     "necessary": "necessity",
     "better_than_random": "share of random circuits beaten",
@@ -330,13 +299,15 @@ _Run = tuple[str, tuple[str, ...]]
 """The name of a run and the circuit that it is about, if any; equal runs are shared."""
 
 
-def _runs(file: ClaimFile, claim: Claim) -> tuple[_Run, ...]:
+def _runs(file: ClaimFile, claim: Claim, query: Query | None) -> tuple[_Run, ...]:
     """Return the runs that a claim needs on each batch of test prompts.
 
     A comparison with random circuits needs there what tells whether there is a behaviour at all.
     """
     if isinstance(claim, ExistsClaim):
         return (("base", ()),)
+    if query is not None:
+        return tuple((name, ()) for name in runs_of(query))
     parts: list[_Run] = [("everything ablated", ())]
     if not isinstance(claim, BetterThanRandomClaim):
         own = "without" if claim.kind == "necessary" else "only"
@@ -378,9 +349,9 @@ LOOK = 8
 """Random circuits for each look."""
 
 
-def _together(file: ClaimFile, n: int) -> tuple[int, int]:
+def _together(file: ClaimFile, runs: Sequence[tuple[_Run, ...]], n: int) -> tuple[int, int]:
     """Return forwards of all claims, runs that they share counted once."""
-    shared = {run for claim in file.claims for run in _runs(file, claim)}
+    shared = {run for own in runs for run in own}
     first, last = _batches(file, n)
     fewest, most = first * len(shared), last * len(shared)
     for claim in file.claims:

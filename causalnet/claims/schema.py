@@ -6,7 +6,7 @@
 | `ModelSpec`, `PromptPolicy`, `TaskSpec` | which model, how prompts are written, which prompts |
 | `FindingSpec` | how and on which prompts the circuit was found |
 | `AblationSpec` | what everything outside (or inside) the circuit is set to |
-| `ExistsClaim`, `FaithfulClaim`, `NecessaryClaim`, `BetterThanRandomClaim` | one claim |
+| `ExistsClaim`, `EffectClaim`, `FaithfulClaim`, `NecessaryClaim`, … | one claim |
 
 The descriptions below are what `causalnet schema` prints.
 """
@@ -18,6 +18,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 from causalnet.claims.claim_kinds import (
     BetterThanRandomClaim,
     Claim,
+    EffectClaim,
     ExistsClaim,
     FaithfulClaim,
     NecessaryClaim,
@@ -32,6 +33,7 @@ __all__ = [
     "BetterThanRandomClaim",
     "Claim",
     "ClaimFile",
+    "EffectClaim",
     "ExistsClaim",
     "FaithfulClaim",
     "FindingSpec",

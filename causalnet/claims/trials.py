@@ -16,12 +16,15 @@ from causalnet.claims.schema import (
     BetterThanRandomClaim,
     Claim,
     ClaimFile,
+    EffectClaim,
     ExistsClaim,
     FaithfulClaim,
     NecessaryClaim,
 )
+from causalnet.errors import InternalError
 from causalnet.faithfulness import Regime, Wanted
 from causalnet.graphs import Mediator
+from causalnet.interventions import Query
 from causalnet.statistics import (
     Decision,
     MeanJudge,
@@ -145,6 +148,56 @@ class ExistsTrial(_OfPrompts[MeanJudge | WinJudge]):
         if self.wants():
             self._judge.add(scores[WHOLE])
             self._means.add(model=scores[WHOLE])
+
+
+@final
+class EffectTrial(_OfPrompts[MeanJudge | RatioJudge]):
+    """The mean of an effect, or a ratio of means where the query is one, against a threshold."""
+
+    def __init__(self, claim: EffectClaim, file: ClaimFile, query: Query) -> None:
+        """Start without prompts."""
+        (label, self._effect), *_ = query.contrasts
+        self._divisor, self._given = query.denominator, query.given
+        name = f"The mean {query.estimand} of {label}"
+        judge = (
+            MeanJudge(claim.threshold, claim.direction, file.alpha, quantity=name)
+            if self._divisor is None
+            else RatioJudge(
+                claim.threshold,
+                claim.direction,
+                file.alpha,
+                GATE_ALPHA / 2,  # what it is divided by may have either sign
+                quantity=f"{name}, scaled",
+            )
+        )
+        self._sign = 0.0
+        super().__init__(claim, query.treated[0], judge)
+
+    def wants(self) -> tuple[Wanted, ...]:
+        """Return the effect, and what it is divided by or conditioned on."""
+        if self._judge.is_settled:
+            return ()
+        others = (scalar for scalar in (self._divisor, self._given) if scalar is not None)
+        return (self._effect, *others)
+
+    def take(self, scores: Scores) -> None:
+        """Take in one batch; prompts outside the condition do not count."""
+        if not self.wants():
+            return
+        effect = scores[self._effect]
+        counted = np.ones(len(effect), dtype=bool)
+        if self._given is not None:
+            counted = scores[self._given] > 0
+        columns = {"effect": effect[counted]}
+        if isinstance(self._judge, RatioJudge) and self._divisor is not None:
+            columns["divided_by"] = scores[self._divisor][counted]
+            # The first prompts decide which sign; a ratio is the same with both signs turned.
+            self._sign = self._sign or (-1.0 if columns["divided_by"].sum() < 0 else 1.0)
+            self._judge.add(*(self._sign * column for column in columns.values()))
+        elif isinstance(self._judge, MeanJudge):
+            self._judge.add(columns["effect"])
+        if counted.any():
+            self._means.add(**columns)
 
 
 @final
@@ -325,6 +378,7 @@ def trial_of(
     circuit: tuple[Mediator, ...],
     universe: Sequence[Mediator],
     seed: Sequence[int],
+    query: Query | None = None,
 ) -> Trial:
     """Return the trial of a claim.
 
@@ -334,10 +388,15 @@ def trial_of(
         circuit: The claim's circuit.
         universe: Everything that can be ablated.
         seed: Where random circuits come from.
+        query: For an effect, the query that its text means.
     """
     match claim:
         case ExistsClaim():
             return ExistsTrial(claim, file)
+        case EffectClaim():
+            if query is None:
+                raise InternalError(f"The effect {claim.id} was not read.")
+            return EffectTrial(claim, file, query)
         case FaithfulClaim() | NecessaryClaim():
             return RatioTrial(claim, file, circuit)
         case BetterThanRandomClaim():

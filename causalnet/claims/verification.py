@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from causalnet.claims.circuits import check_against_graph, circuit_of, place_error, universe
 from causalnet.claims.conventions import conventions_of
+from causalnet.claims.effects import queries_of
 from causalnet.claims.prompts import (
     finding_digests,
     reference_prompts,
@@ -105,9 +106,9 @@ def verify(
                 file, trial.claim, tuple(map(str, trial.circuit)), len(case.scorer.universe)
             ),
             means=dict(trial.means),
-            readout_unit=case.scorer.readout.unit,
+            readout_unit=unit,
         )
-        for trial, decision in zip(case.trials, decisions, strict=True)
+        for trial, decision, unit in zip(case.trials, decisions, case.units, strict=True)
     )
     cost = Cost(
         forwards=case.meter.forwards,
@@ -139,6 +140,7 @@ class _Case:
     scorer: "CircuitScorer"
     meter: "Meter"
     trials: tuple["Trial", ...]
+    units: tuple[str, ...]
     gate: "Gate"
     overlap: int | None
     shared: int
@@ -193,11 +195,13 @@ def _prepare(file: ClaimFile, net: "LiftedNetwork", seed: int | None, tell: Repo
     reference = reference_prompts(file, tokenizer)
     scorer = scorer_of(file, net, tuple(known.values()), reference, chance)
 
+    queries = queries_of(file, net.graph)
+
     def trial(index: int) -> "Trial":
         claim = file.claims[index]
         names = circuit_of(file, claim)
         circuit = tuple(mediator for name, mediator in known.items() if name in names)
-        return trial_of(claim, file, circuit, scorer.universe, (chance, index))
+        return trial_of(claim, file, circuit, scorer.universe, (chance, index), queries[index])
 
     case = _Case(
         file=file,
@@ -206,6 +210,7 @@ def _prepare(file: ClaimFile, net: "LiftedNetwork", seed: int | None, tell: Repo
         scorer=scorer,
         meter=Meter(scorer, lambda: case.count()),
         trials=tuple(trial(index) for index in range(len(file.claims))),
+        units=tuple((scorer if query is None else query).readout.unit for query in queries),
         gate=Gate(file),
         overlap=None if found is None else sum(one in found for one in pairs.prompt_digests()),
         shared=shared_with_reference(pairs, reference),

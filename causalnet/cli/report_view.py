@@ -71,7 +71,7 @@ def task_line(report: VerificationReport) -> str:
 
 def _verdict(claim_file: ClaimFile, result: ClaimResult) -> VerdictRow:
     decision, interval = result.decision, result.decision.interval
-    is_ratio = result.claim.kind != "exists"
+    is_ratio = result.claim.kind not in ("exists", "effect")
     return VerdictRow(
         statement=result.claim.statement,
         kind=result.claim.kind.replace("_", " "),

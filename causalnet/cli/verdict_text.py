@@ -38,7 +38,7 @@ def verdict_lines(report: VerificationReport) -> Iterator[str]:
 
 
 def _numbers(decision: Decision, result: ClaimResult) -> str:
-    unit = f" {result.readout_unit}" if result.claim.kind == "exists" else ""
+    unit = f" {result.readout_unit}" if result.claim.kind in ("exists", "effect") else ""
     bound = f"claimed {SIGNS[decision.direction]} {decision.threshold:g}{unit}"
     if math.isnan(decision.estimate):
         return f"{bound}   n = {decision.n}"

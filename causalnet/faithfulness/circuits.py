@@ -21,18 +21,22 @@ from causalnet.interventions import (
     CircuitTerms,
     Direction,
     Handle,
+    Leaf,
     Position,
     Read,
     ReadOut,
     Regime,
+    Scalar,
+    evaluate_scalar,
+    leaves_of,
 )
 from causalnet.lift import LiftedNetwork
 from causalnet.tasks import PromptPairs, Prompts
 
 __all__ = ["CircuitScorer", "CircuitScores", "PartScores", "Regime", "Wanted"]
 
-Wanted: TypeAlias = tuple[Regime, tuple[Mediator, ...]]
-"""A part and the circuit it is about; MODEL and EMPTY need no circuit."""
+Wanted: TypeAlias = tuple[Regime, tuple[Mediator, ...]] | Scalar
+"""A part and the circuit it is about (MODEL and EMPTY need no circuit), or a scalar of its own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,9 +152,9 @@ class CircuitScorer:
             NumericalError: NaN or infinity in an activation.
             OutOfMemoryError: Memory ran out with a batch of one prompt.
         """
-        groups = {one: self.reads(*one) for one in dict.fromkeys(wanted)}
+        groups = {one: self._leaves(one) for one in dict.fromkeys(wanted)}
         result = evaluate(
-            list(dict.fromkeys(read for group in groups.values() for read in group)),
+            list(dict.fromkeys(leaf for group in groups.values() for leaf in group)),
             self.net,
             self._bindings(pairs),
             batch_size=batch_size or self.batch_size,
@@ -159,10 +163,15 @@ class CircuitScorer:
         )
         values = {read: value.cpu().double().numpy() for read, value in result.values.items()}
         means = {
-            one: np.asarray(np.mean([values[read] for read in group], axis=0))
+            one: np.asarray(np.mean([values[leaf] for leaf in group], axis=0))
+            if isinstance(one, tuple)
+            else evaluate_scalar(one, values)
             for one, group in groups.items()
         }
         return PartScores(means, result.forwards, result.batch_size, result.halvings)
+
+    def _leaves(self, wanted: Wanted) -> tuple[Leaf, ...]:
+        return self.reads(*wanted) if isinstance(wanted, tuple) else leaves_of(wanted)
 
     def reads(self, part: Regime, circuit: Sequence[Mediator]) -> tuple[Read, ...]:
         """Return the reads of a part: one, or one for each resampling draw."""
