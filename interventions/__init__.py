@@ -77,7 +77,7 @@ from causalnet.interventions.queries import (
     joint,
     per_total_effect,
 )
-from causalnet.interventions.query_parsing import parse_query
+from causalnet.interventions.query_parsing import parse, parse_query
 from causalnet.interventions.readouts import (
     READOUTS,
     ReadOut,
@@ -263,6 +263,7 @@ __all__ = [
     "noising",
     "nonlinear",
     "normal_form",
+    "parse",
     "parse_query",
     "parse_readout",
     "parse_scalar",

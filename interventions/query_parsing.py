@@ -3,15 +3,23 @@
 What claim files and the command line accept: docs/language.md.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from causalnet.errors import CausalNetError, TermError
+from causalnet.errors import CausalNetError, InternalError, TermError, UnknownMediatorError
 from causalnet.graphs import Mediator, MediatorGraph, nearest
 from causalnet.graphs.paths import PathSet
 from causalnet.interventions.ablations import Ablation, AblationKind
 from causalnet.interventions.macros import MACROS, Macro, OptionType, RowType
-from causalnet.interventions.parsing import TermReader
+from causalnet.interventions.parsing import (
+    TermReader,
+    parse_readout,
+    parse_scalar,
+    parse_site,
+    parse_value,
+    parse_world,
+)
 from causalnet.interventions.path_effects import causal_diagram
 from causalnet.interventions.queries import (
     MediatorSet,
@@ -24,10 +32,10 @@ from causalnet.interventions.queries import (
 from causalnet.interventions.reading import Rule
 from causalnet.interventions.readouts import ReadOut, logit_diff, value_of
 from causalnet.interventions.scalars import Grad, Scalar, leaves_of
-from causalnet.interventions.tokens import Token
-from causalnet.interventions.worlds import Base, Edge, World, layers_of
+from causalnet.interventions.tokens import Token, tokens_of
+from causalnet.interventions.worlds import Base, Edge, Site, Value, World, layers_of
 
-__all__ = ["QueryReader", "parse_query"]
+__all__ = ["QueryReader", "parse", "parse_query"]
 
 _MAKERS = {"importance": importance, "per_total_effect": per_total_effect}
 _FIELDS = (
@@ -406,3 +414,48 @@ def _query_of(scalar: Scalar) -> Query:
         None,
         "denoising" if set(inputs) == {Base("source")} else "noising",
     )
+
+
+def parse(
+    text: str, graph: MediatorGraph | None = None
+) -> World | Value | Site | Scalar | ReadOut | Query:
+    """Return what a text describes: world, value, site, scalar or read-out, or on a graph a query.
+
+    A name that is both a read-out and a site, such as `kl`, is a read-out, and `0` is a value.
+
+    Raises:
+        TermError: A text that is none of them; what is told is about the reading that goes
+            furthest.
+
+    >>> parse("<base>"), parse("L9.H6[end]"), parse("self")
+    (Base(input='base', key=None), Node(mediator='L9.H6', at=('end',), part=None), Self())
+    """
+    readers: list[Callable[[], World | Value | Site | Scalar | ReadOut | Query]] = [
+        lambda: parse_world(text),
+        lambda: parse_value(text),
+        lambda: parse_scalar(text),
+        lambda: parse_readout(text),
+        lambda: parse_site(text),
+    ]
+    if graph is not None:
+        readers.insert(1, lambda: _short_or_printed(text, graph))
+    furthest: tuple[tuple[int, int], CausalNetError] | None = None
+    for read in readers:
+        try:
+            return read()
+        except (TermError, UnknownMediatorError) as error:
+            place = re.match(r"Line (\d+), column (\d+)", str(error))
+            reached = (int(place[1]), int(place[2])) if place else (0, 0)
+            if furthest is None or reached > furthest[0]:
+                furthest = (reached, error)
+    if furthest is None:
+        raise InternalError("A text was read in no way.")
+    raise furthest[1]
+
+
+def _short_or_printed(text: str, graph: MediatorGraph) -> Query:
+    """Read a query that is no scalar."""
+    query = parse_query(text, graph)
+    if query.estimand == "CONTRAST" and tokens_of(text)[0].text != "CONTRAST":
+        raise TermError("A scalar.")
+    return query

@@ -16,6 +16,7 @@ from causalnet.interventions import (
     Ablation,
     AblationKind,
     Base,
+    Edge,
     Handle,
     Query,
     Read,
@@ -32,6 +33,7 @@ from causalnet.interventions import (
     mi,
     nde,
     nie,
+    parse,
     parse_query,
     parse_scalar,
     per_total_effect,
@@ -47,7 +49,7 @@ from causalnet.interventions.path_effects import causal_diagram
 from causalnet.interventions.techniques import path_patch
 from causalnet.interventions.techniques.attention import attention_redirect
 from causalnet.interventions.techniques.attribution import integrated_gradients
-from tests.interventions.all_terms import NAMES, POSITIONS, READ_OUTS, SCALARS, WORLDS
+from tests.interventions.all_terms import NAMES, POSITIONS, READ_OUTS, SCALARS, VALUES, WORLDS
 from tests.interventions.terms import GRAPH, TREATABLE, mediator_sets
 
 PLAIN = plain_graph({"X": (), "M": ("X",), "Z": ("M",), "Y": ("X", "M", "Z")})
@@ -281,3 +283,19 @@ def test_sets_and_selectors_are_words_only_where_they_stand_bare() -> None:
     )
     with pytest.raises(TermError, match="No mediator was given"):
         read("nie(heads)")
+
+
+@given(WORLDS | SCALARS | VALUES)
+def test_one_function_reads_every_term(term: object) -> None:
+    assert parse(str(term)) == term
+
+
+def test_one_function_reads_queries_sites_and_read_outs() -> None:
+    query = nie(HEADS, at="end")
+    for text in ("nie(heads of layer 1; at=end)", str(query)):
+        assert parse(text, GRAPH) == query
+    assert parse("kl(<base>)", GRAPH) == Read(kl, Base("base"))
+    assert parse("L9.H6 -> L20.H0.q[end]") == Edge("L9.H6", "L20.H0.q", ("end",))
+    assert parse("kl{[S2]}") == replace(kl, at="S2")
+    with pytest.raises(TermError, match="column 17: found '='"):
+        parse("<base> + {L9.H6 = 0}")
