@@ -48,9 +48,12 @@ class View:
 
 def view_of(at: tuple[Position, ...], part: Part | None) -> View:
     """Return the view of a site's positions and part."""
-    tokens: frozenset[Token] = frozenset(place for place in at if isinstance(place, int))
+    # Counted from the end, an index is like a name: only the prompts tell which token it is.
+    tokens: frozenset[Token] = frozenset(
+        place for place in at if isinstance(place, int) and place >= 0
+    )
     if len(tokens) < len(at):
-        tokens = frozenset((tuple(sorted(map(str, at))),))
+        tokens = frozenset((tuple(sorted(map(_spelt, at))),))
     match part:
         case Indices(axis, indices):
             return View(tokens, ("axis", axis), frozenset(indices))
@@ -59,6 +62,12 @@ def view_of(at: tuple[Position, ...], part: Part | None) -> View:
             return View(tokens, family, frozenset(columns))
         case None:
             return View(tokens, (), frozenset())
+
+
+def _spelt(place: Position) -> str:
+    """Return a name or index as text, different for the index 3 and a position called `3`."""
+    is_like_an_index = isinstance(place, str) and place.lstrip("-").isdigit()
+    return repr(place) if is_like_an_index else str(place)
 
 
 def apart_in_layer(sites: Iterable[Site]) -> frozenset[Token]:

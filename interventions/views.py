@@ -23,7 +23,8 @@ __all__ = [
 ]
 
 Position: TypeAlias = str | int
-"""A named position (`end`, `S2`) or the index of a token, counted without padding."""
+"""A named position (`end`, `S2`) or the index of a token, counted without padding; a negative index
+counts from the end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -258,3 +258,21 @@ def test_what_is_not_in_the_terms_is_refused() -> None:
         form.key(-1)
     with pytest.raises(TermError, match="no edge Y -> X"):
         normal_form([Do(BASE, ((Edge("Y", "X"), Self()),))], LINE)
+
+
+def test_an_index_from_the_end_may_be_any_token() -> None:
+    """On a prompt of six tokens, -1 and 5 are one: the order of two layers matters."""
+    graph, base, source = plain_graph({"X": (), "Y": ("X",)}), Base("base"), Base("source")
+
+    def both(*order: int) -> World:
+        world: World = base
+        for place in order:
+            value = Const() if place == order[0] else At("X", source)
+            world = Do(world, ((Node("X", (place,)), value),))
+        return world
+
+    first, second = both(-1, 5), both(5, -1)
+    swapped = Do(Do(base, ((Node("X", (5,)), At("X", source)),)), ((Node("X", (-1,)), Const()),))
+    assert not are_equal(first, second, graph) and not are_equal(first, swapped, graph)
+    apart = Do(Do(base, ((Node("X", (5,)), At("X", source)),)), ((Node("X", (1,)), Const()),))
+    assert are_equal(both(1, 5), apart, graph)
