@@ -198,7 +198,7 @@ class Chunk:
 
         def nudged(below: Tensor) -> Tensor:
             with torch.no_grad():
-                along = evaluator(grad.along, below.detach())
+                along = evaluator(grad.along, below)
             return below + factor[:, None, None] * along.to(below)
 
         view = view_of(grad.site, self.net.graph, batch, self.bindings)

@@ -15,7 +15,9 @@ from causalnet.interventions import (
     worlds_read_by,
 )
 
-__all__ = ["Step", "schedule"]
+__all__ = ["GRADS_AT_ONCE", "Step", "schedule"]
+
+GRADS_AT_ONCE = 512  # derivatives in one backward pass; each keeps its direction in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Step:
 def schedule(leaves: Sequence[Leaf]) -> tuple[Step, ...]:
     """Return each distinct world once, those that are read first.
 
-    A step for each read-out that is differentiated comes after them.
+    Steps for each read-out that is differentiated come after them, one for every 512 derivatives.
 
     >>> from causalnet.interventions import Base, logit_diff
     >>> [str(step.world) for step in schedule([Read(logit_diff, Base("base"))])]
@@ -123,5 +125,7 @@ class _Collected:
             node, at = read.readout.node, read.readout.at
             is_logits = node == "logits"
             record, read_at = ((), (at,)) if is_logits else ((node,), ("end",))
-            found.append(Step(read.world, record, read_at, (), tuple(grads)))
+            for first in range(0, len(grads), GRADS_AT_ONCE):
+                some = tuple(grads[first : first + GRADS_AT_ONCE])
+                found.append(Step(read.world, record, read_at, (), some))
         return tuple(found)

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from causalnet.effects.reference import vector
-from causalnet.execute import Bindings, evaluate
+from causalnet.execute import Bindings, evaluate, schedule
+from causalnet.execute.schedule import GRADS_AT_ONCE
 from causalnet.interventions import (
     At,
     Base,
@@ -119,6 +120,17 @@ def test_directions_are_held_constant() -> None:
     copy = Grad(Read(logit_diff, BASE), Node("L0.mlp"), At("L0.mlp", BASE))
     first, second = values([itself, copy], network)
     torch.testing.assert_close(first, second, atol=1e-12, rtol=0)
+
+
+def test_many_derivatives_take_several_passes() -> None:
+    """Each keeps its direction in memory, so that there are at most so many in one."""
+    read = Read(logit_diff, BASE)
+    number = 2 * GRADS_AT_ONCE + 1
+    alongs = [Op("scale", (Self(),), (("factor", float(n)),)) for n in range(number)]
+    grads = [Grad(read, Node("L0.mlp", ("end",)), along) for along in alongs]
+    steps = schedule(grads)
+    assert [len(step.grads) for step in steps] == [GRADS_AT_ONCE, GRADS_AT_ONCE, 1]
+    assert [grad for step in steps for grad in step.grads] == grads
 
 
 def test_batches_change_no_derivative() -> None:

@@ -25,6 +25,7 @@ from causalnet.interventions import (
     Self,
     Site,
     Subspace,
+    Value,
     World,
     logit_diff,
 )
@@ -87,16 +88,19 @@ def test_disjoint_parts_make_the_whole_in_one_layer_or_in_two(kind: str, edge: b
 
 
 def test_sites_of_one_layer_see_the_value_below_the_layer() -> None:
-    """Swapping two halves of a value in one layer needs the value before either is set."""
-    network = net()
-    first, second = (Indices("feature", (entry,)) for entry in (0, 1))
-    name = "L0.mlp"
-    doubled = Op("add", (Self(), Self()))
-    one = Do(BASE, ((Node(name, (), first), doubled), (Node(name, (), second), doubled)))
-    two = Do(Do(BASE, ((Node(name, (), first), doubled),)), ((Node(name, (), second), doubled),))
-    whole = Do(BASE, ((Node(name, (), Indices("feature", (0, 1))), doubled),))
-    assert torch.equal(reading(one, network), reading(two, network))
-    assert torch.equal(reading(one, network), reading(whole, network))
+    """Not what another site of the layer sets: masked rows are scaled by all that is left."""
+    network, name = net(), "L1.H0.pattern"
+    first, second = (Node(name, ("end",), Indices("attended", part)) for part in ((0, 1), (2, 3)))
+
+    def masked(value: Value, key: str) -> Op:
+        return Op("mask_pattern", (value,), (("keys", key),))
+
+    both = Do(BASE, ((first, masked(Self(), "2")), (second, masked(Self(), "0"))))
+    below = At(name, BASE)
+    by_hand = Do(Do(BASE, ((first, masked(below, "2")),)), ((second, masked(below, "0")),))
+    layered = Do(Do(BASE, ((first, masked(Self(), "2")),)), ((second, masked(Self(), "0")),))
+    assert torch.equal(reading(both, network), reading(by_hand, network))
+    assert float((reading(both, network) - reading(layered, network)).abs().max()) > 1e-6
 
 
 def test_a_layer_on_a_subspace_keeps_the_one_below() -> None:
