@@ -30,7 +30,7 @@ from causalnet.graphs import MediatorGraph
 from causalnet.interventions.facts import Facts
 from causalnet.interventions.form_text import FormText
 from causalnet.interventions.mixes import PARTS, POSITIONS
-from causalnet.interventions.numbering import Key
+from causalnet.interventions.numbering import Block, Key
 from causalnet.interventions.readouts import ReadOut
 from causalnet.interventions.row_numbering import RowNumbering, columns_set
 from causalnet.interventions.scalars import Apply, Contrast, Grad, Leaf, Read, Scalar, leaves_of
@@ -296,6 +296,11 @@ class NormalForm:
         for column, values in columns_set(self._numbering, facts).items():
             earlier[column] = at(column, values)
         return {position: at(position, numbers) for position, numbers in roots.items()}
+
+    @property
+    def blocks(self) -> Sequence[Block]:
+        """The numbers in tables, those first that others are made of."""
+        return self._numbering.blocks
 
     @property
     def roots(self) -> tuple[int, ...]:
