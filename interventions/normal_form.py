@@ -297,6 +297,14 @@ class NormalForm:
             earlier[column] = at(column, values)
         return {position: at(position, numbers) for position, numbers in roots.items()}
 
+    def parts(self, number: int) -> tuple[int, ...]:
+        """Return the numbers that a value is made of.
+
+        Raises:
+            TermError: No such number.
+        """
+        return parts_of_key(self.key(number))
+
     @property
     def blocks(self) -> Sequence[Block]:
         """The numbers in tables, those first that others are made of."""
@@ -407,7 +415,7 @@ def parts_of_key(key: Key) -> tuple[int, ...]:
         case "read":
             return tuple(key[2])
         case "gradient":
-            return (key[1],)
+            return (key[1],)  # the read-out itself is what the nudged one is where nothing nudges
         case "apply":
             return tuple(number for inside in key[2] for _, number in inside)
         case name if name in (POSITIONS, PARTS):
