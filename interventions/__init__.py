@@ -16,6 +16,7 @@
 | `importance`, `per_total_effect`, `held` | the negative, a fraction, with mediators held | |
 | `OPERATIONS` | what values may do to values | |
 | `causalnet.interventions.techniques` | the techniques of the field, by name | |
+| `with_mean`, `linearity` | an average as a run with the mean, or refused | |
 | `plan_worlds` | the fewest runs that terms need, as a trie | |
 | `zero_effects`, `Facts` | effects that are zero, with the reason | |
 | `normal_form`, `are_equal` | equal terms are recognised | Galles and Pearl 1998; Halpern 2000 |
@@ -26,6 +27,7 @@
 
 from causalnet.interventions.ablations import Ablation, AblationKind, mean_handle
 from causalnet.interventions.algebra import from_sympy, symbols_of, to_sympy
+from causalnet.interventions.averages import MergedMean, Refused, with_mean
 from causalnet.interventions.check import (
     RULES,
     SETTABLE,
@@ -55,6 +57,7 @@ from causalnet.interventions.interactions import (
     shapley,
 )
 from causalnet.interventions.latex import to_latex
+from causalnet.interventions.linearity import Linear, NotLinear, linearity
 from causalnet.interventions.necessity import Twins, event, pn, pns, ps
 from causalnet.interventions.normal_form import NormalForm, are_equal, normal_form
 from causalnet.interventions.operations import OPERATIONS, Operation, check_operation
@@ -191,10 +194,13 @@ __all__ = [
     "Indices",
     "Interpreted",
     "Leaf",
+    "Linear",
     "MediatorSet",
+    "MergedMean",
     "Node",
     "Noise",
     "NormalForm",
+    "NotLinear",
     "Op",
     "Operation",
     "Part",
@@ -205,6 +211,7 @@ __all__ = [
     "Read",
     "ReadOut",
     "Reason",
+    "Refused",
     "Regime",
     "Scalar",
     "Self",
@@ -252,6 +259,7 @@ __all__ = [
     "layers_of",
     "leaves_of",
     "lens",
+    "linearity",
     "logit_diff",
     "logit_lens",
     "loss",
@@ -296,6 +304,7 @@ __all__ = [
     "undifferentiated_attention",
     "value_of",
     "windows",
+    "with_mean",
     "without_edge",
     "worlds_needed",
     "worlds_read_by",
