@@ -9,7 +9,7 @@ from causalnet.interventions.numbering import Key
 from causalnet.interventions.scalars import Scalar
 from causalnet.interventions.views import Position
 
-__all__ = ["combination_at_rows"]
+__all__ = ["combination_at_rows", "merged_reads"]
 
 
 def combination_at_rows(
@@ -25,6 +25,17 @@ def combination_at_rows(
     wanted = list(terms)
     merged = _Merged(form, facts)
     return {term: merged.combination(form.combination(term)) for term in wanted}
+
+
+def merged_reads(form: NormalForm, facts: Facts) -> Mapping[int, int | None]:
+    """Return for every read-out of a normal form the first that reads an equal row.
+
+    Args:
+        form: The normal form.
+        facts: What is known of the prompts.
+    """
+    merged = _Merged(form, facts)
+    return {number: merged.number(number) for number in form.reads}
 
 
 class _Merged:
