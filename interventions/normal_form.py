@@ -297,6 +297,15 @@ class NormalForm:
             earlier[column] = at(column, values)
         return {position: at(position, numbers) for position, numbers in roots.items()}
 
+    @property
+    def untouched(self) -> NDArray[np.bool_]:
+        """Whether each number is that of a node or a running sum in a base world, [len(self)]."""
+        found = np.zeros(len(self), dtype=bool)
+        sums = (ids for column in self._values.ground_sums.values() for ids in column)
+        for ids in (*self._values.ground, *sums):
+            found[ids] = True
+        return found
+
     def parts(self, number: int) -> tuple[int, ...]:
         """Return the numbers that a value is made of.
 
