@@ -1,25 +1,32 @@
 """Running sums that receivers have of their own, where edges into them are set."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from causalnet.interventions.columns import Column, Level
-from causalnet.interventions.numbering import Ids
+from causalnet.interventions.numbering import Ids, Numbering
 from causalnet.interventions.places import CutPlace, EdgePlace, Place
 from causalnet.interventions.reading_order import Layer
 
-if TYPE_CHECKING:
-    from causalnet.interventions.value_numbering import ValueNumbering
-
 __all__ = ["ReceiverSums"]
 
-Rows = NDArray[np.intp]
+Rows: TypeAlias = NDArray[np.intp]
+Sites: TypeAlias = Mapping[Place, list[tuple[int, list[Layer]]]]
 
 
 class ReceiverSums:
     """The sums of one stream, each for one slot of one receiver in one world.
+
+    Args:
+        stream: The stream's name.
+        writers: The ranks of its writers.
+        ends: How many writers enter a receiver's slot.
+        sites: For every place, the worlds of the level that set it, and their layers there.
+        numbering: Gives the numbers.
+        folded: Returns the number of a value after layers.
 
     Attributes:
         totals: The numbers of the sums that are being made.
@@ -30,11 +37,13 @@ class ReceiverSums:
         self,
         stream: str,
         writers: tuple[int, ...],
-        sites: dict[Place, list[tuple[int, list[Layer]]]],
-        whole: "ValueNumbering",
+        ends: Callable[[int, str], int],
+        sites: Sites,
+        numbering: Numbering,
+        folded: Callable[[int, list[Layer]], int],
     ) -> None:
         """Find the sums that edge sites set apart."""
-        self.whole, self.sites, self.numbering = whole, sites, whole.numbering
+        self.sites, self.numbering, self.folded = sites, numbering, folded
         self.totals: Ids = np.empty(0, dtype=np.int32)
         self.finished: dict[tuple[int, str], tuple[Rows, Ids]] = {}
         place_of = {rank: index for index, rank in enumerate(writers)}
@@ -52,16 +61,12 @@ class ReceiverSums:
                     self.edges.setdefault(index, []).append((pair, layers))
         self.pairs = list(pairs)
         self.rows: Rows = np.array([row for _, _, row in pairs], dtype=np.intp)
-        self.ends = np.array([self._end(receiver, slot) for receiver, slot, _ in pairs], dtype=int)
+        self.ends = np.array([ends(receiver, slot) for receiver, slot, _ in pairs], dtype=int)
         self.starting: dict[int, list[int]] = {}
         for pair, start in enumerate(self.starts):
             self.starting.setdefault(start, []).append(pair)
         self.active: Rows = np.empty(0, dtype=np.intp)
         self._where: Rows = np.full(len(pairs), -1, dtype=np.intp)
-
-    def _end(self, receiver: int, slot: str) -> int:
-        slots = self.whole.graph.nodes[receiver].slots
-        return next(own.writers_before for own in slots if own.name == slot)
 
     def entering(self, index: int, level: Level, shared: Column, term: Column) -> Ids:
         """Return the next term of every sum, those that start with this writer included."""
@@ -78,7 +83,7 @@ class ReceiverSums:
         self.numbering.shared[terms] = True  # they stand in the shared sum, too
         for pair, layers in self.edges.get(index, ()):
             at = self._where[pair]
-            terms[at] = self.whole.folded(int(terms[at]), layers)
+            terms[at] = self.folded(int(terms[at]), layers)
         return terms
 
     def cut(self, place: CutPlace) -> None:
@@ -88,7 +93,7 @@ class ReceiverSums:
         layers = dict(self.sites[place])
         for at, row in enumerate(self.rows[self.active]):
             if int(row) in layers:
-                self.totals[at] = self.whole.folded(int(self.totals[at]), layers[int(row)])
+                self.totals[at] = self.folded(int(self.totals[at]), layers[int(row)])
 
     def finish(self, count: int) -> None:
         """Hand over the sums that their receivers read after so many writers."""

@@ -50,10 +50,10 @@ class ValueNumbering:
         self.ground_sums: dict[str, list[Ids]] = {}
         self.levels: list[Level] = []
         self._rows: dict[int, int] = {}
-        self._writes: dict[int, list[tuple[str, int]]] = {}
+        self.writes: dict[int, list[tuple[str, int]]] = {}
         for stream, writers in self.order.places.writers.items():
             for index, rank in enumerate(writers):
-                self._writes.setdefault(rank, []).append((stream, index))
+                self.writes.setdefault(rank, []).append((stream, index))
         self._number_bases()
         self._number_levels()
 
@@ -75,7 +75,7 @@ class ValueNumbering:
                 inputs = [self.numbering.single(_input_key(node, base)) for base in self.bases]
                 ids = np.array(inputs, dtype=np.int32)
             self.ground.append(ids)
-            for stream, _ in self._writes.get(rank, ()):
+            for stream, _ in self.writes.get(rank, ()):
                 sums = self.ground_sums[stream]
                 sums.append(self.numbering.plus(sums[-1], ids))
                 self.numbering.shared[sums[-1]] = True
@@ -188,13 +188,20 @@ class _Sweep:
         for stream, writers in whole.order.places.writers.items():
             nothing = np.empty(0, dtype=np.int32)
             level.streams[stream] = [Column(nothing, whole.ground_sums[stream][0])]
-            self.sums[stream] = ReceiverSums(stream, writers, self.sites, whole)
+            self.sums[stream] = ReceiverSums(
+                stream, writers, self._entering, self.sites, self.numbering, whole.folded
+            )
 
     def run(self) -> None:
         for rank, node in enumerate(self.graph.nodes):
             self._number_node(rank, node)
-            for stream, index in self.whole._writes.get(rank, ()):
+            for stream, index in self.whole.writes.get(rank, ()):
                 self._add_writer(stream, index, rank)
+
+    def _entering(self, receiver: int, slot: str) -> int:
+        """Return how many writers enter a slot."""
+        slots = self.graph.nodes[receiver].slots
+        return next(own.writers_before for own in slots if own.name == slot)
 
     def _number_node(self, rank: int, node: GraphNode) -> None:
         level, ground = self.level, self.whole.ground[rank]

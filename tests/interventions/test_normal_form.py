@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from causalnet.errors import TermError
-from causalnet.graphs import MediatorGraph, plain_graph
+from causalnet.graphs import Grain, MediatorGraph, TransformerShape, plain_graph, transformer_graph
 from causalnet.interventions import (
     At,
     Base,
@@ -27,6 +27,7 @@ from causalnet.interventions import (
     World,
     are_equal,
     layers_of,
+    logit_diff,
     normal_form,
     value_of,
 )
@@ -276,3 +277,74 @@ def test_an_index_from_the_end_may_be_any_token() -> None:
     assert not are_equal(first, second, graph) and not are_equal(first, swapped, graph)
     apart = Do(Do(base, ((Node("X", (5,)), At("X", source)),)), ((Node("X", (1,)), Const()),))
     assert are_equal(both(1, 5), apart, graph)
+
+
+NET = transformer_graph(TransformerShape(3, 2, 1, 8, 4, 16, 11))
+
+
+def test_a_cut_is_all_edges_that_lead_over_it() -> None:
+    """Setting a cut of the stream is setting every earlier writer for every later receiver."""
+    for graph, (other, *_), rng in cases(random_terms.streamed, None, 13_000, 60):
+        cut = graph.cut(rng.choice(graph.cuts).name)
+        if any(isinstance(site, Node) and site.mediator == cut.name for site in sites_of(other)):
+            continue
+        point = {each.name for each in graph.cuts if each.stream == cut.stream}
+        if any(isinstance(site, Node) and site.mediator in point for site in sites_of(other)):
+            continue  # a cut set in the other world hides its own writers
+        writers = graph.streams[0].writers[: cut.writers_before]
+        receivers = [
+            node.mediator.name
+            for node in graph.nodes
+            for slot in node.slots
+            if slot.stream and not slot.owner and slot.writers_before >= cut.writers_before
+        ]
+        if not receivers:
+            continue
+        by_cut = Do(BASE, ((Node(cut.name), At(cut.name, other)),))
+        edges = tuple(
+            (Edge(writer, receiver, slot="resid"), At(writer, other))
+            for writer in writers
+            for receiver in receivers
+        )
+        by_edges = Do(BASE, edges)
+        form = normal_form([by_cut, by_edges], graph)
+        for node in graph.nodes:
+            name = node.mediator.name
+            assert form.id_of(name, by_cut) == form.id_of(name, by_edges)
+
+
+def test_full_restores_of_a_transformer() -> None:
+    """The stream at a layer, or every edge into the logits, set from the source."""
+    for name in ("L1.resid_pre", "L2.resid_mid", "L2.resid_post"):
+        restored = Do(BASE, ((Node(name), At(name, SOURCE)),))
+        assert are_equal(At("logits", restored), At("logits", SOURCE), NET)
+        assert not are_equal(At("L0.H0", restored), At("L0.H0", SOURCE), NET)
+    writers = NET.writers_before("logits")
+    edges = Do(BASE, tuple((Edge(name, "logits"), At(name, SOURCE)) for name in writers))
+    assert are_equal(At("logits", edges), At("logits", SOURCE), NET)
+    most = Do(BASE, edges.assignments[1:])
+    assert not are_equal(At("logits", most), At("logits", SOURCE), NET)
+
+
+def test_the_numbers_of_4_000_worlds_are_those_that_differ() -> None:
+    """A head patched at a position: its MLP, the later layers and the logits, and no more."""
+    layers, heads, positions, count = 30, 9, 15, 4_000
+    shape = TransformerShape(layers, heads, 3, 576, 64, 1536, 49152)
+    graph = transformer_graph(shape, Grain.HEADS)
+    sites = [
+        Node(f"L{layer}.H{head}", (position,))
+        for layer in range(layers)
+        for head in range(heads)
+        for position in range(positions)
+    ][:count]
+    reads = [Read(logit_diff, Do(BASE, ((site, At(site.mediator, SOURCE)),))) for site in sites]
+    form = normal_form([*reads, Read(logit_diff, BASE)], graph)
+    after = sum(
+        2 + (layers - 1 - int(site.mediator[1:].split(".")[0])) * (heads + 1) for site in sites
+    )
+    base = layers * (heads + 1) + 1
+    source = (layers - 1) * (heads + 1) + len({site.mediator for site in sites[-85:]})
+    calls = sum(form.count_calls().values())
+    assert calls == after + base + source
+    sums_and_read_outs = len(form) - calls
+    assert sums_and_read_outs <= 1.1 * calls
