@@ -16,6 +16,7 @@
 | `importance`, `per_total_effect`, `held` | the negative, a fraction, with mediators held | |
 | `OPERATIONS` | what values may do to values | |
 | `causalnet.interventions.techniques` | the techniques of the field, by name | |
+| `SECOND_LEVEL`, `applied_rules` | exact rules beyond the free theory, and where they apply | |
 | `with_mean`, `linearity` | an average as a run with the mean, or refused | |
 | `plan_worlds` | the fewest runs that terms need, as a trie | |
 | `zero_effects`, `Facts` | effects that are zero, with the reason | |
@@ -37,7 +38,7 @@ from causalnet.interventions.check import (
     check_worlds,
 )
 from causalnet.interventions.circuit_terms import CircuitTerms, Regime
-from causalnet.interventions.closure import worlds_needed
+from causalnet.interventions.closure import runs_of, worlds_needed
 from causalnet.interventions.contrasts import (
     ablation_effect,
     cde,
@@ -49,6 +50,7 @@ from causalnet.interventions.contrasts import (
     te,
     tie,
 )
+from causalnet.interventions.explanation import TermExplanation, explain_scalars, explain_terms
 from causalnet.interventions.facts import Facts
 from causalnet.interventions.interactions import (
     EXACT_PLAYERS,
@@ -92,6 +94,7 @@ from causalnet.interventions.readouts import (
     probability,
     value_of,
 )
+from causalnet.interventions.rules import SECOND_LEVEL, Applied, Rule, RuleClass, applied_rules
 from causalnet.interventions.scalars import (
     FUNCTIONS,
     Apply,
@@ -172,10 +175,12 @@ __all__ = [
     "OPERATIONS",
     "READOUTS",
     "RULES",
+    "SECOND_LEVEL",
     "SETTABLE",
     "Ablation",
     "AblationKind",
     "Agreement",
+    "Applied",
     "Apply",
     "Assignment",
     "At",
@@ -213,10 +218,13 @@ __all__ = [
     "Reason",
     "Refused",
     "Regime",
+    "Rule",
+    "RuleClass",
     "Scalar",
     "Self",
     "Site",
     "Subspace",
+    "TermExplanation",
     "Twins",
     "Value",
     "World",
@@ -225,6 +233,7 @@ __all__ = [
     "ablation_effect",
     "accuracy",
     "acdc_step",
+    "applied_rules",
     "are_disjoint",
     "are_equal",
     "attention_knockout",
@@ -245,6 +254,8 @@ __all__ = [
     "direct_logit_attribution",
     "evaluate_scalar",
     "event",
+    "explain_scalars",
+    "explain_terms",
     "from_sympy",
     "held",
     "hold",
@@ -289,6 +300,7 @@ __all__ = [
     "ps",
     "pse",
     "reads_of",
+    "runs_of",
     "sae_feature_patch",
     "scrubbing_inputs",
     "shapley",

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from causalnet.interventions.scalars import Read
-from causalnet.interventions.worlds import World, worlds_read_by
+from causalnet.interventions.scalars import Grad, Leaf, Read
+from causalnet.interventions.worlds import Base, World, reads_of, worlds_read_by
 
-__all__ = ["worlds_needed"]
+__all__ = ["runs_of", "worlds_needed"]
 
 
 def worlds_needed(reads: Iterable[Read]) -> tuple[World, ...]:
@@ -33,3 +33,25 @@ def worlds_needed(reads: Iterable[Read]) -> tuple[World, ...]:
         else:
             waiting.extend(reversed(unread))
     return tuple(ordered)
+
+
+def runs_of(leaves: Iterable[Leaf]) -> tuple[str, ...]:
+    """Return the names of the runs behind some leaves: their worlds, and one for each gradient.
+
+    >>> from causalnet.interventions.readouts import logit_diff
+    >>> runs_of([Read(logit_diff, Base("base")), Read(logit_diff, Base("source"))])
+    ('base', 'source')
+    """
+    reads: list[Read] = []
+    gradients: dict[Read, None] = {}
+    for leaf in leaves:
+        if isinstance(leaf, Grad):
+            gradients[leaf.read] = None
+            before = (*worlds_read_by(leaf.read.world), *reads_of(leaf.along))
+            reads += [Read(leaf.read.readout, read.world) for read in before]
+        else:
+            reads.append(leaf)
+    names = [
+        world.input if isinstance(world, Base) else str(world) for world in worlds_needed(reads)
+    ]
+    return (*names, *(f"gradient of {read}" for read in gradients))

@@ -4,6 +4,7 @@ What a node is in an untouched world is written `M in <base>`; of a running sum 
 written that are not those of its base.  Parts are named v1, v2, ... in the order of their mention.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from causalnet.graphs import MediatorGraph
@@ -55,12 +56,7 @@ class FormText:
 
     def combination(self, terms: "Combination", at_most: int = 30) -> str:
         """Return the text of a linear combination: `0` where it is empty."""
-        shown = []
-        for index, (weight, number) in enumerate(terms):
-            sign = "-" if weight < 0 else "+" if index else ""
-            size = "" if abs(weight) == 1 else f"{abs(weight)} "
-            shown.append(f"{sign}{' ' if index else ''}{size}{self.text(number, at_most)}")
-        return "\n".join(shown) or "0"
+        return _signed(terms, lambda number: self.text(number, at_most), "\n")
 
     def _line(self, number: int, names: dict[int, str], top: bool = False) -> str:
         """Return a value in one line, its calls by name unless it is asked for itself."""
@@ -98,11 +94,7 @@ class FormText:
             case ("gradient", read, _):
                 return f"gradient of {line(read)}"
             case ("apply", name, combinations):
-                inside = ", ".join(
-                    " + ".join(f"{weight} {line(part)}" for weight, part in each) or "0"
-                    for each in combinations
-                )
-                return f"{name}({inside})"
+                return f"{name}({', '.join(_signed(each, line) for each in combinations)})"
         return str(key)
 
     def _cells(self, key: Key, names: dict[int, str]) -> str:
@@ -124,11 +116,30 @@ class FormText:
                 break
             terms.append(key[2])
             current = key[1]
-        untouched = [term for term in terms if term in self._untouched]
-        others = [self._line(term, names) for term in reversed(terms) if term not in untouched]
-        plain = [self._untouched[term] for term in reversed(untouched)]
-        shown = plain if len(plain) <= 4 else [*plain[:2], f"... {len(plain) - 3} ...", plain[-1]]
-        return " + ".join([self._line(current, names), *others, *shown])
+        terms.reverse()
+        others = [term for term in terms if term not in self._untouched]
+        plain = [term for term in terms if term in self._untouched]
+        shown = [self._line(current, names)]
+        for group in (others, plain):
+            shown += _shortened(group, lambda term: self._line(term, names))
+        return " + ".join(shown)
+
+
+def _signed(terms: "Combination", text: Callable[[int], str], between: str = " ") -> str:
+    """Return a linear combination: `0` where it is empty."""
+    shown = []
+    for index, (weight, number) in enumerate(terms):
+        sign = ("-" if weight < 0 else "+" if index else "") + (" " if index else "")
+        size = "" if abs(weight) == 1 else f"{abs(weight)} "
+        shown.append(f"{sign}{size}{text(number)}")
+    return between.join(shown) or "0"
+
+
+def _shortened(terms: list[int], line: Callable[[int], str]) -> list[str]:
+    """Return the lines of terms, of many only the first two and the last."""
+    if len(terms) <= 4:
+        return [line(term) for term in terms]
+    return [*map(line, terms[:2]), f"... {len(terms) - 3} ...", line(terms[-1])]
 
 
 def _cell(cell: object) -> str:

@@ -1,24 +1,32 @@
-"""The query of a claim about an effect: its text, read against a model's graph."""
+"""What claims are about, as terms: the query of an effect, the scores of a circuit."""
 
-from causalnet.claims.circuits import place_error
-from causalnet.claims.schema import ClaimFile, EffectClaim
+from causalnet.claims.circuits import circuit_of, place_error, universe
+from causalnet.claims.schema import (
+    BetterThanRandomClaim,
+    Claim,
+    ClaimFile,
+    EffectClaim,
+    ExistsClaim,
+    NecessaryClaim,
+)
 from causalnet.errors import CausalNetError, ClaimFileError
 from causalnet.graphs import MediatorGraph
 from causalnet.interventions import (
     READOUTS,
+    Ablation,
+    AblationKind,
     Base,
-    Grad,
+    CircuitTerms,
+    Contrast,
     Query,
     Read,
-    World,
+    Regime,
+    Scalar,
     check_query,
     parse_query,
-    reads_of,
-    worlds_needed,
-    worlds_read_by,
 )
 
-__all__ = ["queries_of", "query_of", "runs_of"]
+__all__ = ["judged_by", "queries_of", "query_of"]
 
 
 def queries_of(claim_file: ClaimFile, graph: MediatorGraph) -> tuple[Query | None, ...]:
@@ -66,22 +74,39 @@ def query_of(claim_file: ClaimFile, index: int, claim: EffectClaim, graph: Media
     return query
 
 
-def runs_of(query: Query) -> tuple[str, ...]:
-    """Return the names of the runs behind a query: its worlds, and one for each gradient."""
-    reads: list[Read] = []
-    gradients: dict[Read, None] = {}
-    for leaf in query.leaves:
-        if isinstance(leaf, Grad):
-            gradients[leaf.read] = None
-            readout = leaf.read.readout
-            before = (*worlds_read_by(leaf.read.world), *reads_of(leaf.along))
-            reads += [Read(readout, read.world) for read in before]
-        else:
-            reads.append(leaf)
-    names = [_named(world) for world in worlds_needed(reads)]
-    return (*names, *(f"gradient of {read}" for read in gradients))
+def judged_by(
+    claim_file: ClaimFile, claim: Claim, query: Query | None, graph: MediatorGraph
+) -> tuple[str, Scalar]:
+    """Return the number that a claim is judged by, as a label and a term.
+
+    Reference sets are not read: their means stand in it by name only.
+    """
+    if query is not None:
+        return query.contrasts[0]
+    readout = READOUTS[claim_file.readout]
+    if isinstance(claim, ExistsClaim | EffectClaim):
+        return "model", Read(readout, Base("base"))
+    known = universe(claim_file, graph)
+    names = circuit_of(claim_file, claim)
+    circuit = tuple(mediator for name, mediator in known.items() if name in names)
+    terms = CircuitTerms(
+        readout,
+        _ablation(claim_file),
+        tuple(known.values()),
+        claim_file.ablation.positions or (),
+        claim_file.direction,
+    )
+    if isinstance(claim, BetterThanRandomClaim):
+        gap = (*terms.score(Regime.KEPT, circuit).terms, (-1.0, Read(readout, Base("base"))))
+        return "gap of the circuit", Contrast(gap)
+    if isinstance(claim, NecessaryClaim):
+        return "necessity", terms.necessity(circuit)
+    return "faithfulness", terms.faithfulness(circuit)
 
 
-def _named(world: World) -> str:
-    """Return an input's name, or the text of a patched world."""
-    return world.input if isinstance(world, Base) else str(world)
+def _ablation(claim_file: ClaimFile) -> Ablation:
+    spec = claim_file.ablation
+    if spec.reference is None:
+        return Ablation(AblationKind(spec.kind))
+    size = spec.reference.n or 1
+    return Ablation(AblationKind(spec.kind), "reference", size, spec.draws)

