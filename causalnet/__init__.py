@@ -6,7 +6,13 @@
 | `lift` | its graph of mediators, checked against the model |
 | `tasks` | prompt pairs: `tasks.ioi(model.tokenizer, n=64, seed=0)` |
 | `te`, `nde`, `nie`, `tie`, `tde`, `ablation_effect` | effects, as terms |
-| `joint` | mediators that are set together |
+| `cde`, `mi`, `pse`, `interaction`, `interactions`, `shapley`, `pn`, `ps`, `pns` | more contrasts |
+| `path_patch`, `causal_trace`, `attribution_patch`, … | the techniques of the field, as terms |
+| `joint`, `importance`, `per_total_effect` | mediators set together; sign and scale |
+| `Base`, `Do`, `Node`, `Edge`, `At`, `Read`, `Grad`, … | the language they are written in |
+| `parse`, `parse_query` | terms from text |
+| `normal_form`, `are_equal`, `zero_effects`, `explain_terms` | what needs no run |
+| `MediatorGraph`, `ADMG`, `m_separated`, `read_graph` | graphs |
 | `logit_diff`, `probability`, `kl`, `loss`, `accuracy` | outcomes |
 | `zero`, `mean`, `mean_per_position`, `resample`, `counterfactual` | ablations |
 | `constant`, `steer`, `vector` | ablations by a given vector |
@@ -28,8 +34,10 @@ if TYPE_CHECKING:
     from causalnet.claims import verify as verify
     from causalnet.effects import EffectTable as EffectTable
     from causalnet.effects import constant as constant
+    from causalnet.effects import contrastive_vector as contrastive_vector
     from causalnet.effects import counterfactual as counterfactual
     from causalnet.effects import explain as explain
+    from causalnet.effects import matrix as matrix
     from causalnet.effects import mean as mean
     from causalnet.effects import mean_per_position as mean_per_position
     from causalnet.effects import open_result as open
@@ -39,18 +47,82 @@ if TYPE_CHECKING:
     from causalnet.effects import vector as vector
     from causalnet.effects import zero as zero
     from causalnet.errors import CausalNetError as CausalNetError
+    from causalnet.execute import register_operation as register_operation
+    from causalnet.graphs import ADMG as ADMG
+    from causalnet.graphs import MediatorGraph as MediatorGraph
+    from causalnet.graphs import m_separated as m_separated
+    from causalnet.graphs import plain_graph as plain_graph
+    from causalnet.graphs import read_graph as read_graph
+    from causalnet.graphs import transformer_graph as transformer_graph
+    from causalnet.graphs import write_graph as write_graph
+    from causalnet.interventions import Apply as Apply
+    from causalnet.interventions import At as At
+    from causalnet.interventions import Base as Base
+    from causalnet.interventions import Const as Const
+    from causalnet.interventions import Contrast as Contrast
+    from causalnet.interventions import Do as Do
+    from causalnet.interventions import Edge as Edge
+    from causalnet.interventions import Grad as Grad
+    from causalnet.interventions import Handle as Handle
+    from causalnet.interventions import Indices as Indices
+    from causalnet.interventions import Node as Node
+    from causalnet.interventions import Noise as Noise
+    from causalnet.interventions import Op as Op
+    from causalnet.interventions import Query as Query
+    from causalnet.interventions import Read as Read
+    from causalnet.interventions import Self as Self
+    from causalnet.interventions import Subspace as Subspace
     from causalnet.interventions import ablation_effect as ablation_effect
     from causalnet.interventions import accuracy as accuracy
+    from causalnet.interventions import acdc_step as acdc_step
+    from causalnet.interventions import are_equal as are_equal
+    from causalnet.interventions import attention_knockout as attention_knockout
+    from causalnet.interventions import attention_redirect as attention_redirect
+    from causalnet.interventions import attribution_patch as attribution_patch
+    from causalnet.interventions import causal_scrubbing as causal_scrubbing
+    from causalnet.interventions import causal_trace as causal_trace
+    from causalnet.interventions import cde as cde
+    from causalnet.interventions import contrastive_steering as contrastive_steering
+    from causalnet.interventions import denoising as denoising
+    from causalnet.interventions import direct_logit_attribution as direct_logit_attribution
+    from causalnet.interventions import explain_terms as explain_terms
+    from causalnet.interventions import held as held
+    from causalnet.interventions import importance as importance
+    from causalnet.interventions import integrated_gradients as integrated_gradients
+    from causalnet.interventions import interaction as interaction
+    from causalnet.interventions import interactions as interactions
+    from causalnet.interventions import interchange_accuracy as interchange_accuracy
     from causalnet.interventions import joint as joint
     from causalnet.interventions import kl as kl
+    from causalnet.interventions import lens as lens
     from causalnet.interventions import logit_diff as logit_diff
+    from causalnet.interventions import logit_lens as logit_lens
     from causalnet.interventions import loss as loss
+    from causalnet.interventions import mi as mi
     from causalnet.interventions import nde as nde
     from causalnet.interventions import nie as nie
+    from causalnet.interventions import noising as noising
+    from causalnet.interventions import normal_form as normal_form
+    from causalnet.interventions import parse as parse
+    from causalnet.interventions import parse_query as parse_query
+    from causalnet.interventions import patch as patch
+    from causalnet.interventions import path_patch as path_patch
+    from causalnet.interventions import per_total_effect as per_total_effect
+    from causalnet.interventions import pn as pn
+    from causalnet.interventions import pns as pns
     from causalnet.interventions import probability as probability
+    from causalnet.interventions import ps as ps
+    from causalnet.interventions import pse as pse
+    from causalnet.interventions import sae_feature_patch as sae_feature_patch
+    from causalnet.interventions import shapley as shapley
+    from causalnet.interventions import steering as steering
+    from causalnet.interventions import subspace_patch as subspace_patch
     from causalnet.interventions import tde as tde
     from causalnet.interventions import te as te
     from causalnet.interventions import tie as tie
+    from causalnet.interventions import transcoder_edge as transcoder_edge
+    from causalnet.interventions import value_of as value_of
+    from causalnet.interventions import zero_effects as zero_effects
     from causalnet.lift import LiftedNetwork as LiftedNetwork
     from causalnet.lift import lift as lift
     from causalnet.models import LanguageModel as LanguageModel
@@ -62,14 +134,30 @@ if TYPE_CHECKING:
 _NAMES = {
     "claims": ("read_claim_file", "verify"),
     "effects": (
-        *("EffectTable", "explain", "run", "open_result", "vector"),
+        *("EffectTable", "explain", "run", "open_result", "vector", "matrix"),
+        "contrastive_vector",
         *("zero", "mean", "mean_per_position", "resample", "counterfactual", "constant", "steer"),
     ),
     "interventions": (
         *("te", "nde", "nie", "tie", "tde", "ablation_effect", "joint"),
+        *("Base", "Do", "Node", "Edge", "Indices", "Subspace", "Handle", "Const", "At"),
+        *("Self", "Noise", "Op", "Read", "Grad", "Contrast", "Apply", "Query", "cde"),
+        *("mi", "pse", "interaction", "interactions", "shapley", "pn", "ps", "pns"),
+        *("importance", "per_total_effect", "patch", "noising", "denoising"),
+        *("path_patch", "causal_trace", "causal_scrubbing", "acdc_step"),
+        *("attribution_patch", "integrated_gradients", "direct_logit_attribution"),
+        *("steering", "contrastive_steering", "subspace_patch", "sae_feature_patch"),
+        *("transcoder_edge", "held", "attention_knockout", "attention_redirect"),
+        *("logit_lens", "lens", "interchange_accuracy", "value_of", "parse"),
+        *("parse_query", "normal_form", "are_equal", "zero_effects", "explain_terms"),
         *("logit_diff", "probability", "kl", "loss", "accuracy"),
     ),
     "errors": ("CausalNetError",),
+    "execute": ("register_operation",),
+    "graphs": (
+        *("MediatorGraph", "transformer_graph", "plain_graph"),
+        *("ADMG", "m_separated", "read_graph", "write_graph"),
+    ),
     "lift": ("LiftedNetwork", "lift"),
     "models": ("LanguageModel", "load"),
     "tasks": ("PromptPairs",),
@@ -77,40 +165,106 @@ _NAMES = {
 _ROOM_OF = {name: room for room, names in _NAMES.items() for name in names}
 
 __all__ = [
+    "ADMG",
+    "Apply",
+    "At",
+    "Base",
     "CausalNetError",
+    "Const",
+    "Contrast",
+    "Do",
+    "Edge",
     "EffectTable",
+    "Grad",
+    "Handle",
+    "Indices",
     "LanguageModel",
     "LiftedNetwork",
+    "MediatorGraph",
+    "Node",
+    "Noise",
+    "Op",
     "PromptPairs",
+    "Query",
+    "Read",
+    "Self",
+    "Subspace",
     "__version__",
     "ablation_effect",
     "accuracy",
+    "acdc_step",
+    "are_equal",
+    "attention_knockout",
+    "attention_redirect",
+    "attribution_patch",
+    "causal_scrubbing",
+    "causal_trace",
+    "cde",
     "constant",
+    "contrastive_steering",
+    "contrastive_vector",
     "counterfactual",
+    "denoising",
+    "direct_logit_attribution",
     "explain",
+    "explain_terms",
+    "held",
+    "importance",
+    "integrated_gradients",
+    "interaction",
+    "interactions",
+    "interchange_accuracy",
     "joint",
     "kl",
+    "lens",
     "lift",
     "load",
     "logit_diff",
+    "logit_lens",
     "loss",
+    "m_separated",
+    "matrix",
     "mean",
     "mean_per_position",
+    "mi",
     "nde",
     "nie",
+    "noising",
+    "normal_form",
     "open",
+    "parse",
+    "parse_query",
+    "patch",
+    "path_patch",
+    "per_total_effect",
+    "plain_graph",
+    "pn",
+    "pns",
     "probability",
+    "ps",
+    "pse",
     "read_claim_file",
+    "read_graph",
+    "register_operation",
     "resample",
     "run",
+    "sae_feature_patch",
+    "shapley",
     "steer",
+    "steering",
+    "subspace_patch",
     "tasks",
     "tde",
     "te",
     "tie",
+    "transcoder_edge",
+    "transformer_graph",
+    "value_of",
     "vector",
     "verify",
+    "write_graph",
     "zero",
+    "zero_effects",
 ]
 
 

@@ -59,7 +59,7 @@ ESTIMANDS: Mapping[str, str] = {
     "CONTRAST": "as each row says",
     "PATH": "patched - unpatched (path patching)",
     "ACDC": "divergence with the edge removed as well - divergence of the world before",
-    "TRACE": "restored - corrupted",
+    "TRACE": "restored - noised",
     "SCRUB": "scrubbed - base",
     "ATP": "first order of patched - unpatched",
     "IG": "path integral of the first order of patched - unpatched",

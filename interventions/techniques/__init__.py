@@ -67,7 +67,7 @@ from causalnet.interventions.techniques.scrubbing import (
     causal_scrubbing,
     scrubbing_inputs,
 )
-from causalnet.interventions.techniques.tracing import causal_trace, corrupted, windows
+from causalnet.interventions.techniques.tracing import causal_trace, noised, windows
 
 __all__ = [
     "Agreement",
@@ -82,7 +82,6 @@ __all__ = [
     "causal_scrubbing",
     "causal_trace",
     "contrastive_steering",
-    "corrupted",
     "denoising",
     "direct_logit_attribution",
     "held",
@@ -91,6 +90,7 @@ __all__ = [
     "interchange_accuracy",
     "logit_lens",
     "mean_difference",
+    "noised",
     "noising",
     "nonlinear",
     "path_patch",

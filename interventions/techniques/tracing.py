@@ -1,6 +1,6 @@
-"""Causal tracing: corrupt the subject with noise, restore mediators, see what comes back.
+"""Causal tracing: add noise to the subject, restore mediators, see what comes back.
 
-Meng et al. 2022 (ROME).  Noise has keys: the corrupted world and the restored one share each draw,
+Meng et al. 2022 (ROME).  Noise has keys: the noised world and the restored one share each draw,
 and several draws are averaged before anything is divided.
 """
 
@@ -23,10 +23,10 @@ from causalnet.interventions.readouts import ReadOut, probability
 from causalnet.interventions.views import Position
 from causalnet.interventions.worlds import Do, Node, Noise, Op, Self
 
-__all__ = ["causal_trace", "corrupted", "windows"]
+__all__ = ["causal_trace", "noised", "windows"]
 
 
-def corrupted(
+def noised(
     subject: Position | Sequence[Position],
     sigma: float,
     key: str = "trace 0",
@@ -43,7 +43,7 @@ def corrupted(
     Raises:
         TermError: A standard deviation below 0.
 
-    >>> print(corrupted("S1", 0.3))
+    >>> print(noised("S1", 0.3))
     <base> + {embed[S1] := add(self, noise('trace 0'); factor=0.3)}
     """
     if sigma < 0:
@@ -63,9 +63,9 @@ def causal_trace(
     outcome: ReadOut = probability,
     site: str = "embed",
 ) -> Query:
-    """Return effects of restoring mediators in the corrupted world: restored - corrupted.
+    """Return effects of restoring mediators in the noised world: restored - noised.
 
-    `per_total_effect` divides by base - corrupted, averaged over the same draws.
+    `per_total_effect` divides by base - noised, averaged over the same draws.
 
     Args:
         mediators: One row for each mediator or joint set; see `windows`.
@@ -82,7 +82,7 @@ def causal_trace(
     """
     if draws < 1:
         raise TermError(f"{draws} draws of noise.", "There is at least one.")
-    worlds = tuple(corrupted(subject, sigma, f"{key} {draw}", site) for draw in range(draws))
+    worlds = tuple(noised(subject, sigma, f"{key} {draw}", site) for draw in range(draws))
     rows = [
         Patched(
             row.label,

@@ -16,8 +16,8 @@ from causalnet.interventions import (
     acdc_step,
     causal_diagram,
     causal_trace,
-    corrupted,
     kl,
+    noised,
     noising,
     path_patch,
     per_total_effect,
@@ -131,12 +131,12 @@ def test_edges_removed_one_by_one_leave_the_source() -> None:
 
 def test_tracing_without_noise_changes_nothing() -> None:
     model = hash_scm(NET, 0)
-    world = corrupted("S1", 0.0)
+    world = noised("S1", 0.0)
     noiseless = SCM(**{**fields(model), "operations": {"add": lambda values, _: values[0]}})
     assert np.array_equal(noiseless.value("logits", world), model.value("logits", BASE))
 
 
-def test_restoring_what_was_corrupted_restores_everything() -> None:
+def test_restoring_what_was_noised_restores_everything() -> None:
     model = relu_scm(NET, 0)
     outcome = value_of("logits")
     embed = NET.find("embed")
@@ -152,17 +152,17 @@ def test_restoring_what_was_corrupted_restores_everything() -> None:
     assert len(mlps.treated[2]) == 2
 
 
-def test_a_restored_world_shares_the_noise_of_the_corrupted_one() -> None:
+def test_a_restored_world_shares_the_noise_of_the_noised_one() -> None:
     [(_, contrast)] = causal_trace(MLP, "S1", sigma=0.1, draws=2).contrasts
     assert isinstance(contrast, Contrast)
     worlds = [read.world for _, read in contrast.terms if isinstance(read, Read)]
-    assert worlds[2:] == [corrupted("S1", 0.1, f"trace {draw}") for draw in (0, 1)]
+    assert worlds[2:] == [noised("S1", 0.1, f"trace {draw}") for draw in (0, 1)]
     assert [world.world for world in worlds[:2] if isinstance(world, Do)] == worlds[2:]
     assert [weight for weight, _ in contrast.terms] == [0.5, 0.5, -0.5, -0.5]
     with pytest.raises(TermError, match="0 draws"):
         causal_trace(MLP, "S1", sigma=0.1, draws=0)
     with pytest.raises(TermError, match="deviation -1"):
-        corrupted("S1", -1)
+        noised("S1", -1)
     with pytest.raises(TermError, match="at least one layer"):
         windows(NET.mlps(), 0)
     with pytest.raises(TermError, match="embed has no layer"):
