@@ -41,6 +41,16 @@ def test_the_program_prints_what_the_readme_shows() -> None:
             assert float(found[name]) == pytest.approx(float(said[name]), abs=0.005)
 
 
+def test_every_other_program_prints_what_the_readme_shows() -> None:
+    blocks = re.findall(r"```python\n(.*?)```\n+```\n(.*?)```", README, re.DOTALL)[1:]
+    assert blocks
+    for program, shown in blocks:
+        run = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120
+        )
+        assert run.stdout == shown
+
+
 def test_every_link_leads_to_a_file() -> None:
     links = re.findall(r"\]\(([^)#:]+)\)", README)
     assert len(links) >= 5
