@@ -293,8 +293,12 @@ class NormalForm:
             needed = self.live(numbers)
             return RowNumbering(self._numbering, self.graph, facts, position, needed, earlier)
 
+        untouched = self.untouched
         for column, values in columns_set(self._numbering, facts).items():
-            earlier[column] = at(column, values)
+            # Untouched values are equal there only where their inputs' tokens are up to there.
+            prefix = any(count > column for _, _, count in facts.equal_prefix)
+            if prefix or not untouched[list(values)].all():
+                earlier[column] = at(column, values)
         return {position: at(position, numbers) for position, numbers in roots.items()}
 
     @property

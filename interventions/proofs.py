@@ -105,7 +105,7 @@ def zero_effects(
     Z is 0; Z: no path: no directed path leads from Z to Y
     """
     rows = list(labelled)
-    form = normal_form([scalar for _, scalar in rows], graph)
+    form, paths = normal_form([scalar for _, scalar in rows], graph), _Paths(graph)
     levels = [("", None), *(_levels(facts) if facts is not None else [])]
     found: dict[str, ZeroEffect] = {}
     for rule, known in levels:
@@ -117,7 +117,7 @@ def zero_effects(
             zero = [not form.combination(scalar) for _, scalar in open_]
         for (label, scalar), is_zero in zip(open_, zero, strict=True):
             if is_zero:
-                found[label] = ZeroEffect(label, _reasons(form, scalar, rule), rule)
+                found[label] = ZeroEffect(label, _reasons(form, paths, scalar, rule), rule)
     return tuple(found[label] for label, _ in rows if label in found)
 
 
@@ -139,7 +139,9 @@ _SECOND = {
 }
 
 
-def _reasons(form: NormalForm, scalar: Scalar, rule: str) -> tuple[tuple[str, Reason, str], ...]:
+def _reasons(
+    form: NormalForm, paths: "_Paths", scalar: Scalar, rule: str
+) -> tuple[tuple[str, Reason, str], ...]:
     """Return why each site that some, but not all, worlds of an effect have does nothing."""
     leaves = leaves_of(scalar)
     reads = [leaf.read if isinstance(leaf, Grad) else leaf for leaf in leaves]
@@ -153,10 +155,10 @@ def _reasons(form: NormalForm, scalar: Scalar, rule: str) -> tuple[tuple[str, Re
         for site, value in assignments:
             if (site, value) not in common:
                 others = [other for other in worlds if other != world]
-                reason, text = _reason(form, (site, value), world, others, outcomes, rule)
+                reason, text = _reason(form, paths, (site, value), world, others, outcomes, rule)
                 found.append((str(site), reason, text))
     for site in nudges:
-        nowhere = _no_path(form.graph, site, outcomes)
+        nowhere = paths.none(site, outcomes)
         shadowed = Reason.CUT, f"every path from {site.read_from} passes through what is set"
         found.append((str(site), *(nowhere or (_SECOND[rule] if rule else shadowed))))
     return tuple(dict.fromkeys(found)) or (("", Reason.SAME_TERMS, "the terms are the same"),)
@@ -168,6 +170,7 @@ def _assignments(world: World) -> tuple[Assignment, ...]:
 
 def _reason(
     form: NormalForm,
+    paths: "_Paths",
     assignment: Assignment,
     world: World,
     others: list[World],
@@ -176,7 +179,7 @@ def _reason(
 ) -> tuple[Reason, str]:
     """Return why one site does nothing."""
     site = assignment[0]
-    nowhere = _no_path(form.graph, site, outcomes)
+    nowhere = paths.none(site, outcomes)
     if nowhere is not None:
         return nowhere
     if _has_own_value(form, assignment, world, others):
@@ -189,11 +192,27 @@ def _reason(
     return Reason.MERGED, f"what reaches {', '.join(outcomes)} is equal"
 
 
-def _no_path(graph: MediatorGraph, site: Site, outcomes: list[str]) -> tuple[Reason, str] | None:
-    start = site.receiver if isinstance(site, Edge) else site.mediator
-    if any(graph.is_ancestor(start, outcome) for outcome in outcomes):
-        return None
-    return Reason.NO_PATH, f"no directed path leads from {start} to {', '.join(outcomes)}"
+class _Paths:
+    """Whether paths lead from sites to outcomes; the ancestors of an outcome are found once."""
+
+    def __init__(self, graph: MediatorGraph) -> None:
+        self.graph = graph
+        self._cuts = {cut.name for cut in graph.cuts}
+        self._above: dict[str, frozenset[str]] = {}
+
+    def none(self, site: Site, outcomes: list[str]) -> tuple[Reason, str] | None:
+        """Return the reason where no path leads from a site to any outcome."""
+        start = site.receiver if isinstance(site, Edge) else site.mediator
+        if any(self._lead(self.graph.find(start).name, outcome) for outcome in outcomes):
+            return None
+        return Reason.NO_PATH, f"no directed path leads from {start} to {', '.join(outcomes)}"
+
+    def _lead(self, start: str, outcome: str) -> bool:
+        if start in self._cuts:
+            return self.graph.is_ancestor(start, outcome)
+        if outcome not in self._above:
+            self._above[outcome] = self.graph.ancestors(outcome)
+        return start in self._above[outcome]
 
 
 def _has_own_value(
@@ -241,7 +260,7 @@ def _blockers(form: NormalForm, site: Site, world: World, outcomes: list[str]) -
         for other, value in _assignments(world)
         if isinstance(other, Edge) and other.slot is None and _is_whole(other, value)
     }
-    if start in {cut.name for cut in graph.cuts}:
+    if not (whole or edges) or start in {cut.name for cut in graph.cuts}:
         return ()
     seen, met, waiting = set(outcomes), set[str](), list(outcomes)
     while waiting:
