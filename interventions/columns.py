@@ -39,6 +39,8 @@ class Level:
         nodes: The column of every node that has been numbered.
         streams: For every stream, the columns of its running sums, that of no writer first.
         slots: Columns of slots.
+        set_: For every node that sites set in some worlds, their rows and the numbers of the
+            mechanism's own calls there.
     """
 
     def __init__(self, worlds: list[tuple[int, PlacedWorld]], grounds: dict[Base, int]) -> None:
@@ -52,6 +54,7 @@ class Level:
         self.nodes: list[Column] = []
         self.streams: dict[str, list[Column]] = {}
         self.slots: dict[tuple[int, str], tuple[Column, ...]] = {}
+        self.set_: dict[int, list[tuple[int, int]]] = {}
 
     def differing(self, time: int) -> int:
         """Return how many worlds may differ from their bases at a time."""
@@ -76,6 +79,13 @@ class Level:
         held = rows < len(column.ids)
         found[held] = column.ids[rows[held]]
         return found
+
+    def calls(self, rank: int, column: Column) -> tuple[Ids, NDArray[np.intp]]:
+        """Return the numbers of a node's own calls, and the rows of the worlds that make them."""
+        ids = column.ids.copy()
+        for row, own in self.set_.get(rank, ()):
+            ids[row] = own
+        return ids, np.arange(len(ids))
 
     def called(
         self,

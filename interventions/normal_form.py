@@ -323,6 +323,13 @@ class NormalForm:
         """The numbers in tables, those first that others are made of."""
         return self._numbering.blocks
 
+    def callers(self) -> NDArray[np.int64]:
+        """Return for every number of a call which world makes it first, [len(self)].
+
+        Worlds are counted as in `worlds`, and the bases after them; -1 for other numbers.
+        """
+        return self._values.callers()
+
     @property
     def roots(self) -> tuple[int, ...]:
         """The numbers of which the terms are combinations, each once."""

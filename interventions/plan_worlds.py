@@ -1,11 +1,10 @@
 """From values back to worlds: the fewest runs in which all needed calls fit, as a trie.
 
-A plan world has at most one call of every mechanism.  A call goes into the world of its arguments;
-where that world has another call of the mechanism already, a new world starts there.  So worlds
-that are written differently and have equal values become one, and every plan world is a parent
-world up to the mechanism where it first differs.  No algorithm that knows nothing of the mechanisms
-makes fewer calls than there are distinct ones (a call that is left out could have any value), nor
-has fewer worlds than some mechanism has calls.
+A plan world is a world as it was written, without the calls that earlier ones make already.  So it
+has at most one call of every mechanism, worlds that are written differently and have equal values
+become one, and every plan world is a parent world up to the mechanism where it first differs.
+No algorithm that knows nothing of the mechanisms makes fewer calls than there are distinct ones (a
+call that is left out could have any value), nor has fewer worlds than some mechanism has calls.
 """
 
 from collections.abc import Iterable
@@ -14,9 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from causalnet.interventions.mixes import PARTS, POSITIONS
-from causalnet.interventions.normal_form import NormalForm
-from causalnet.interventions.numbering import Block, Ids, Key, Table
+from causalnet.interventions.normal_form import NormalForm, parts_of_key
+from causalnet.interventions.numbering import Block, Ids, Key
 
 __all__ = ["PlanWorld", "WorldPlan", "plan_worlds"]
 
@@ -29,7 +27,7 @@ class PlanWorld:
 
     Attributes:
         parent: The plan world that it equals up to the divergence; -1 for a run of its own.
-        diverges: The node whose call is the first of its own; for a run of its own the input.
+        diverges: The node whose call is the first of its own.
         calls: How many calls it makes.
     """
 
@@ -59,8 +57,9 @@ class WorldPlan:
 
     def __str__(self) -> str:
         """Return the counts in one line."""
+        worlds = "world becomes" if self.worlds_before == 1 else "worlds become"
         return (
-            f"{self.worlds_before} worlds become {len(self.worlds)} (at least {self.at_least}); "
+            f"{self.worlds_before} {worlds} {len(self.worlds)} (at least {self.at_least}); "
             f"{self.calls_before} calls become {self.calls}, the lower bound"
         )
 
@@ -96,79 +95,49 @@ def plan_worlds(form: NormalForm, roots: Iterable[int] | None = None) -> WorldPl
 
 
 class _Plan:
-    """Puts every needed call into a world, in the order of their numbers."""
+    """Puts every needed call into the first world that makes it, in the order of their numbers."""
 
     def __init__(self, form: NormalForm, live: NDArray[np.bool_]) -> None:
-        self.world: Ids = np.full(len(form), NONE, dtype=np.int32)
         self.parents: list[int] = []
         self.names: list[str] = []
         self.calls: list[int] = []
         self.versions: dict[str, int] = {}
-        self._depth: list[int] = []
-        self._runs: dict[Key, int] = {}
-        self._taken: dict[str, set[int]] = {}
+        self._callers = form.callers()
+        self._started: dict[int, int] = {}
+        self._of = np.full(len(form), NONE, dtype=np.int32)  # plan worlds, by number
         for block in form.blocks:
             here = np.flatnonzero(live[block.start : block.start + len(block)])
             if block.table is None:
                 for offset in here:
-                    key = block.keys[offset]
-                    self.world[block.start + offset] = self._single(key)
+                    self._single(block.start + int(offset), block.keys[offset])
+            elif len(here) and block.table.name[0] == "call":
+                self._called(block, block.table.name[1], here)
             elif len(here):
-                self._put(block, block.table, here)
+                self._of[block.start + here] = self._latest(block, here)
 
-    def _single(self, key: Key) -> int:
-        """Return the world of a value that is no call: that of what it mostly is."""
-        match key:
-            case ("input" | "noise variable", name, decides):
-                run = (key[0], decides)
-                if run not in self._runs:
-                    self._runs[run] = self._start(NONE, name)
-                return self._runs[run]
-            case ("op", *_, arguments) if arguments:
-                return int(self.world[arguments[0]])
-            case (kind, *_, other) if kind in (POSITIONS, PARTS):
-                return int(self.world[other])
-            case _:
-                return NONE
+    def _single(self, number: int, key: Key) -> None:
+        """Put a value that is no call where the latest of its parts is."""
+        parts = [int(self._of[part]) for part in parts_of_key(key)]
+        self._of[number] = max(parts, default=NONE)
 
-    def _start(self, parent: int, name: str) -> int:
-        self.parents.append(parent)
-        self.names.append(name)
-        self.calls.append(0)
-        self._depth.append(0 if parent == NONE else self._depth[parent] + 1)
-        return len(self.parents) - 1
-
-    def _put(self, block: Block, table: Table, here: NDArray[np.intp]) -> None:
-        claimed = self.world[block.arguments[0][here]]
+    def _latest(self, block: Block, here: NDArray[np.intp]) -> Ids:
+        latest: Ids = self._of[block.arguments[0][here]]
         for column in block.arguments[1:]:
-            claimed = self._later(claimed, self.world[column[here]])
-        if table.name[0] == "call":
-            claimed = self._called(table.name[1], claimed)
-        self.world[block.start + here] = claimed
+            latest = np.maximum(latest, self._of[column[here]])
+        return latest
 
-    def _later(self, first: Ids, second: Ids) -> Ids:
-        """Return the second world where it descends from the first, else the first."""
-        if not self.parents:
-            return first
-        depth, parents = np.array(self._depth), np.array(self.parents)
-        climbing = second.copy()
-        while True:
-            deeper = (first != NONE) & (climbing != NONE)
-            deeper &= depth[climbing] > depth[first]
-            if not deeper.any():
-                break
-            climbing[deeper] = parents[climbing[deeper]]
-        return np.where((first == NONE) | (climbing == first), second, first)
-
-    def _called(self, name: str, claimed: Ids) -> Ids:
-        """Return the worlds of calls of one mechanism; a world that has one already branches."""
-        self.versions[name] = self.versions.get(name, 0) + len(claimed)
-        taken = self._taken.setdefault(name, set())
-        found = claimed.copy()
-        for place, world in enumerate(claimed.tolist()):
-            if world == NONE or world in taken:
-                world = self._start(world, name)
-                found[place] = world
-            taken.add(world)
+    def _called(self, block: Block, name: str, here: NDArray[np.intp]) -> None:
+        self.versions[name] = self.versions.get(name, 0) + len(here)
+        numbers = block.start + here
+        parents = self._latest(block, here).tolist()
+        for number, caller, parent in zip(
+            numbers.tolist(), self._callers[numbers].tolist(), parents, strict=True
+        ):
+            if caller not in self._started:
+                self._started[caller] = len(self.parents)
+                self.parents.append(parent)
+                self.names.append(name)
+                self.calls.append(0)
+            world = self._started[caller]
             self.calls[world] += 1
-        return found
+            self._of[number] = world

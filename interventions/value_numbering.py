@@ -12,6 +12,7 @@ node and setting the node meet again.
 from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from causalnet.graphs import Kind, MediatorGraph, Merge, Slot
 from causalnet.graphs import Node as GraphNode
@@ -61,6 +62,24 @@ class ValueNumbering:
         """Return the number of a mediator in a world that was numbered."""
         place, index = self.order.find(mediator, world)
         return self._read(place, index)
+
+    def callers(self) -> NDArray[np.int64]:
+        """Return for every number of a call the first world that makes it, [numbers].
+
+        Worlds are counted as in the reading order, and the bases after them; -1 for other numbers.
+        """
+        worlds = len(self.order.placed)
+        found = np.full(self.numbering.size, -1, dtype=np.int64)
+        for level in reversed(self.levels):
+            members = np.array(level.members, dtype=np.int64)
+            for rank, column in enumerate(level.nodes):
+                if self.graph.nodes[rank].slots:
+                    ids, rows = level.calls(rank, column)
+                    found[ids[::-1]] = members[rows][::-1]  # the last to be written is the first
+        for rank, ids in enumerate(self.ground):
+            if self.graph.nodes[rank].slots:
+                found[ids[::-1]] = worlds + np.arange(len(ids))[::-1]
+        return found
 
     # -- base worlds -----------------------------------------------------------------------------
 
@@ -217,7 +236,10 @@ class _Sweep:
         else:
             column = Column(ground[level.grounds[:count]], ground)
         level.nodes.append(column)
-        self._fold(NodePlace(rank), column)
+        place = NodePlace(rank)
+        if place in self.sites:
+            level.set_[rank] = [(row, int(column.ids[row])) for row, _ in self.sites[place]]
+        self._fold(place, column)
 
     def _fold(self, place: Place, column: Column) -> None:
         for row, layers in self.sites.get(place, ()):
