@@ -138,7 +138,8 @@ def from_sympy(expression: Any, symbols: Mapping[Any, Leaf]) -> Contrast:
     for symbol, leaf in symbols.items():
         weight = expanded.coeff(symbol, 1)
         if weight != 0 and weight.is_number and weight.is_real:
-            terms.append((float(weight), leaf))
+            if number := float(weight):  # products of weights can be too small for a float
+                terms.append((number, leaf))
             rest -= weight * symbol
     if sympy.expand(rest) != 0:
         raise TermError(

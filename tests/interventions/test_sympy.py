@@ -92,6 +92,13 @@ def test_linear_expressions_are_contrasts(scalar: Scalar) -> None:
     assert all(weight for weight, _ in again.terms)
 
 
+def test_weights_too_small_for_a_float_are_left_out() -> None:
+    tiny = Contrast(((1e-200, READS[0]), (1.0, READS[1])))
+    product = Contrast(((1e-200, tiny),))
+    again = from_sympy(to_sympy(product), symbols_of(product))
+    assert again.terms == ((1e-200, READS[1]),)
+
+
 def row(query: Query) -> Scalar:
     [(_, scalar)] = query.contrasts
     return scalar
