@@ -119,6 +119,15 @@ class Places:
             return 2 * place.sender
         return 2 * self.first_reader[place.receiver, place.slot] - 1
 
+    def is_late(self, read: NodePlace | CutPlace, place: Place) -> bool:
+        """Return whether a value is not yet known when a site at a place reads it.
+
+        A node that writes into two streams adds to one after the other.
+        """
+        time, needed = self.time(read), self.needed(place)
+        both = isinstance(read, CutPlace) and isinstance(place, CutPlace)
+        return time > needed or (time == needed and both and read.stream != place.stream)
+
     def diverges(self, place: Place) -> int:
         """Return the first time at which a world with a site at a place may differ."""
         if isinstance(place, EdgePlace):

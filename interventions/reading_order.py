@@ -123,10 +123,9 @@ class ReadingOrder:
     def _order(self, world: PlacedWorld, place: Place, value: Value) -> None:
         """Note when a world starts to differ, and after which level it can be numbered."""
         world.diverges = min(world.diverges, self.places.diverges(place))
-        needed = self.places.needed(place)
         for read in reads_of(value):
             level = self.placed[self.index[read.world]].level
-            late = self.places.time(self.places.read(read.mediator)) > needed
+            late = self.places.is_late(self.places.read(read.mediator), place)
             if level >= 0:
                 world.level = max(world.level, level + late)
 

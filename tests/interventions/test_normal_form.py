@@ -7,7 +7,20 @@ import numpy as np
 import pytest
 
 from causalnet.errors import TermError
-from causalnet.graphs import Grain, MediatorGraph, TransformerShape, plain_graph, transformer_graph
+from causalnet.graphs import (
+    Cut,
+    Grain,
+    Kind,
+    Mediator,
+    MediatorGraph,
+    Merge,
+    Slot,
+    Stream,
+    TransformerShape,
+    plain_graph,
+    transformer_graph,
+)
+from causalnet.graphs import Node as GraphNode
 from causalnet.interventions import (
     At,
     Base,
@@ -164,6 +177,26 @@ def test_setting_a_node_is_setting_all_edges_out_of_it() -> None:
             name = node.mediator.name
             if name != sender:
                 assert form.id_of(name, by_edges) == form.id_of(name, by_node), name
+
+
+def test_a_cut_of_one_stream_is_set_to_a_cut_of_another() -> None:
+    """Where one node writes into both, at the same time."""
+    both = (Slot("a", Merge.SUM, (), "a", 2), Slot("b", Merge.SUM, (), "b", 2))
+    nodes = (
+        GraphNode(Mediator("X", Kind.VARIABLE)),
+        GraphNode(Mediator("W", Kind.VARIABLE), (), (Slot("x", Merge.PLAIN, ("X",)),)),
+        GraphNode(Mediator("Y", Kind.VARIABLE), (), both),
+    )
+    streams = (Stream("a", ("X", "W")), Stream("b", ("X", "W")))
+    graph = MediatorGraph(nodes, streams, (Cut("a2", "a", 2), Cut("b2", "b", 2)))
+    model = hash_scm(graph, 0)
+    patched = Do(SOURCE, ((Node("X"), Const()),))
+    for here, there in (("a2", "b2"), ("b2", "a2")):
+        world = Do(BASE, ((Node(here), At(there, patched)),))
+        form = normal_form([world, patched], graph)
+        assert form.id_of(here, world) == form.id_of(there, patched)
+        assert form.id_of("Y", world) != form.id_of("Y", patched)
+        assert np.array_equal(model.value(here, world), model.value(there, patched))
 
 
 LINE = plain_graph({"X": (), "M": ("X",), "Y": ("X", "M")})
