@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 
 from causalnet.errors import GraphError, TermError, UnknownMediatorError
 from causalnet.graphs.adjacency import Flags, Numbers, Rows, components, flags, reach
+from causalnet.graphs.arguments import check_type, quoted
 from causalnet.graphs.edge_lists import (
     SHOWN,
     Edge,
@@ -27,7 +28,7 @@ from causalnet.graphs.edge_lists import (
 from causalnet.graphs.names import nearest
 from causalnet.graphs.topological import find_cycle, topological_order
 
-__all__ = ["ADMG", "Edge", "Names"]
+__all__ = ["ADMG", "Edge", "Names", "check_admg"]
 
 Names: TypeAlias = str | Iterable[str]
 
@@ -76,7 +77,7 @@ class ADMG:
         """
         arrows, arcs = named_edges(directed, "->"), named_edges(bidirected, "<->")
         if not isinstance(nodes, Iterable):
-            raise GraphError(f"{nodes!r} is not a list of names.", "", "Write nodes=['X'].")
+            raise GraphError(f"{quoted(nodes)} is not a list of names.", "", "Write nodes=['X'].")
         first = (nodes,) if isinstance(nodes, str) else tuple(nodes)
         check_names(first)
         names = tuple(dict.fromkeys(chain(first, *arrows, *arcs)))
@@ -106,6 +107,8 @@ class ADMG:
             GraphError: As `of`; also names that repeat, arrays of unequal length, numbers that are
                 no node's.
         """
+        if isinstance(names, str) or not isinstance(names, Iterable):
+            raise GraphError(f"{quoted(names)} is not a list of names.", "", "Write ['X', 'Y'].")
         nodes = tuple(names)
         check_names(nodes, distinct=True)
         arrows = numbered_edges(nodes, tails, heads, "->")
@@ -201,7 +204,9 @@ class ADMG:
         if isinstance(nodes, str):
             nodes = (nodes,)
         if not isinstance(nodes, Iterable):
-            raise TermError(f"{nodes!r} is not a set of nodes.", "", "Write a name or several.")
+            raise TermError(
+                f"{quoted(nodes)} is not a set of nodes.", "", "Write a name or several."
+            )
         names = tuple(nodes)
         try:
             return np.array([*map(self._place.__getitem__, names)], np.int32)
@@ -209,8 +214,18 @@ class ADMG:
             return np.array([*map(self.index, names)], np.int32)
 
     def names_of(self, numbers: ArrayLike) -> tuple[str, ...]:
-        """Return the names of numbered nodes."""
-        return tuple(map(self.nodes.__getitem__, np.asarray(numbers).tolist()))
+        """Return the names of numbered nodes.
+
+        Raises:
+            UnknownMediatorError: A number that is no node's.
+        """
+        try:
+            return tuple(map(self.nodes.__getitem__, np.asarray(numbers).tolist()))
+        except (IndexError, TypeError, ValueError):
+            raise UnknownMediatorError(
+                f"{quoted(numbers)} are no numbers of nodes.",
+                f"Numbers are integers from 0 to {len(self) - 1}.",
+            ) from None
 
     def _unknown(self, node: object) -> UnknownMediatorError:
         name = str(node)
@@ -221,7 +236,9 @@ class ADMG:
             if close
             else f"The nodes are {shown(self.nodes[: SHOWN + 1], ', ', len(self)) or 'none'}."
         )
-        return UnknownMediatorError(f"Unknown node {node!r}.", possible, "List them with .nodes.")
+        return UnknownMediatorError(
+            f"Unknown node {quoted(node)}.", possible, "List them with .nodes."
+        )
 
     # Neighbours.
 
@@ -414,3 +431,19 @@ class ADMG:
         for a, b in self.bidirected:
             graph.add_edges_from([(a, b, "bidirected"), (b, a, "bidirected")])
         return graph
+
+
+def check_admg(graph: object) -> None:
+    """Refuse what is not an ADMG.
+
+    Raises:
+        ParameterError: Something else.
+
+    >>> check_admg(None)
+    Traceback (most recent call last):
+    ...
+    causalnet.errors.ParameterError: None is no ADMG. Write ADMG.of(directed=[('X', 'Y')]), or \
+graph.to_admg() for a mediator graph.
+    """
+    write = "Write ADMG.of(directed=[('X', 'Y')]), or graph.to_admg() for a mediator graph."
+    check_type(graph, ADMG, write)

@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Any, Generic, TypeAlias, TypeVar, final, overload
 
 from causalnet.errors import ParameterError, TermError
-from causalnet.graphs.admg import ADMG, Edge, Names
+from causalnet.graphs.admg import ADMG, Edge, Names, check_admg
 from causalnet.graphs.paths import PathSet
 from causalnet.graphs.projection import OmittedPaths, latent_projection
 from causalnet.graphs.walks import Step
@@ -198,6 +198,7 @@ def restrict(graph: ADMG, kept: Names, complement: Any) -> RestrictedCircuit[Any
     >>> circuit.graph, circuit.settings, circuit.boundary
     (ADMG(X -> A, A -> Y), (('B', 'zero'),), (('B', 'Y'),))
     """
+    check_admg(graph)
     inside = graph.induced(kept)
     outside = [node for node in graph.nodes if node not in inside]
     if isinstance(complement, Mapping):

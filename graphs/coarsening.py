@@ -12,11 +12,14 @@ from itertools import accumulate, pairwise
 from typing import final
 
 from causalnet.errors import GraphError, InternalError
+from causalnet.graphs.arguments import check_type, listed, mapped
 from causalnet.graphs.mediator_graph import MediatorGraph
 from causalnet.graphs.mediators import Kind, Mediator
 from causalnet.graphs.nodes import Cut, Merge, Node, Slot, Stream
 
 __all__ = ["Coarsening", "cluster_graph"]
+
+_WRITE = "Write {'name': ['member', ...]}."
 
 
 @final
@@ -39,30 +42,36 @@ class Coarsening:
         """Return the fine graph."""
         return self.fine
 
-    def image(self, names: Iterable[str | Mediator]) -> frozenset[str]:
+    def image(self, names: Iterable[str | Mediator] | str | Mediator) -> frozenset[str]:
         """Return the coarse nodes that hold one of some fine nodes.
 
         Raises:
             UnknownMediatorError: A name that the fine graph does not have.
         """
-        wanted = {self.fine.find(name).name for name in names}
+        wanted = {self.fine.find(name).name for name in _several(names)}
         return frozenset(
             name for name, inside in self.members.items() if not wanted.isdisjoint(inside)
         )
 
-    def inside(self, names: Iterable[str | Mediator]) -> frozenset[str]:
+    def inside(self, names: Iterable[str | Mediator] | str | Mediator) -> frozenset[str]:
         """Return the fine nodes that some coarse nodes hold.
 
         Raises:
             UnknownMediatorError: A name that the coarse graph does not have.
             TermError: A cut.
         """
-        wanted = [self.coarse.node(name).mediator.name for name in names]
+        wanted = [self.coarse.node(name).mediator.name for name in _several(names)]
         return frozenset(fine for name in wanted for fine in self.members[name])
 
     def __repr__(self) -> str:
         """Return one line."""
         return f"Coarsening({len(self.fine.nodes)} nodes into {len(self.coarse.nodes)})"
+
+
+def _several(names: Iterable[str | Mediator] | str | Mediator) -> tuple[str | Mediator, ...]:
+    if isinstance(names, str | Mediator):
+        return (names,)
+    return listed(names, "mediators", "Write one name or several.")
 
 
 def cluster_graph(graph: MediatorGraph, clusters: Mapping[str, Sequence[str]]) -> Coarsening:
@@ -93,7 +102,8 @@ def cluster_graph(graph: MediatorGraph, clusters: Mapping[str, Sequence[str]]) -
     causalnet.errors.GraphError: The clusters form a cycle: M -> A -> M. \
 X -> A leaves 'M' and A -> B closes the cycle. Keep X and B apart, or put A with them.
     """
-    clustering = _Clustering(graph, clusters)
+    check_type(graph, MediatorGraph, "Write transformer_graph(shape) or plain_graph(parents).")
+    clustering = _Clustering(graph, mapped(clusters, "clusters to members", _WRITE))
     if clustering.names == [*clustering.rank]:
         return Coarsening(graph, graph, {name: (name,) for name in clustering.names})
     return clustering.result()
@@ -109,7 +119,7 @@ class _Clustering:
         self.groups: list[list[int]] = []
         self.holders: list[tuple[int, ...]] = [()] * len(graph.nodes)
         for name, given in clusters.items():
-            members = (given,) if isinstance(given, str) else given
+            members = (given,) if isinstance(given, str) else listed(given, "members", _WRITE)
             self.add(str(name), [self.rank[graph.node(each).mediator.name] for each in members])
         for index, node in enumerate(graph.nodes):
             if not self.holders[index]:

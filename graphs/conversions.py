@@ -7,6 +7,7 @@ import numpy as np
 
 from causalnet.errors import TermError
 from causalnet.graphs.admg import ADMG
+from causalnet.graphs.arguments import check_whole
 from causalnet.graphs.mediator_graph import MediatorGraph
 from causalnet.graphs.mediators import Kind
 
@@ -93,6 +94,7 @@ def to_admg(graph: MediatorGraph, at_most: int = 10_000_000) -> ADMG:
 
 
 def _check_count(graph: MediatorGraph, at_most: int) -> None:
+    check_whole(at_most, "at_most")
     count = sum(
         slot.writers_before if slot.stream else len(slot.parents)
         for node in graph.nodes

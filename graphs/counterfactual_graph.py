@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from typing import TypeAlias, final
 
 from causalnet.errors import GraphError, ParameterError
-from causalnet.graphs.admg import ADMG, Names
+from causalnet.graphs.admg import ADMG, Names, check_admg
+from causalnet.graphs.arguments import check_type, listed
 from causalnet.graphs.parallel_worlds import Copy, check_names, separated_among, shared_noise
 
 __all__ = ["CounterfactualGraph", "EqualCopies", "Event", "Inconsistent", "counterfactual_graph"]
+
+_WRITE = "Write [Event.of('Y', 'y', do={'X': 'x'})]."
 
 
 @final
@@ -154,15 +157,25 @@ def counterfactual_graph(
     inconsistent: Y = y' and Y{X=x} = y
       Y = Y{X=x}, as X is x in both
     """
-    given = tuple(dict.fromkeys(events))
+    check_admg(graph)
+    given = _checked(graph, events)
     if not given:
-        raise ParameterError("No event.", "There is at least one.", 'Write Event.of("Y", "y").')
-    for event in given:
-        for variable in (event.copy.variable, *dict(event.copy.do)):
-            graph.index(variable)
+        raise ParameterError("No event.", "There is at least one.", _WRITE)
     numbering = _Numbering.of(graph, given)
     clash = numbering.clash(given)
     return clash if clash is not None else _drawn(graph, numbering, given)
+
+
+def _checked(graph: ADMG, events: Iterable[Event]) -> tuple[Event, ...]:
+    """Return the events, each once."""
+    given = listed(events, "events", _WRITE)
+    for event in given:
+        check_type(event, Event, _WRITE)
+        check_type(event.copy, Copy, _WRITE)
+        check_type(event.value, str, _WRITE)
+        for variable in (event.copy.variable, *dict(event.copy.do)):
+            graph.index(variable)
+    return tuple(dict.fromkeys(given))
 
 
 _Key: TypeAlias = tuple[str, tuple[tuple[str, str | int], ...]]

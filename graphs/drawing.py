@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from causalnet.errors import TermError
+from causalnet.graphs.arguments import check_whole
 from causalnet.graphs.mediator_graph import MediatorGraph
 from causalnet.graphs.mediators import Kind, Mediator
 from causalnet.graphs.nodes import Node, Slot
@@ -147,6 +148,7 @@ def to_dot(graph: MediatorGraph, at_most: int = 10_000, sums: bool = False) -> s
     }
     """
     edges = _drawn_edges(graph, sums)
+    check_whole(at_most, "at_most")
     lines = [f"  {_quoted(node.mediator.name)} [{_look(node)}];" for node in graph.nodes]
     points = [*_partial_sums(graph)] if sums else []
     lines += [f"  {_quoted(point)} [shape=point];" for point in points]

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from causalnet.errors import GraphError
 from causalnet.graphs.adjacency import Numbers
+from causalnet.graphs.arguments import quoted
 
 __all__ = ["SHOWN", "Edge", "check_names", "named_edges", "numbered_edges", "shown"]
 
@@ -25,13 +26,15 @@ def named_edges(edges: Iterable[Edge], mark: str) -> list[Edge]:
     """
     if not isinstance(edges, Iterable):
         raise GraphError(
-            f"{edges!r} is not a list of edges.", "", f"Write [('X', 'Y')] for X {mark} Y."
+            f"{quoted(edges)} is not a list of edges.", "", f"Write [('X', 'Y')] for X {mark} Y."
         )
     found = []
     for edge in edges:
         pair = () if isinstance(edge, str) or not isinstance(edge, Iterable) else tuple(edge)
         if len(pair) != 2 or not all(isinstance(end, str) for end in pair):
-            raise GraphError(f"{edge!r} is not an edge.", "", f"Write ('X', 'Y') for X {mark} Y.")
+            raise GraphError(
+                f"{quoted(edge)} is not an edge.", "", f"Write ('X', 'Y') for X {mark} Y."
+            )
         found.append((pair[0], pair[1]))
     return found
 
@@ -44,7 +47,9 @@ def check_names(names: tuple[str, ...], distinct: bool = False) -> None:
     """
     for name in names:
         if not isinstance(name, str) or not name:
-            raise GraphError(f"{name!r} is not a name.", "A node's name is text that is not empty.")
+            raise GraphError(
+                f"{quoted(name)} is not a name.", "A node's name is text that is not empty."
+            )
     if distinct and len(set(names)) < len(names):
         twice = Counter(names).most_common(1)[0][0]
         raise GraphError(f"Two nodes are called {twice!r}.", "Each node has its own name.")

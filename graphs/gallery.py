@@ -15,6 +15,7 @@ front-door: X -> Z -> Y, X <-> Y
 """
 
 from causalnet.errors import ParameterError
+from causalnet.graphs.arguments import check_type, quoted
 from causalnet.graphs.names import nearest
 from causalnet.graphs.textbook import Example
 from causalnet.graphs.textbook_effects import EFFECTS
@@ -31,12 +32,13 @@ def example(name: str) -> Example:
     Raises:
         ParameterError: No such name; the nearest ones are given.
     """
+    check_type(name, str, "Write example('front-door').")
     for found in EXAMPLES:
         if found.name == name:
             return found
     names = [found.name for found in EXAMPLES]
     raise ParameterError(
-        f"Unknown example {name!r}.",
+        f"Unknown example {quoted(name)}.",
         f"Nearest: {', '.join(nearest(name, names) or names)}.",
         "List them with [each.name for each in EXAMPLES].",
     )

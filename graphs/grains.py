@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from causalnet.errors import GraphError
+from causalnet.graphs.arguments import quoted
 
 __all__ = ["Grain", "read_grain"]
 
@@ -48,5 +49,5 @@ def read_grain(name: str) -> Grain:
         return Grain(name)
     except ValueError:
         raise GraphError(
-            f"No grain {name!r}.", f"There are {', '.join(grain.value for grain in Grain)}."
+            f"No grain {quoted(name)}.", f"There are {', '.join(grain.value for grain in Grain)}."
         ) from None

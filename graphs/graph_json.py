@@ -129,7 +129,7 @@ This version reads 'causalnet_graph': 1.
 def _parsed(text: str) -> object:
     try:
         content: object = json.loads(text, object_pairs_hook=_without_repeats)
-    except (ValueError, RecursionError) as mistake:
+    except (TypeError, ValueError, RecursionError) as mistake:
         raise FormatError(
             f"This is not JSON: {mistake}.", "A graph is what graph.to_json() writes."
         ) from None

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from causalnet.errors import GraphError
+from causalnet.graphs.arguments import check_type
 from causalnet.graphs.coarsening import Coarsening, cluster_graph
 from causalnet.graphs.grains import Grain, read_grain
 from causalnet.graphs.mediator_graph import MediatorGraph
@@ -81,7 +82,7 @@ def coarsen(
     >>> coarsen(graph, "heads").members["L0.H1"]  # doctest: +ELLIPSIS
     ('L0.KV0.k.scale', 'L0.KV0.k', ..., 'L0.H1.z', 'L0.H1')
     """
-    if not isinstance(to, str):
+    if isinstance(to, Mapping):
         return cluster_graph(graph, to)
     own, grain = _checked(graph), read_grain(to)
     if not own.refines(grain):
@@ -149,6 +150,7 @@ def _dictionaries(graph: MediatorGraph) -> dict[int, int] | None:
 
 def _checked(graph: MediatorGraph) -> Grain:
     """Return the grain of a graph that is laid out as the ladder does."""
+    check_type(graph, MediatorGraph, "Write transformer_graph(shape).")
     grain = graph.grain
     if grain is None or graph.sizes is None:
         raise GraphError(

@@ -1,14 +1,17 @@
 """What to say of a name that a graph does not have."""
 
+import re
 from collections.abc import Iterable, Iterator
 
 from causalnet.errors import UnknownMediatorError
+from causalnet.graphs.arguments import quoted
 from causalnet.graphs.grains import Grain
 from causalnet.graphs.names import nearest
 from causalnet.graphs.shape import TransformerShape
 
 __all__ = ["unknown_mediator"]
 
+_HEAD = re.compile(r"[0-9]{1,9}")
 _COMPARED = 2_000  # names among which the nearest are sought
 
 
@@ -36,14 +39,14 @@ def unknown_mediator(
     suggestion = f"Nearest: {', '.join(map(repr, close))}." if close else ""
     if sizes is None:
         return UnknownMediatorError(
-            f"Unknown mediator {name!r}.",
+            f"Unknown mediator {quoted(name)}.",
             suggestion or f"The graph has {count} nodes.",
             "List them with graph.names().",
         )
     coarse = grain is not None and not grain.refines(Grain.CHANNELS)
     level = f"At the grain of {grain}, mediators have no q, k, v or pattern. " if coarse else ""
     return UnknownMediatorError(
-        f"Unknown mediator {name!r}.",
+        f"Unknown mediator {quoted(name)}.",
         f"{level}Layers are 0..{sizes.layers - 1}, heads 0..{sizes.heads - 1}, "
         f"K/V groups 0..{sizes.kv_heads - 1}. {suggestion}".rstrip(),
         "List them with net.heads(layer=...), net.mlps() or net.graph.names().",
@@ -66,7 +69,7 @@ def _shared(
     """Return what to say of a key or value that is asked of a head that shares it."""
     parts = name.split(".")
     head = parts[1][1:] if len(parts) >= 3 and parts[1].startswith("H") else ""
-    if not head.isdecimal() or not head.isascii() or int(head) >= shape.heads:
+    if not _HEAD.fullmatch(head) or int(head) >= shape.heads:
         return None
     group, size = shape.group_of(int(head)), shape.heads_per_group
     owner = f"{parts[0]}.KV{group}.{'.'.join(parts[2:])}"
@@ -74,7 +77,7 @@ def _shared(
         return None
     heads = ", ".join(f"H{h}" for h in range(group * size, (group + 1) * size))
     return UnknownMediatorError(
-        f"Unknown mediator {name!r}.",
+        f"Unknown mediator {quoted(name)}.",
         f"{heads} of layer {parts[0][1:]} share keys and values, which belong to their K/V group.",
         f"Write '{owner}'.",
     )

@@ -11,16 +11,18 @@ import html
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, final
 
 from causalnet.errors import TermError, UnknownMediatorError
+from causalnet.graphs.arguments import check_whole, quoted
 from causalnet.graphs.grains import Grain
 from causalnet.graphs.lookup import unknown_mediator
 from causalnet.graphs.mediators import Kind, Mediator
 from causalnet.graphs.names import canonical
 from causalnet.graphs.nodes import Axis, Cut, MediatorEdge, Node, Slot, Stream
 from causalnet.graphs.shape import TransformerShape
-from causalnet.graphs.wellformed import check_graph
+from causalnet.graphs.wellformed import all_of, check_graph
 
 if TYPE_CHECKING:
     from causalnet.graphs.admg import ADMG
@@ -65,6 +67,8 @@ class MediatorGraph:
 
     def __post_init__(self) -> None:
         """Index the nodes by name, and refuse what is not a graph in topological order."""
+        for name, kind in (("nodes", Node), ("streams", Stream), ("cuts", Cut)):
+            object.__setattr__(self, name, all_of(getattr(self, name), kind))
         order = {node.mediator.name: index for index, node in enumerate(self.nodes)}
         check_graph(self.nodes, self.streams, self.cuts, order)
         object.__setattr__(self, "_order", order)
@@ -146,7 +150,7 @@ class MediatorGraph:
                 return self.nodes[self._order[wanted]].mediator
             if wanted in self._cut:
                 layer = wanted[1:].split(".")[0]
-                return Mediator(wanted, Kind.RESIDUAL, int(layer) if layer.isdigit() else None)
+                return Mediator(wanted, Kind.RESIDUAL, int(layer) if layer.isdecimal() else None)
         raise unknown_mediator(
             canonical(str(name)), self.names(), len(self.nodes), self.sizes, self.grain
         )
@@ -227,9 +231,11 @@ class MediatorGraph:
         return self._of_kind(Kind.MLP, layer)
 
     def _of_kind(self, kind: Kind, layer: int | None) -> tuple[Mediator, ...]:
-        if layer is not None and not 0 <= layer < self.shape.layers:
+        if layer is not None and not (
+            isinstance(layer, Integral) and 0 <= layer < self.shape.layers
+        ):
             raise UnknownMediatorError(
-                f"No layer {layer}.", f"Layers are 0..{self.shape.layers - 1}."
+                f"No layer {quoted(layer)}.", f"Layers are 0..{self.shape.layers - 1}."
             )
         return tuple(
             node.mediator
@@ -295,14 +301,22 @@ class MediatorGraph:
         return index < slot.writers_before
 
     def writer_index(self, stream: str, name: str) -> int | None:
-        """Return a node's place among the writers of a stream, None where it does not write."""
+        """Return a node's place among the writers of a stream, None where it does not write.
+
+        Raises:
+            UnknownMediatorError: No such stream.
+        """
+        if stream not in self._writer:
+            raise UnknownMediatorError(
+                f"No stream {quoted(stream)}.", f"Streams: {', '.join(self._writer) or 'none'}."
+            )
         return self._writer[stream].get(name)
 
     def _no_edge(self, sender: Mediator, end: Node, slot: str | None) -> TermError:
         own = [each for each in end.slots if not each.owner]
         names = [name for each in own for name in self.senders(each)]
         some = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-        into = f"slot {slot!r} of {end.mediator}" if slot else str(end.mediator)
+        into = f"slot {quoted(slot)} of {end.mediator}" if slot else str(end.mediator)
         return TermError(
             f"There is no edge {sender} -> {into}.",
             f"{len(names)} mediators send to {end.mediator}: {some}."
@@ -405,6 +419,7 @@ class MediatorGraph:
         Raises:
             TermError: More edges than `at_most`.
         """
+        check_whole(at_most, "at_most")
         count = self.count_edges()
         if count > at_most:
             raise TermError(

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 
 from causalnet.errors import TermError
+from causalnet.graphs.arguments import check_type, listed, quoted
 
 __all__ = ["canonical", "nearest", "split_positions"]
 
@@ -41,11 +42,12 @@ def split_positions(text: str) -> tuple[str, tuple[str, ...]]:
     >>> split_positions("L9.mlp")
     ('L9.mlp', ())
     """
+    check_type(text, str, "Write 'L9.H6[end]'.")
     match = _POSITIONS.fullmatch(text.strip())
     positions = () if match is None else _listed(match["at"])
     if match is None or positions is None:
         raise TermError(
-            f"{text!r} is not a mediator.",
+            f"{quoted(text)} is not a mediator.",
             "A mediator is a name with positions in brackets, if any: L9.H6, L9.H6[end].",
         )
     return match["name"].strip(), positions
@@ -67,6 +69,7 @@ def canonical(name: str) -> str:
     >>> canonical("blocks.9.hook_mlp_out"), canonical("a5.h3"), canonical("9.6"), canonical("L9H6")
     ('L9.mlp', 'L5.H3', '9.6', 'L9.H6')
     """
+    check_type(name, str, "Write 'L9.H6'.")
     name, bracket, position = name.partition("[")
     if bracket:
         return f"{canonical(name)}[{position}"
@@ -87,9 +90,11 @@ def nearest(name: str, names: Iterable[str], count: int = 3) -> tuple[str, ...]:
     >>> nearest("L23.Hl", ["L23.H0", "L23.H1", "L2.H1"])
     ('L23.H1',)
     """
+    check_type(name, str, "Write 'L9.H6'.")
     wanted, layer = _folded(name[:_LONGEST]), _layer(name)
     scored = []
-    for known in names:
+    for known in listed(names, "names", "Write ['L9.H6']."):
+        check_type(known, str, "Write ['L9.H6'].")
         likeness = difflib.SequenceMatcher(None, wanted, _folded(known)).ratio()
         if likeness >= _LEAST_LIKENESS:
             scored.append((likeness + _SAME_LAYER * (_layer(known) == layer), known))

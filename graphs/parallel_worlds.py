@@ -17,7 +17,8 @@ from itertools import chain, combinations, product
 from typing import TypeAlias, final
 
 from causalnet.errors import GraphError, ParameterError
-from causalnet.graphs.admg import ADMG, Edge, Names
+from causalnet.graphs.admg import ADMG, Edge, Names, check_admg
+from causalnet.graphs.arguments import listed, mapped, quoted
 from causalnet.graphs.separation import is_m_separated
 
 __all__ = ["Copy", "Do", "ParallelWorlds", "parallel_worlds", "twin_network"]
@@ -44,8 +45,12 @@ class Copy:
 
     @staticmethod
     def of(variable: str, do: Mapping[str, str] | None = None) -> "Copy":
-        """Return the copy of a variable in the world of an intervention."""
-        return Copy(variable, tuple(sorted((do or {}).items())))
+        """Return the copy of a variable in the world of an intervention.
+
+        Raises:
+            ParameterError: Not a mapping of names to values, both of them text.
+        """
+        return Copy(variable, _settings({} if do is None else do))
 
     @property
     def setting(self) -> str | None:
@@ -104,7 +109,9 @@ def parallel_worlds(graph: ADMG, worlds: Iterable[Mapping[str, str]]) -> Paralle
     >>> worlds.graph
     ADMG(X -> Y, X{X=x} -> Y{X=x}, Y <-> Y{X=x})
     """
-    named = tuple(dict.fromkeys(Copy.of("", world).do for world in worlds))
+    check_admg(graph)
+    given = listed(worlds, "worlds", "Write [{}, {'X': 'x'}].")
+    named = tuple(dict.fromkeys(map(_settings, given)))
     if not named:
         raise ParameterError(
             "No world.", "There is at least one.", "Write [{}] for the actual one."
@@ -130,6 +137,17 @@ def parallel_worlds(graph: ADMG, worlds: Iterable[Mapping[str, str]]) -> Paralle
         copies,
         frozenset(str(copy) for copy in copies if copy.setting is not None),
     )
+
+
+def _settings(do: Mapping[str, str]) -> Do:
+    write = "Write {'X': 'x'} for do(X = x)."
+    settings = mapped(do, "variables to values", write)
+    for each in chain.from_iterable(settings.items()):
+        if not isinstance(each, str):
+            raise ParameterError(
+                f"{quoted(each)} in an intervention.", "Variables and values are text.", write
+            )
+    return tuple(sorted(settings.items()))
 
 
 def twin_network(graph: ADMG, do: Mapping[str, str]) -> ParallelWorlds:

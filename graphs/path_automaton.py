@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, final
 
 from causalnet.errors import ParameterError
-from causalnet.graphs.admg import ADMG, Names
+from causalnet.graphs.admg import ADMG, Names, check_admg
 
 __all__ = ["Automaton", "Move", "ProperPaths", "Rule", "minimal"]
 
@@ -46,6 +46,7 @@ class ProperPaths:
             UnknownMediatorError: A name that is not in the graph.
             ParameterError: No treatment, or the outcome is one.
         """
+        check_admg(graph)
         starts = tuple(sorted(set(graph.names_of(graph.indices(treatments)))))
         graph.index(outcome)
         if not starts or outcome in starts:

@@ -22,6 +22,7 @@ from typing import TypeAlias, final
 
 from causalnet.errors import ParameterError
 from causalnet.graphs.admg import Edge
+from causalnet.graphs.arguments import check_type, check_whole
 from causalnet.graphs.path_automaton import Automaton, Path, ProperPaths
 from causalnet.graphs.paths import PathSet
 
@@ -223,8 +224,9 @@ def check_paths(paths: PathSet, at_most: int = _MOST_CONTEXTS) -> EdgeConsistent
     recanting witness W: X -> W -> Y in, X -> W -> Z -> Y out
     no experiment that sets whole nodes of this graph could determine this effect
     """
-    crossing = _crossing(paths)
+    check_whole(at_most, "at_most")
     witnesses = recanting_witnesses(paths)
+    crossing = _crossing(paths)
     if crossing is None:
         return EdgeConsistent(paths.edges(), witnesses)
     return NeedsContexts(_contexts(paths, at_most), crossing, witnesses)
@@ -275,8 +277,8 @@ def recanting_district(paths: PathSet) -> RecantingDistrict | None:
     >>> print(recanting_district(PathSet.through(graph, "X", "Y", "M")))
     recanting district {M, W}: X -> M -> Y in, X -> W -> Y out
     """
-    edges = first_edges(paths)
     walks = _Walks.of(paths)
+    edges = first_edges(paths)
     graph = paths.graph.induced(v for v in paths.graph.nodes if v not in paths.treatments)
     districts = graph.induced(graph.ancestors(paths.outcome)).districts()
     home = {node: at for at, district in enumerate(districts) for node in district}
@@ -312,6 +314,7 @@ class _Walks:
     @staticmethod
     def of(paths: PathSet) -> "_Walks":
         """Find how each state is reached, and which can leave the set."""
+        check_type(paths, PathSet, "Write PathSet.all_paths(graph, 'X', 'Y'), or a part of it.")
         automaton, span = paths.automaton, paths.span
         before = [-1] * len(automaton.nodes)
         for state in reversed(range(len(before))):

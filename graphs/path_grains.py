@@ -11,6 +11,7 @@ from itertools import chain, groupby, product
 from typing import NamedTuple, final
 
 from causalnet.errors import ParameterError
+from causalnet.graphs.arguments import check_type, mapped
 from causalnet.graphs.path_automaton import Path
 from causalnet.graphs.paths import PathSet
 
@@ -60,7 +61,8 @@ def ambiguity_at(paths: PathSet, clusters: Mapping[str, Sequence[str]]) -> Ambig
     >>> ambiguity_at(PathSet.all_paths(graph, "X", "Y"), {"block": ["W", "Z"]}) is None
     True
     """
-    home = _homes(paths, clusters)
+    check_type(paths, PathSet, "Write PathSet.all_paths(graph, 'X', 'Y'), or a part of it.")
+    home = _homes(paths, mapped(clusters, "clusters to members", "Write {'block': ['W', 'Z']}."))
     starts = _starts(paths, home)
     before: dict[_Pair, _Pair | None] = dict.fromkeys(starts)
     queue = list(before)

@@ -20,7 +20,9 @@ from itertools import chain, pairwise
 from typing import Any, final
 
 from causalnet.errors import ParameterError, TermError
-from causalnet.graphs.admg import ADMG, Edge, Names
+from causalnet.graphs.admg import ADMG, Edge, Names, check_admg
+from causalnet.graphs.arguments import check_type, check_whole, listed
+from causalnet.graphs.edge_lists import named_edges
 from causalnet.graphs.path_automaton import Automaton, Path, ProperPaths, Rule, minimal
 
 __all__ = ["PathSet"]
@@ -100,9 +102,11 @@ class PathSet:
         Raises:
             UnknownMediatorError: A name that is not in the graph.
             TermError: An edge that is not in the graph.
+            GraphError: An edge that is not a pair of names.
             ParameterError: No treatment, or the outcome is one.
         """
-        allowed = frozenset(edges)
+        check_admg(graph)
+        allowed = frozenset(named_edges(edges, "->"))
         for edge in allowed:
             _check_edge(graph, edge)
         span = ProperPaths.of(graph, treatments, outcome)
@@ -116,6 +120,7 @@ class PathSet:
             UnknownMediatorError: A name that is not in the graph.
             ParameterError: No treatment, or the outcome is one.
         """
+        check_admg(graph)
         wanted = frozenset(graph.names_of(graph.indices(nodes)))
         span = ProperPaths.of(graph, treatments, outcome)
         rule = Rule(
@@ -133,6 +138,7 @@ class PathSet:
             UnknownMediatorError: A name that is not in the graph.
             ParameterError: No treatment, or the outcome is one.
         """
+        check_admg(graph)
         wanted = frozenset(graph.names_of(graph.indices(nodes)))
         span = ProperPaths.of(graph, treatments, outcome)
         # A path meets nodes in topological order, so it is enough to know which comes next.
@@ -167,7 +173,13 @@ class PathSet:
                 graph; paths with different outcomes.
             ParameterError: No treatment, or the outcome is one.
         """
-        given = [(path,) if isinstance(path, str) else tuple(path) for path in paths]
+        check_admg(graph)
+        given = [
+            graph.names_of(graph.indices(path))
+            for path in listed(paths, "paths", "Write [('X', 'M', 'Y')].")
+        ]
+        if outcome is not None:
+            graph.index(outcome)
         ends = {path[-1] for path in given if path} | ({outcome} if outcome is not None else set())
         if len(ends) != 1 or not all(given):
             raise TermError(
@@ -176,7 +188,7 @@ class PathSet:
                 "Write each path from a treatment to the same outcome, or name the outcome.",
             )
         starts = {path[0] for path in given} if treatments is None else treatments
-        span = ProperPaths.of(graph, starts, ends.pop())
+        span = ProperPaths.of(graph, starts, *ends)
         for path in given:
             _check_path(graph, span, path)
         return cls._of(graph, span, _trie(given))
@@ -219,6 +231,7 @@ class PathSet:
         Raises:
             ParameterError: More paths than that.
         """
+        check_whole(at_most, "at_most")
         count = self.count()
         if count > at_most:
             raise ParameterError(
@@ -290,6 +303,9 @@ class PathSet:
         return not self - other
 
     def _joined(self, other: "PathSet", both: Callable[[bool, bool], bool]) -> "PathSet":
+        check_type(
+            other, PathSet, "Join it with another set, such as PathSet.direct(graph, 'X', 'Y')."
+        )
         mine = (self.treatments, self.outcome)
         if (other.treatments, other.outcome) != mine or other.graph != self.graph:
             raise TermError(

@@ -3,11 +3,15 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from causalnet.errors import GraphError
+from causalnet.graphs.arguments import check_type, listed, mapped, quoted
 from causalnet.graphs.mediator_graph import MediatorGraph
 from causalnet.graphs.mediators import Kind, Mediator
 from causalnet.graphs.nodes import Merge, Node, Slot
 
 __all__ = ["plain_graph"]
+
+_PARENTS = "Write {'X': (), 'Y': ('X',)}."
+_NOISE = "Write noise=['U']."
 
 
 def plain_graph(parents: Mapping[str, Sequence[str]], noise: Iterable[str] = ()) -> MediatorGraph:
@@ -19,19 +23,29 @@ def plain_graph(parents: Mapping[str, Sequence[str]], noise: Iterable[str] = ())
         noise: Inputs that are exogenous noise: their value is decided by a world's noise key.
 
     Raises:
-        GraphError: A parent that is not a variable, or a cycle, which is printed.
+        GraphError: A parent or noise that is not a variable, or a cycle, which is printed.
+        ParameterError: Names that are not text.
 
     >>> plain_graph({"Y": ("X",), "X": ()})
     MediatorGraph(2 nodes, 1 edges)
     """
+    parents = _read(parents)
     unknown = sorted({parent for given in parents.values() for parent in given} - set(parents))
     if unknown:
         raise GraphError(
-            f"{unknown[0]!r} is a parent but not a variable.",
+            f"{quoted(unknown[0])} is a parent but not a variable.",
             f"The variables are {', '.join(parents)}.",
-            f"Add {unknown[0]!r}: () for an input.",
+            f"Add {quoted(unknown[0])}: () for an input.",
         )
-    exogenous = set(noise)
+    exogenous = [noise] if isinstance(noise, str) else [*listed(noise, "names", _NOISE)]
+    for name in exogenous:
+        check_type(name, str, _NOISE)
+    if absent := sorted(set(exogenous).difference(parents)):
+        raise GraphError(
+            f"The noise {quoted(absent[0])} is not a variable.",
+            f"The variables are {', '.join(parents)}.",
+            f"Add {quoted(absent[0])}: () to them.",
+        )
     nodes = []
     for name in _sorted(parents):
         kind = Kind.NOISE if name in exogenous else Kind.VARIABLE
@@ -40,6 +54,16 @@ def plain_graph(parents: Mapping[str, Sequence[str]], noise: Iterable[str] = ())
             raise GraphError(f"The noise {name!r} has parents.", "Noise has none.")
         nodes.append(Node(Mediator(name, kind), (), slots))
     return MediatorGraph(tuple(nodes))
+
+
+def _read(parents: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    """Return the parents of every variable; one name alone stands for itself."""
+    read: dict[str, tuple[str, ...]] = {}
+    for name, given in mapped(parents, "variables to parents", _PARENTS).items():
+        read[name] = (given,) if isinstance(given, str) else listed(given, "parents", _PARENTS)
+        for each in (name, *read[name]):
+            check_type(each, str, _PARENTS)
+    return read
 
 
 def _sorted(parents: Mapping[str, Sequence[str]]) -> list[str]:

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 
 from causalnet.errors import GraphError
+from causalnet.graphs.arguments import check_type, check_whole
 from causalnet.graphs.coarsening import Coarsening
 from causalnet.graphs.mediator_graph import MediatorGraph
 from causalnet.graphs.mediators import Mediator
 from causalnet.graphs.nodes import Axis, Cut, Merge, Node, Role, Slot, Stream
+from causalnet.graphs.wellformed import check_size
 
 __all__ = ["POSITION_AXIS", "at_positions"]
 
@@ -25,20 +27,23 @@ def at_positions(graph: MediatorGraph, tokens: int) -> Coarsening:
         tokens: The number of positions.
 
     Raises:
-        GraphError: No tokens, a graph of positions already, or a graph without the axis `pos`.
+        GraphError: A graph of positions already, one without the axis `pos`, or too many nodes.
+        ParameterError: No tokens.
 
     >>> from causalnet.graphs import TransformerShape, transformer_graph
     >>> graph = transformer_graph(TransformerShape(2, 1, 1, 4, 4, 8, 5))
     >>> at_positions(graph, 3).fine.parents("L0.H0.z[1]")
     ('L0.H0.pattern[1]', 'L0.H0.v[0]', 'L0.H0.v[1]')
     """
+    check_type(graph, MediatorGraph, "Write transformer_graph(shape).")
+    check_whole(tokens, "tokens", least=1)
     role = {node.mediator.name: _position_axis(node) for node in graph.nodes}
-    if graph.tokens is not None or not any(role.values()) or tokens < 1:
+    if graph.tokens is not None or not any(role.values()):
         raise GraphError(
             f"{graph!r} cannot be laid out at {tokens} positions.",
-            f"There is at least one position, and some node has the axis {POSITION_AXIS!r}; a "
-            "graph of positions has it no more.",
+            f"Some node has the axis {POSITION_AXIS!r}; a graph of positions has it no more.",
         )
+    check_size(sum(tokens if axis else 1 for axis in role.values()))
     expansion = _Expansion(graph, tokens, role)
     return expansion.result()
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import chain, combinations, product
 from typing import final
 
-from causalnet.graphs.admg import ADMG, Names
+from causalnet.graphs.admg import ADMG, Names, check_admg
 
 __all__ = ["OmittedPaths", "latent_projection"]
 
@@ -76,6 +76,7 @@ class OmittedPaths:
         Raises:
             UnknownMediatorError: A kept name that is not in the graph.
         """
+        check_admg(graph)
         chosen = set(graph.indices(kept).tolist())
         index = {name: at for at, name in enumerate(graph.nodes)}
         below: list[list[int]] = [[] for _ in graph.nodes]

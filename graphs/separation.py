@@ -19,7 +19,7 @@ import numpy as np
 
 from causalnet.errors import TermError
 from causalnet.graphs.adjacency import PATIENCE, Flags, Numbers, flags, reach
-from causalnet.graphs.admg import ADMG, Edge, Names
+from causalnet.graphs.admg import ADMG, Edge, Names, check_admg
 from causalnet.graphs.open_walks import Found, find_walk
 from causalnet.graphs.walks import Connected, Mark, Separated, Step
 
@@ -56,6 +56,7 @@ class _Question:
 
     @classmethod
     def of(cls, graph: ADMG, xs: Names, ys: Names, given: Names, patience: int) -> "_Question":
+        check_admg(graph)
         sources, ends, blocked = (graph.indices(names) for names in (xs, ys, given))
         _check_disjoint(graph, xs=sources, ys=ends, given=blocked)
         opened = flags(len(graph), reach(graph.parent_rows, blocked, patience))
@@ -150,6 +151,7 @@ def minimal_separator(
     >>> print(minimal_separator(graph, "X", "Y"))
     No allowed set blocks X -> Y | given C, D
     """
+    check_admg(graph)
     sources, ends, forced = (graph.indices(names) for names in (xs, ys, including))
     allowed = np.ones(len(graph), np.bool_)
     if within is not None:

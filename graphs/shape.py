@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from operator import index
 
 from causalnet.errors import CausalNetError
+from causalnet.graphs.arguments import check_whole
 
 __all__ = ["TransformerShape"]
 
@@ -45,8 +46,7 @@ class TransformerShape:
         flags = ("attention_bias", "normed")
         sizes = {name: getattr(self, name) for name in self.__slots__ if name not in flags}
         for name, size in sizes.items():
-            if size < 1:
-                raise CausalNetError(f"{name} is {size}.", "Sizes are at least 1.")
+            check_whole(size, name, least=1)
             object.__setattr__(self, name, index(size))  # equal shapes print alike
         for name in flags:
             object.__setattr__(self, name, bool(getattr(self, name)))

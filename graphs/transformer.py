@@ -1,14 +1,17 @@
 """The mediator graph of a pre-norm decoder-only transformer, at every grain."""
 
 from collections.abc import Mapping
+from numbers import Integral
 
 from causalnet.errors import GraphError
+from causalnet.graphs.arguments import check_type, check_whole, mapped
 from causalnet.graphs.grains import Grain, read_grain
 from causalnet.graphs.mediator_graph import MediatorGraph
 from causalnet.graphs.mediators import Kind, Mediator
 from causalnet.graphs.nodes import Axis, Cut, Merge, Node, Regime, Role, Slot, Stream
 from causalnet.graphs.positions import at_positions
 from causalnet.graphs.shape import TransformerShape
+from causalnet.graphs.wellformed import check_size
 
 __all__ = ["transformer_graph"]
 
@@ -37,7 +40,8 @@ def transformer_graph(
 
     Raises:
         GraphError: An unknown grain, features without dictionaries or dictionaries without
-            features, a layer that is not there, no features in a dictionary, no tokens.
+            features, a layer that is not there, no features in a dictionary, too many nodes.
+        ParameterError: Numbers that are none, no tokens.
 
     >>> graph = transformer_graph(TransformerShape(30, 9, 3, 576, 64, 1536, 49152))
     >>> graph
@@ -47,8 +51,13 @@ def transformer_graph(
     >>> transformer_graph(graph.shape, "heads")
     MediatorGraph(30 layers x 9 heads, 3 K/V groups, grain heads, 302 nodes, 44371 residual edges)
     """
+    check_type(shape, TransformerShape, "Write TransformerShape(layers, heads, ...).")
     grain = read_grain(grain)
-    layout = _Layout(shape, grain, _sizes(shape, grain, dictionaries))
+    if tokens is not None:
+        check_whole(tokens, "tokens", least=1)
+    features = _sizes(shape, grain, dictionaries)
+    check_size(_least_nodes(shape, grain, features))
+    layout = _Layout(shape, grain, features)
     layout.write(Mediator("embed", Kind.EMBED), layout.stream, ())
     for layer in range(shape.layers):
         layout.add_block(layer)
@@ -68,14 +77,28 @@ def _sizes(
             f"The grain is {grain.value}, the dictionaries are {given}.",
             "Write transformer_graph(shape, grain='features', dictionaries={9: 24576}).",
         )
-    sizes = dict.fromkeys(range(shape.layers), given) if isinstance(given, int) else given
-    for layer, size in (sizes or {}).items():
-        if not 0 <= layer < shape.layers or size < 1:
+    if given is None:
+        return {}
+    if isinstance(given, int | Integral):
+        check_size(int(given))
+        given = dict.fromkeys(range(shape.layers), int(given))
+    sizes = mapped(given, "layers to numbers of features", "Write dictionaries={9: 24576}.")
+    for layer, size in sizes.items():
+        check_whole(layer, "A layer with a dictionary")
+        check_whole(size, f"The number of features in layer {layer}", least=1)
+        if layer >= shape.layers:
             raise GraphError(
                 f"A dictionary of {size} features in layer {layer}.",
                 f"Layers are 0..{shape.layers - 1}; a dictionary has at least one feature.",
             )
-    return dict(sizes or {})
+    return sizes
+
+
+def _least_nodes(shape: TransformerShape, grain: Grain, features: Mapping[int, int]) -> int:
+    """Return how many nodes a graph has at least; norm scales can double it."""
+    within = 1 if grain is Grain.BLOCKS else shape.heads
+    units = shape.d_mlp if grain is Grain.NEURONS else 1
+    return shape.layers * (within + units) + sum(features.values())
 
 
 class _Layout:

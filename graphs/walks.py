@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
-from causalnet.graphs.admg import ADMG, Edge
+from causalnet.graphs.admg import ADMG, Edge, check_admg
+from causalnet.graphs.arguments import check_type
 
 __all__ = ["Connected", "Mark", "Separated", "Step", "is_open_walk"]
 
@@ -115,6 +116,8 @@ def is_open_walk(graph: ADMG, walk: Connected) -> bool:
     >>> is_open_walk(graph, Connected((Step("X", "->", "M"), Step("M", "->", "Y")), frozenset()))
     True
     """
+    check_admg(graph)
+    check_type(walk, Connected, "Ask m_separated for one.")
     steps = walk.steps
     joined = all(step.target == after.source for step, after in pairwise(steps))
     if not steps or not joined or not all(_is_edge(graph, step) for step in steps):

@@ -1,12 +1,31 @@
 """What makes nodes, streams and cuts a graph: names that differ, and parents that come first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
+from typing import TypeVar
 
 from causalnet.errors import GraphError
+from causalnet.graphs.arguments import check_type, listed, quoted
 from causalnet.graphs.nodes import Cut, Merge, Node, Slot, Stream
 
-__all__ = ["check_graph"]
+__all__ = ["all_of", "check_graph", "check_size"]
+
+_MOST_NODES = 10_000_000  # about a kilobyte each
+
+T = TypeVar("T")
+
+
+def all_of(parts: Iterable[T], kind: type[T]) -> tuple[T, ...]:
+    """Return parts as a tuple, all of one type.
+
+    Raises:
+        ParameterError: Something else among them.
+    """
+    write = f"Write ({kind.__name__}(...),), or () for none."
+    found = listed(parts, f"{kind.__name__.lower()}s", write)
+    for part in found:
+        check_type(part, kind, write)
+    return found
 
 
 def check_graph(
@@ -58,8 +77,14 @@ def check_graph(
 def _check_names(names: Sequence[str]) -> None:
     seen: set[str] = set()
     for name in names:
-        if name in seen or not name:
-            raise GraphError(f"Two mediators or streams are called {name!r}.", "Names differ.")
+        if not name:
+            raise GraphError(
+                "A mediator or stream has no name.", "A name is text that is not empty."
+            )
+        if name in seen:
+            raise GraphError(
+                f"Two mediators or streams are called {quoted(name)}.", "Names differ."
+            )
         seen.add(name)
 
 
@@ -92,4 +117,18 @@ def _check_slot(
         raise GraphError(
             f"{node.mediator} reads {late}, which does not come before it.",
             "Nodes are listed parents first, and a graph has no cycle.",
+        )
+
+
+def check_size(count: int) -> None:
+    """Refuse to lay out more nodes than memory holds, before it is tried.
+
+    Raises:
+        GraphError: More than that.
+    """
+    if count > _MOST_NODES:
+        raise GraphError(
+            f"The graph would have {count:,} nodes or more.",
+            f"At most {_MOST_NODES:,} are laid out.",
+            "Choose a coarser grain, fewer features or fewer positions.",
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import isqrt
 from typing import final
 
-from causalnet.errors import ParameterError
+from causalnet.graphs.arguments import check_whole
 from causalnet.graphs.formats.values import FrozenMapping, frozen
 
 __all__ = [
@@ -31,13 +31,14 @@ _EMPTY = FrozenMapping({})
 def cantor_pair(layer: int, index: int) -> int:
     """Return the one number that stands for a layer and the index of a feature in it.
 
+    Raises:
+        ParameterError: A negative number.
+
     >>> cantor_pair(3, 1007), cantor_unpair(511562)
     (511562, (3, 1007))
     """
-    if layer < 0 or index < 0:
-        raise ParameterError(
-            f"Layer {layer}, feature {index}.", "Both are at least 0.", "Correct the numbers."
-        )
+    check_whole(layer, "The layer")
+    check_whole(index, "The index of the feature")
     return (layer + index) * (layer + index + 1) // 2 + index
 
 
@@ -47,8 +48,7 @@ def cantor_unpair(feature: int) -> tuple[int, int]:
     Raises:
         ParameterError: A negative number.
     """
-    if feature < 0:
-        raise ParameterError(f"Feature {feature}.", "It is at least 0.", "Correct the number.")
+    check_whole(feature, "The feature")
     diagonal = (isqrt(8 * feature + 1) - 1) // 2
     index = feature - diagonal * (diagonal + 1) // 2
     return diagonal - index, index

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Literal, TypeAlias, get_args, overload
 
 from causalnet.errors import FormatError
-from causalnet.graphs.admg import ADMG
+from causalnet.graphs.admg import ADMG, check_admg
+from causalnet.graphs.arguments import quoted
 from causalnet.graphs.formats.attribution import AttributionGraph
 from causalnet.graphs.formats.attribution_json import attribution_text, parse_attribution
 from causalnet.graphs.formats.dagitty import dagitty_text, parse_dagitty
@@ -16,7 +17,7 @@ from causalnet.graphs.formats.graph_file import GraphFile
 from causalnet.graphs.formats.graphml_reading import parse_graphml
 from causalnet.graphs.formats.graphml_writing import graphml_text
 from causalnet.graphs.formats.node_link import node_link_text, parse_node_link
-from causalnet.graphs.formats.source import Source, source_of_file, source_of_text
+from causalnet.graphs.formats.source import Source, reason, source_of_file, source_of_text
 
 __all__ = ["Format", "GraphFormat", "graph_text", "read_graph", "write_graph"]
 
@@ -87,6 +88,7 @@ def read_graph(source: str | Path, format: Format | None = None) -> GraphFile | 
     >>> read_graph("dag { X -> M -> Y  X <-> Y }")
     GraphFile(ADMG(X -> M, M -> Y, X <-> Y))
     """
+    _check_path(source)
     if isinstance(source, str) and _IS_TEXT.search(source):
         text, suffix = source_of_text(source), ""
     else:
@@ -119,12 +121,14 @@ def graph_text(graph: GraphFile | AttributionGraph | ADMG, format: Format) -> st
         text = attribution_text(graph)
     elif isinstance(graph, GraphFile) and format != "attribution":
         text = _TEXTS[format](graph)
-    else:
+    elif isinstance(graph, GraphFile | AttributionGraph):
         raise FormatError(
             f"A {type(graph).__name__} in the format {format!r}.",
             "Attribution graphs are written as 'attribution', other graphs in the other formats.",
             "For another format write graph.graph_file().",
         )
+    else:
+        check_admg(graph)
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -150,6 +154,7 @@ def write_graph(
     Raises:
         FormatError: As `graph_text`; a file that cannot be written.
     """
+    _check_path(path)
     path = Path(path)
     if format is None:
         format = _SUFFIXES.get(path.suffix.lower())
@@ -157,7 +162,7 @@ def write_graph(
             format = "attribution"
     if format is None:
         raise FormatError(
-            f"The suffix {path.suffix!r} of {path.name!r} tells no format.",
+            f"The suffix {quoted(path.suffix)} of {quoted(path.name)} tells no format.",
             f"Suffixes are {', '.join(_SUFFIXES)}.",
             "Change the suffix, or give format=….",
         )
@@ -175,7 +180,7 @@ def _replace(path: Path, text: str) -> None:
             draft.unlink(missing_ok=True)
     except (OSError, ValueError) as error:
         raise FormatError(
-            f"{str(path)!r} cannot be written: {error}.",
+            f"{quoted(str(path))} cannot be written: {reason(error)}.",
             "A folder that can be written to.",
             "Check the path.",
         ) from error
@@ -194,6 +199,13 @@ def _guessed(source: Source) -> Format:
         f"Formats are {', '.join(get_args(Format))}; suffixes are {', '.join(_SUFFIXES)}.",
         "Give format=….",
     )
+
+
+def _check_path(path: object) -> None:
+    if not isinstance(path, str | Path):
+        raise FormatError(
+            f"{quoted(path)} is no path.", "A path is text or a pathlib.Path.", "Write 'dag.gml'."
+        )
 
 
 def _check_format(format: str) -> None:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import TypeAlias, final
 
 from causalnet.errors import GraphError
-from causalnet.graphs.admg import ADMG
+from causalnet.graphs.admg import ADMG, check_admg
+from causalnet.graphs.arguments import check_type, listed, mapped, quoted
 from causalnet.graphs.formats.values import FrozenMapping, frozen_mapping
 
 __all__ = ["RESERVED", "EdgeKey", "GraphFile", "edge_keys"]
@@ -17,6 +18,7 @@ RESERVED = "causalnet_"
 """How the names of attributes begin that the formats keep for themselves."""
 
 _EMPTY = FrozenMapping({})
+_WRITE = "Write {'X': {'color': 'red'}}, or {('X', '->', 'Y'): {'weight': 1}}."
 
 
 @final
@@ -82,6 +84,7 @@ class GraphFile:
         >>> GraphFile.of(graph, edge_attributes={("Y", "<->", "X"): {"why": "age"}}).edge_attributes
         {('X', '<->', 'Y'): {'why': 'age'}}
         """
+        check_admg(graph)
         return cls(
             graph,
             _names(exposures),
@@ -89,10 +92,10 @@ class GraphFile:
             _names(latents),
             _names(adjusted),
             frozen_mapping(graph_attributes, "graph's attributes"),
-            _of_nodes(node_attributes or {}),
-            _of_edges(graph, edge_attributes or {}),
+            _of_nodes({} if node_attributes is None else node_attributes),
+            _of_edges(graph, {} if edge_attributes is None else edge_attributes),
             frozen_mapping(extra, "extra fields"),
-            tuple(notes),
+            listed(notes, "notes", "Write ['a note']."),
         )
 
     def __post_init__(self) -> None:
@@ -103,7 +106,7 @@ class GraphFile:
             for edge in self.edge_attributes:
                 if edge not in known:
                     raise GraphError(
-                        f"An attribute of {edge!r}, which is not an edge of the graph.",
+                        f"An attribute of {quoted(edge)}, which is not an edge of the graph.",
                         "Edges are ('X', '->', 'Y') or ('X', '<->', 'Y').",
                         "Add the edge, or take the attribute away.",
                     )
@@ -125,7 +128,7 @@ class GraphFile:
         for name in frozenset().union(*roles, self.node_attributes):
             if name not in self.graph:
                 raise GraphError(
-                    f"A role or an attribute of {name!r}, which is not a node.",
+                    f"A role or an attribute of {quoted(name)}, which is not a node.",
                     "Roles and attributes belong to nodes of the graph.",
                     "Add the node, or take it out of the roles.",
                 )
@@ -163,13 +166,16 @@ def edge_keys(graph: ADMG) -> tuple[EdgeKey, ...]:
 
 
 def _names(names: Iterable[str]) -> frozenset[str]:
-    return frozenset((names,) if isinstance(names, str) else names)
+    given = (names,) if isinstance(names, str) else listed(names, "names", "Write ['X'].")
+    for name in given:
+        check_type(name, str, "Write ['X'].")
+    return frozenset(given)
 
 
 def _of_nodes(given: Mapping[str, Mapping[str, object]]) -> dict[str, FrozenMapping]:
     return {
-        name: frozen_mapping(attributes, f"attributes of {name!r}")
-        for name, attributes in given.items()
+        name: frozen_mapping(attributes, f"attributes of {quoted(name)}")
+        for name, attributes in mapped(given, "nodes to attributes", _WRITE).items()
         if attributes
     }
 
@@ -178,8 +184,8 @@ def _of_edges(
     graph: ADMG, given: Mapping[EdgeKey, Mapping[str, object]]
 ) -> dict[EdgeKey, FrozenMapping]:
     return {
-        _ordered(graph, edge): frozen_mapping(attributes, f"attributes of {edge!r}")
-        for edge, attributes in given.items()
+        _ordered(graph, edge): frozen_mapping(attributes, f"attributes of {quoted(edge)}")
+        for edge, attributes in mapped(given, "edges to attributes", _WRITE).items()
         if attributes
     }
 
@@ -192,7 +198,7 @@ def _ordered(graph: ADMG, edge: EdgeKey) -> EdgeKey:
         case (str(), "->" | "<->", str()):
             return edge
     raise GraphError(
-        f"{edge!r} is not an edge.", "", "Write ('X', '->', 'Y') or ('X', '<->', 'Y')."
+        f"{quoted(edge)} is not an edge.", "", "Write ('X', '->', 'Y') or ('X', '<->', 'Y')."
     )
 
 

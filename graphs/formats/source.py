@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import final
 
 from causalnet.errors import FormatError
+from causalnet.graphs.arguments import quoted
 
-__all__ = ["MAX_BYTES", "Source", "source_of_file", "source_of_text"]
+__all__ = ["MAX_BYTES", "Source", "reason", "source_of_file", "source_of_text"]
 
 MAX_BYTES = 64 * 2**20
 """The largest file that is read."""
@@ -74,7 +75,7 @@ def source_of_file(path: Path) -> Source:
     try:
         if not path.is_file():
             raise FormatError(
-                f"{str(path)!r} is not a file.",
+                f"{quoted(str(path))} is not a file.",
                 "A graph is read from a file, or from a text that holds a line end or a bracket.",
                 "Check the path.",
             )
@@ -82,11 +83,18 @@ def source_of_file(path: Path) -> Source:
             content = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
         raise FormatError(
-            f"{str(path)!r} cannot be read: {error}.", "A readable file.", "Check the path."
+            f"{quoted(str(path))} cannot be read: {reason(error)}.",
+            "A readable file.",
+            "Check the path.",
         ) from error
     if len(content) > MAX_BYTES:
         raise _too_large(path.name, len(content))
     return _decoded(path.name, content)
+
+
+def reason(error: OSError | ValueError) -> str:
+    """Return what the system says of a file, without its name, which may be long."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _decoded(name: str, content: bytes) -> Source:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from causalnet.errors import GraphError, UnknownMediatorError
+from causalnet.errors import GraphError, ParameterError, UnknownMediatorError
 from causalnet.graphs import (
     Coarsening,
     Grain,
@@ -216,8 +216,14 @@ REFUSED: dict[str, tuple[Any, str]] = {
         lambda: transformer_graph(SMALL, "features", dictionaries={2: 3}),
         r"layer 2\. Layers are 0\.\.1",
     ),
-    "empty": (lambda: transformer_graph(SMALL, "features", dictionaries={1: 0}), "of 0 features"),
-    "no tokens": (lambda: transformer_graph(SMALL, tokens=0), "at 0 positions"),
+    "empty": (
+        lambda: transformer_graph(SMALL, "features", dictionaries={1: 0}),
+        "features in layer 1 is 0. It is a whole number from 1",
+    ),
+    "all layers": (lambda: transformer_graph(SMALL, "features", dictionaries=10**12), "At most"),
+    "many tokens": (lambda: transformer_graph(SMALL, tokens=10**12), "At most 10,000,000 are laid"),
+    "many heads": (lambda: transformer_graph(replace(SMALL, heads=10**12)), "At most 10,000,000"),
+    "no tokens": (lambda: transformer_graph(SMALL, tokens=0), "tokens is 0"),
     "twice": (lambda: at_positions(transformer_graph(SMALL, tokens=2), 2), "at 2 positions"),
     "again": (lambda: refine(transformer_graph(SMALL, tokens=2), "neurons", tokens=3), "2 pos"),
     "no axis": (lambda: at_positions(plain_graph({"X": ()}), 2), "has the axis 'pos'"),
@@ -236,7 +242,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_is_not_on_the_ladder_is_refused(case: str) -> None:
     action, told = REFUSED[case]
-    with pytest.raises(GraphError, match=told):
+    with pytest.raises((GraphError, ParameterError), match=told):
         action()
 
 
