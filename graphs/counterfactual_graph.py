@@ -13,7 +13,8 @@ from typing import TypeAlias, final
 
 from causalnet.errors import GraphError, ParameterError
 from causalnet.graphs.admg import ADMG, Names, check_admg
-from causalnet.graphs.arguments import check_type, listed
+from causalnet.graphs.arguments import check_type, listed, quoted
+from causalnet.graphs.edge_lists import shown
 from causalnet.graphs.parallel_worlds import Copy, check_names, separated_among, shared_noise
 
 __all__ = ["CounterfactualGraph", "EqualCopies", "Event", "Inconsistent", "counterfactual_graph"]
@@ -117,8 +118,8 @@ class CounterfactualGraph:
             if wanted in copies:
                 return node
         raise GraphError(
-            f"{wanted} is not in the counterfactual graph.",
-            f"Its nodes are {', '.join(self.graph.nodes) or '(none)'}.",
+            f"{quoted(str(wanted))} is not in the counterfactual graph.",
+            f"Its nodes are {shown(self.graph.nodes, ', ') or '(none)'}.",
             "Build the graph with an event of this variable in this world.",
         )
 

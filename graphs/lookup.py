@@ -1,15 +1,17 @@
-"""What to say of a name that a graph does not have."""
+"""What to say of a name or an edge that a graph does not have."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from causalnet.errors import UnknownMediatorError
+from causalnet.errors import TermError, UnknownMediatorError
 from causalnet.graphs.arguments import quoted
 from causalnet.graphs.grains import Grain
+from causalnet.graphs.mediators import Mediator
 from causalnet.graphs.names import nearest
+from causalnet.graphs.nodes import Node
 from causalnet.graphs.shape import TransformerShape
 
-__all__ = ["unknown_mediator"]
+__all__ = ["no_edge", "unknown_mediator"]
 
 _HEAD = re.compile(r"[0-9]{1,9}")
 _COMPARED = 2_000  # names among which the nearest are sought
@@ -80,4 +82,33 @@ def _shared(
         f"Unknown mediator {quoted(name)}.",
         f"{heads} of layer {parts[0][1:]} share keys and values, which belong to their K/V group.",
         f"Write '{owner}'.",
+    )
+
+
+def no_edge(
+    sender: Mediator, receiver: Node, slot: str | None, senders: Sequence[str]
+) -> TermError:
+    """Return the error for an edge, or for an edge into one slot.
+
+    Args:
+        sender: Where it would begin.
+        receiver: Where it would end.
+        slot: The slot that was asked for, if any.
+        senders: What does send to the receiver.
+    """
+    own = [each.name for each in receiver.slots if not each.owner]
+    if slot is not None and slot not in own:
+        return TermError(
+            f"{receiver.mediator} has no slot {quoted(slot)} of its own.",
+            f"Its slots: {', '.join(own) or 'none'}.",
+            "Leave the slot out for every slot that the sender enters.",
+        )
+    some = ", ".join(senders[:3]) + (", ..." if len(senders) > 3 else "")
+    into = f"slot {slot!r} of {receiver.mediator}" if slot else str(receiver.mediator)
+    return TermError(
+        f"There is no edge {sender} -> {into}.",
+        f"{len(senders)} mediators send to {receiver.mediator}: {some}."
+        if senders
+        else f"{receiver.mediator} reads nothing.",
+        f"List them with graph.parents({receiver.mediator.name!r}).",
     )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, final
 from causalnet.errors import TermError, UnknownMediatorError
 from causalnet.graphs.arguments import check_whole, quoted
 from causalnet.graphs.grains import Grain
-from causalnet.graphs.lookup import unknown_mediator
+from causalnet.graphs.lookup import no_edge, unknown_mediator
 from causalnet.graphs.mediators import Kind, Mediator
 from causalnet.graphs.names import canonical
 from causalnet.graphs.nodes import Axis, Cut, MediatorEdge, Node, Slot, Stream
@@ -291,7 +291,9 @@ class MediatorGraph:
             if not own.owner and slot in (None, own.name) and self._enters(start.mediator.name, own)
         )
         if not found:
-            raise self._no_edge(start.mediator, end, slot)
+            own = [each for each in end.slots if not each.owner]
+            names = [name for each in own for name in self.senders(each)]
+            raise no_edge(start.mediator, end, slot, names)
         return found
 
     def _enters(self, sender: str, slot: Slot) -> bool:
@@ -311,19 +313,6 @@ class MediatorGraph:
                 f"No stream {quoted(stream)}.", f"Streams: {', '.join(self._writer) or 'none'}."
             )
         return self._writer[stream].get(name)
-
-    def _no_edge(self, sender: Mediator, end: Node, slot: str | None) -> TermError:
-        own = [each for each in end.slots if not each.owner]
-        names = [name for each in own for name in self.senders(each)]
-        some = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-        into = f"slot {quoted(slot)} of {end.mediator}" if slot else str(end.mediator)
-        return TermError(
-            f"There is no edge {sender} -> {into}.",
-            f"{len(names)} mediators send to {end.mediator}: {some}."
-            if names
-            else f"{end.mediator} reads nothing.",
-            f"List them with graph.parents({end.mediator.name!r}).",
-        )
 
     def writers_before(self, name: str | Mediator) -> tuple[str, ...]:
         """Return the writers whose sum a receiver or a residual cut reads.

@@ -23,6 +23,7 @@ from typing import TypeAlias, final
 from causalnet.errors import ParameterError
 from causalnet.graphs.admg import Edge
 from causalnet.graphs.arguments import check_type, check_whole
+from causalnet.graphs.edge_lists import shown
 from causalnet.graphs.path_automaton import Automaton, Path, ProperPaths
 from causalnet.graphs.paths import PathSet
 
@@ -470,4 +471,4 @@ def _told(witnesses: tuple[RecantingWitness, ...]) -> list[str]:
 
 
 def _arrow(path: Path) -> str:
-    return " -> ".join(path)
+    return shown(path, " -> ")

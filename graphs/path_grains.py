@@ -12,6 +12,7 @@ from typing import NamedTuple, final
 
 from causalnet.errors import ParameterError
 from causalnet.graphs.arguments import check_type, mapped
+from causalnet.graphs.edge_lists import shown
 from causalnet.graphs.path_automaton import Path
 from causalnet.graphs.paths import PathSet
 
@@ -35,7 +36,9 @@ class Ambiguous:
 
     def __str__(self) -> str:
         """Return the three paths in one line."""
-        image, active, inactive = map(" -> ".join, (self.image, self.active, self.inactive))
+        image, active, inactive = (
+            shown(path, " -> ") for path in (self.image, self.active, self.inactive)
+        )
         return f"ambiguous at this grain: {image} is {active} in, and {inactive} out"
 
 

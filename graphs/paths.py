@@ -22,7 +22,7 @@ from typing import Any, final
 from causalnet.errors import ParameterError, TermError
 from causalnet.graphs.admg import ADMG, Edge, Names, check_admg
 from causalnet.graphs.arguments import check_type, check_whole, listed
-from causalnet.graphs.edge_lists import named_edges
+from causalnet.graphs.edge_lists import named_edges, shown
 from causalnet.graphs.path_automaton import Automaton, Path, ProperPaths, Rule, minimal
 
 __all__ = ["PathSet"]
@@ -235,7 +235,7 @@ class PathSet:
         count = self.count()
         if count > at_most:
             raise ParameterError(
-                f"The set has {count} paths.",
+                f"The set has {_number(count)} paths.",
                 f"At most {at_most} are listed.",
                 "Count them with .count(), narrow the set with &, or raise at_most.",
             )
@@ -258,11 +258,11 @@ class PathSet:
 
     def __repr__(self) -> str:
         """Return the paths of a small set, and their number."""
-        shown = [" -> ".join(path) for path, _ in zip(self._walk(), range(_SHOWN), strict=False)]
-        left = self.count() - len(shown)
-        shown += [f"… {left} more"] if left else []
+        first = [shown(path, " -> ") for path, _ in zip(self._walk(), range(_SHOWN), strict=False)]
+        left = self.count() - len(first)
+        first += [f"… {_number(left)} more"] if left else []
         none = f"no path from {', '.join(self.treatments)} to {self.outcome}"
-        return f"PathSet({', '.join(shown) or none})"
+        return f"PathSet({', '.join(first) or none})"
 
     # Sets of sets.
 
@@ -314,6 +314,11 @@ class PathSet:
                 "Build both with the same graph, treatments and outcome.",
             )
         return self._of(self.graph, self.span, _reading(self, other, both))
+
+
+def _number(count: int) -> str:
+    """Write a number of paths; a large one by a power of two, as nobody reads its digits."""
+    return str(count) if count < 10**30 else f"at least 2^{count.bit_length() - 1}"
 
 
 def _ends(paths: PathSet) -> str:
@@ -406,7 +411,7 @@ def _check_path(graph: ADMG, span: ProperPaths, path: Path) -> None:
     inside = [node for node in path[1:] if node in span.treatments]
     if path[0] not in span.treatments or path[-1] != span.outcome or inside:
         raise TermError(
-            f"The path {' -> '.join(path)}.",
+            f"The path {shown(path, ' -> ')}.",
             f"A path runs from a treatment ({', '.join(span.treatments)}) to {span.outcome} and "
             "meets no other treatment.",
             "Leave the path out, or change the treatments.",

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from causalnet.errors import GraphError
 from causalnet.graphs.arguments import check_type, listed, mapped, quoted
+from causalnet.graphs.edge_lists import shown
 from causalnet.graphs.mediator_graph import MediatorGraph
 from causalnet.graphs.mediators import Kind, Mediator
 from causalnet.graphs.nodes import Merge, Node, Slot
@@ -34,7 +35,7 @@ def plain_graph(parents: Mapping[str, Sequence[str]], noise: Iterable[str] = ())
     if unknown:
         raise GraphError(
             f"{quoted(unknown[0])} is a parent but not a variable.",
-            f"The variables are {', '.join(parents)}.",
+            f"The variables are {shown([*parents], ', ')}.",
             f"Add {quoted(unknown[0])}: () for an input.",
         )
     exogenous = [noise] if isinstance(noise, str) else [*listed(noise, "names", _NOISE)]
@@ -43,7 +44,7 @@ def plain_graph(parents: Mapping[str, Sequence[str]], noise: Iterable[str] = ())
     if absent := sorted(set(exogenous).difference(parents)):
         raise GraphError(
             f"The noise {quoted(absent[0])} is not a variable.",
-            f"The variables are {', '.join(parents)}.",
+            f"The variables are {shown([*parents], ', ')}.",
             f"Add {quoted(absent[0])}: () to them.",
         )
     nodes = []
@@ -83,7 +84,7 @@ def _sorted(parents: Mapping[str, Sequence[str]]) -> list[str]:
             elif following in open_:
                 loop = [*open_][[*open_].index(following) :]
                 raise GraphError(
-                    f"The graph has a cycle: {' <- '.join([*loop, following])}.",
+                    f"The graph has a cycle: {shown([*loop, following], ' <- ')}.",
                     "A causal graph has none.",
                 )
             else:

@@ -53,7 +53,7 @@ class Separated:
 
     def __str__(self) -> str:
         """Return the statement: `X ⊥ Y | M`."""
-        pair = f"{_listed(sorted(self.xs))} ⊥ {_listed(sorted(self.ys))}"
+        pair = f"{_listed(sorted(self.xs)) or '∅'} ⊥ {_listed(sorted(self.ys)) or '∅'}"
         return pair + _condition(" | ", self.given)
 
 

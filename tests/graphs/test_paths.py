@@ -463,3 +463,18 @@ def test_treatments_have_their_values_one_by_one() -> None:
     paths = PathSet.listed(graph, [("A", "Y")], ["A", "B"])
     assert recanting_district(paths) is None
     assert first_edges(paths).off == {("B", "Y")}
+
+
+def test_many_and_long_paths_are_told_in_short() -> None:
+    """The number of these paths has more digits than Python turns into text."""
+    rungs = 15_000
+    graph = ADMG.of(
+        [(f"a{i}", f"{side}{i}") for i in range(rungs) for side in "bc"]
+        + [(f"{side}{i}", f"a{i + 1}") for i in range(rungs) for side in "bc"]
+    )
+    paths = PathSet.all_paths(graph, "a0", f"a{rungs}")
+    assert paths.count() == 2**rungs
+    assert len(repr(paths)) < 2_000
+    assert f"at least 2^{rungs - 1} more" in repr(paths)
+    with pytest.raises(ParameterError, match=rf"at least 2\^{rungs} paths"):
+        paths.paths()

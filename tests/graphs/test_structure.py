@@ -225,7 +225,7 @@ def test_edges_are_found_with_their_slots(shape: TransformerShape) -> None:
     ("sender", "receiver", "slot", "told"),
     [
         ("L9.H6", "L9.H6.z", None, r"no edge L9\.H6 -> L9\.H6\.z\. 2 mediators send to L9\.H6\.z"),
-        ("L9.H6", "L20.H0.q", "k", r"no edge L9\.H6 -> slot 'k' of L20\.H0\.q"),
+        ("L9.H6", "L20.H0.q", "k", r"no slot 'k' of its own\. Its slots: resid, scale"),
         ("L20.H0", "embed", None, r"embed reads nothing"),
         ("L9.H6", "L20.H0.q.scale", None, r"Write 'L9\.H6 -> L20\.H0\.q'"),
         ("L9.resid_mid", "L20.H0.q", None, r"is a cut of the residual stream, not a node"),
