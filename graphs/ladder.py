@@ -14,8 +14,6 @@ from causalnet.graphs.transformer import transformer_graph
 
 __all__ = ["coarsen", "refine"]
 
-_IN_HEADS = (Kind.QUERY, Kind.PATTERN, Kind.Z, Kind.HEAD)
-
 
 def refine(
     graph: MediatorGraph,

@@ -302,18 +302,6 @@ class MediatorGraph:
         index = self._writer[slot.stream].get(sender, slot.writers_before)
         return index < slot.writers_before
 
-    def writer_index(self, stream: str, name: str) -> int | None:
-        """Return a node's place among the writers of a stream, None where it does not write.
-
-        Raises:
-            UnknownMediatorError: No such stream.
-        """
-        if stream not in self._writer:
-            raise UnknownMediatorError(
-                f"No stream {quoted(stream)}.", f"Streams: {', '.join(self._writer) or 'none'}."
-            )
-        return self._writer[stream].get(name)
-
     def writers_before(self, name: str | Mediator) -> tuple[str, ...]:
         """Return the writers whose sum a receiver or a residual cut reads.
 

@@ -146,9 +146,10 @@ class _Reading:
     def target(self, pointer: str, fields: FrozenMapping) -> AttributionNode:
         found = [node for node in self.ends(pointer, fields, "target") if node.may_have_sources]
         if len(found) != 1:
+            told = fields["target"]
             raise self.source.error(
                 f"{pointer}/target",
-                "It is an embedding or an error, or several nodes.",
+                f"The target {told!r:.60} is an embedding or an error, or several nodes.",
                 "Nothing leads into embeddings and errors.",
                 "Delete the link.",
             )

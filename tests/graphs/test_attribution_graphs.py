@@ -303,3 +303,11 @@ def test_broken_files_end_in_our_errors(data: st.DataObject) -> None:
         graph.admg()
     except CausalNetError as error:
         assert str(error)
+
+
+def test_a_link_into_an_embedding_is_told_by_its_name() -> None:
+    content = fixture()
+    embedding = content["nodes"][0]["node_id"]
+    content["links"].append({"source": "3_1007_4", "target": embedding, "weight": 1})
+    with pytest.raises(FormatError, match=f"/links/4/target: The target '{embedding}' is"):
+        read(content)
