@@ -131,6 +131,13 @@ class Query:
         return f"{self.estimand}/v{self.version}"
 
     @property
+    def unit(self) -> str:
+        """The unit of the mean of a row."""
+        if self.estimand in ("PN", "PS", "PNS"):
+            return "probability"
+        return self.readout.unit if self.scale == "raw" else "of the total effect"
+
+    @property
     def subtraction(self) -> str:
         """What is subtracted from what, in words."""
         told = ESTIMANDS.get(self.estimand, "patched - unpatched")

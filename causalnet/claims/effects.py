@@ -26,7 +26,7 @@ from causalnet.interventions import (
     parse_query,
 )
 
-__all__ = ["judged_by", "queries_of", "query_of"]
+__all__ = ["judged_by", "name_of", "queries_of", "query_of", "units_of"]
 
 
 def queries_of(claim_file: ClaimFile, graph: MediatorGraph) -> tuple[Query | None, ...]:
@@ -110,3 +110,24 @@ def _ablation(claim_file: ClaimFile) -> Ablation:
         return Ablation(AblationKind(spec.kind))
     size = spec.reference.n or 1
     return Ablation(AblationKind(spec.kind), "reference", size, spec.draws)
+
+
+def name_of(query: Query) -> str:
+    """Return the number that an effect claim is about, as it starts a sentence."""
+    label, _ = query.contrasts[0]
+    if query.estimand == "CONTRAST":
+        return "The query's mean"
+    of = "" if label == query.estimand else f" of {label}"
+    per = "" if query.scale == "raw" else " per total effect"
+    return f"The mean {query.estimand}{of}{per}"
+
+
+def units_of(claim_file: ClaimFile, claim: Claim, query: Query | None) -> tuple[str, str]:
+    """Return the unit of the mean read-outs behind a verdict, and that of the number judged.
+
+    The latter is "" for shares of a behaviour and rates.
+    """
+    if query is not None:
+        return query.readout.unit, query.unit
+    unit = READOUTS[claim_file.readout].unit
+    return unit, unit if isinstance(claim, ExistsClaim) else ""

@@ -4,14 +4,14 @@ import json
 import math
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from causalnet.claims.circuits import check_against_graph, circuit_of, universe
 from causalnet.claims.conventions import conventions_of, describe_task
-from causalnet.claims.effects import judged_by, queries_of
+from causalnet.claims.effects import judged_by, name_of, queries_of, units_of
 from causalnet.claims.prompts import check_seed
 from causalnet.claims.reading import read_claim_file
 from causalnet.claims.schema import (
@@ -133,11 +133,12 @@ class ClaimsExplanation:
                 *(f"          {line}" for line in (*plan.term, *plan.zero)),
                 f"          {plan.merging}",
                 f"          runs {', '.join(map(_shortened, plan.worlds))}: "
-                f"{plan.fewest} to {plan.most} forwards",
+                f"{_span(str(plan.fewest), str(plan.most))} forwards",
             ]
         lines += [
-            f"FORWARDS  {self.fewest} to {self.most} together, shared runs counted once",
-            f"TIME      about {_duration(low)} to {_duration(high)} {where}",
+            f"FORWARDS  {_span(str(self.fewest), str(self.most))} together, "
+            "shared runs counted once",
+            f"TIME      about {_span(_duration(low), _duration(high))} {where}",
             f"          {self.basis}",
         ]
         return "\n".join(lines)
@@ -282,9 +283,11 @@ def _plan(
     graph: MediatorGraph,
 ) -> ClaimPlan:
     direction = claim.direction.replace("_", " ")
-    bound = f"{_QUANTITY[claim.kind]} {direction} {claim.threshold:g}"
+    unit = units_of(file, claim, query)[1]
+    quantity = _QUANTITY[claim.kind] if query is None else name_of(query)
+    bound = f"{quantity} {direction} {claim.threshold:g} {unit}".rstrip()
     named = not isinstance(claim, ExistsClaim | EffectClaim)
-    size = len(circuit_of(file, claim)) if named else len(query.treated[0]) if query else 0
+    size = len(circuit_of(file, claim)) if named else 0
     first, last = _batches(file, n)
     fewest, most = first * len(runs), last * len(runs)
     worlds = tuple(name for name, _ in runs)
@@ -302,10 +305,22 @@ def _plan(
         worlds=worlds,
         fewest=fewest,
         most=most,
-        term=terms.written(),
+        term=(*terms.written(), *_besides(query)),
         zero=tuple(map(str, terms.zero)),
         merging=terms.merging,
     )
+
+
+def _besides(query: Query | None) -> Iterator[str]:
+    """Yield what the mean of a query is divided by, and the prompts that it is taken over."""
+    if query is not None and query.denominator is not None:
+        yield f"divided by the mean of {_shortened(str(query.denominator))}"
+    if query is not None and query.given is not None:
+        yield f"over the prompts with {_shortened(str(query.given))}"
+
+
+def _span(low: str, high: str) -> str:
+    return low if low == high else f"{low} to {high}"
 
 
 def _shortened(name: str) -> str:
@@ -314,7 +329,6 @@ def _shortened(name: str) -> str:
 
 _QUANTITY = {
     "exists": "mean read-out",
-    "effect": "mean effect",
     "faithful": "faithfulness",
     "necessary": "necessity",
     "better_than_random": "share of random circuits beaten",

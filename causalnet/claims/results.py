@@ -29,6 +29,7 @@ class ClaimResult:
         conventions: Everything that the number depends on, by name.
         means: Mean read-outs of the parts that were compared.
         readout_unit: The unit of `means`.
+        unit: The unit of the number that is judged; "" for shares of a behaviour and rates.
     """
 
     claim: Claim
@@ -37,6 +38,7 @@ class ClaimResult:
     conventions: Mapping[str, str]
     means: Mapping[str, float] = field(default_factory=dict)
     readout_unit: str = ""
+    unit: str = ""
 
     @property
     def expected(self) -> Verdict | None:
@@ -73,6 +75,7 @@ class ClaimResult:
             "conventions": dict(self.conventions),
             "means": {name: _or_null(mean) for name, mean in self.means.items()},
             "readout_unit": self.readout_unit,
+            "unit": self.unit,
         }
 
 
@@ -213,6 +216,7 @@ def _result(claim: Claim, plain: Mapping[str, Any]) -> ClaimResult:
             name: math.nan if mean is None else float(mean) for name, mean in plain["means"].items()
         },
         readout_unit=plain["readout_unit"],
+        unit=plain["unit"],
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalnet.claims.conventions import is_rate
+from causalnet.claims.effects import name_of
 from causalnet.claims.schema import (
     BetterThanRandomClaim,
     Claim,
@@ -156,9 +157,9 @@ class EffectTrial(_OfPrompts[MeanJudge | RatioJudge]):
 
     def __init__(self, claim: EffectClaim, file: ClaimFile, query: Query) -> None:
         """Start without prompts."""
-        (label, self._effect), *_ = query.contrasts
+        self._effect = query.contrasts[0][1]
         self._divisor, self._given = query.denominator, query.given
-        name = f"The mean {query.estimand} of {label}"
+        name = name_of(query)
         judge = (
             MeanJudge(claim.threshold, claim.direction, file.alpha, quantity=name)
             if self._divisor is None
@@ -167,7 +168,7 @@ class EffectTrial(_OfPrompts[MeanJudge | RatioJudge]):
                 claim.direction,
                 file.alpha,
                 GATE_ALPHA / 2,  # what it is divided by may have either sign
-                quantity=f"{name}, scaled",
+                quantity=name,
             )
         )
         self._sign = 0.0
@@ -188,6 +189,8 @@ class EffectTrial(_OfPrompts[MeanJudge | RatioJudge]):
         counted = np.ones(len(effect), dtype=bool)
         if self._given is not None:
             counted = scores[self._given] > 0
+        if not counted.any():
+            return
         columns = {"effect": effect[counted]}
         if isinstance(self._judge, RatioJudge) and self._divisor is not None:
             columns["divided_by"] = scores[self._divisor][counted]
@@ -196,8 +199,7 @@ class EffectTrial(_OfPrompts[MeanJudge | RatioJudge]):
             self._judge.add(*(self._sign * column for column in columns.values()))
         elif isinstance(self._judge, MeanJudge):
             self._judge.add(columns["effect"])
-        if counted.any():
-            self._means.add(**columns)
+        self._means.add(**columns)
 
 
 @final

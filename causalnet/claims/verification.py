@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from causalnet.claims.circuits import check_against_graph, circuit_of, place_error, universe
 from causalnet.claims.conventions import conventions_of
-from causalnet.claims.effects import queries_of
+from causalnet.claims.effects import queries_of, units_of
 from causalnet.claims.prompts import (
     finding_digests,
     reference_prompts,
@@ -106,9 +106,10 @@ def verify(
                 file, trial.claim, tuple(map(str, trial.circuit)), len(case.scorer.universe)
             ),
             means=dict(trial.means),
-            readout_unit=unit,
+            readout_unit=units[0],
+            unit=units[1],
         )
-        for trial, decision, unit in zip(case.trials, decisions, case.units, strict=True)
+        for trial, decision, units in zip(case.trials, decisions, case.units, strict=True)
     )
     cost = Cost(
         forwards=case.meter.forwards,
@@ -140,7 +141,7 @@ class _Case:
     scorer: "CircuitScorer"
     meter: "Meter"
     trials: tuple["Trial", ...]
-    units: tuple[str, ...]
+    units: tuple[tuple[str, str], ...]
     gate: "Gate"
     overlap: int | None
     shared: int
@@ -210,7 +211,7 @@ def _prepare(file: ClaimFile, net: "LiftedNetwork", seed: int | None, tell: Repo
         scorer=scorer,
         meter=Meter(scorer, lambda: case.count()),
         trials=tuple(trial(index) for index in range(len(file.claims))),
-        units=tuple((scorer if query is None else query).readout.unit for query in queries),
+        units=tuple(units_of(file, *pair) for pair in zip(file.claims, queries, strict=True)),
         gate=Gate(file),
         overlap=None if found is None else sum(one in found for one in pairs.prompt_digests()),
         shared=shared_with_reference(pairs, reference),

@@ -71,7 +71,6 @@ def task_line(report: VerificationReport) -> str:
 
 def _verdict(claim_file: ClaimFile, result: ClaimResult) -> VerdictRow:
     decision, interval = result.decision, result.decision.interval
-    is_ratio = result.claim.kind not in ("exists", "effect")
     return VerdictRow(
         statement=result.claim.statement,
         kind=result.claim.kind.replace("_", " "),
@@ -85,7 +84,7 @@ def _verdict(claim_file: ClaimFile, result: ClaimResult) -> VerdictRow:
         direction=decision.direction,
         alpha=decision.alpha,
         n=decision.n,
-        unit="" if is_ratio else result.readout_unit,
+        unit=result.unit,
         counted="random circuits" if result.claim.kind == "better_than_random" else "prompts",
         trace=tuple(TracePoint(at.n, at.estimate, at.low, at.high) for at in decision.trace),
         conventions=tuple(result.conventions.items()),

@@ -20,8 +20,11 @@ def heading(report: VerificationReport) -> Iterator[str]:
     yield f" {report.claim_file.title}"
     yield f" model    {model_line(report)}"
     yield f" prompts  {task_line(report)}"
-    size = f"{len(report.circuit)} mediators: {circuit}"
-    yield from textwrap.wrap(size, WIDTH, initial_indent=" circuit  ", subsequent_indent=" " * 10)
+    size = len(report.circuit)
+    counted = f"{size} mediator{'' if size == 1 else 's'}: {circuit}"
+    yield from textwrap.wrap(
+        counted, WIDTH, initial_indent=" circuit  ", subsequent_indent=" " * 10
+    )
 
 
 def verdict_lines(report: VerificationReport) -> Iterator[str]:
@@ -38,7 +41,7 @@ def verdict_lines(report: VerificationReport) -> Iterator[str]:
 
 
 def _numbers(decision: Decision, result: ClaimResult) -> str:
-    unit = f" {result.readout_unit}" if result.claim.kind in ("exists", "effect") else ""
+    unit = f" {result.unit}" if result.unit else ""
     bound = f"claimed {SIGNS[decision.direction]} {decision.threshold:g}{unit}"
     if math.isnan(decision.estimate):
         return f"{bound}   n = {decision.n}"

@@ -48,18 +48,18 @@ class Conventions:
     given: str = ""
 
     @classmethod
-    def of(cls, query: Query, padding: str) -> "Conventions":
-        """Return the conventions of a query."""
+    def of(cls, query: Query, padding: str, at: str) -> "Conventions":
+        """Return the conventions of a query that sets values at some positions, in words."""
         return cls(
             estimand=query.name,
             sign=query.subtraction,
             direction=query.direction,
             scale=query.scale,
-            unit=_unit(query),
+            unit=query.unit,
             readout=_described(query.readout),
             meaning=query.readout.meaning,
             ablation="none" if query.ablation is None else str(query.ablation),
-            at=",".join(map(str, query.at)) or "all positions",
+            at=at,
             padding=padding,
             convention=query.convention,
             estimator=query.estimator,
@@ -75,12 +75,6 @@ class Conventions:
     def from_json(cls, fields: Mapping[str, Any]) -> "Conventions":
         """Return the conventions that `to_json` wrote."""
         return cls(**fields)
-
-
-def _unit(query: Query) -> str:
-    if query.estimand in ("PN", "PS", "PNS"):
-        return "probability"
-    return query.readout.unit if query.scale == "raw" else "of the total effect"
 
 
 def _described(readout: ReadOut) -> str:

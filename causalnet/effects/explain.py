@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from causalnet.effects.queries import query_of
 from causalnet.effects.reference import mean_forwards
 from causalnet.execute import schedule
-from causalnet.interventions import Facts, Query, TermExplanation, explain_terms
+from causalnet.interventions import Facts, Query, Scalar, TermExplanation, explain_terms
 from causalnet.lift import LiftedNetwork
 from causalnet.tasks import PromptPairs
 
@@ -51,13 +52,14 @@ class Explanation:
 
 
 def explain(
-    query: Query, net: LiftedNetwork, pairs: PromptPairs, *, batch_size: int = 16
+    query: Query | Scalar | str, net: LiftedNetwork, pairs: PromptPairs, *, batch_size: int = 16
 ) -> Explanation:
-    """Say what a query means and what it would run, without running it.
+    """Say what a query, a scalar or the text of either means and would run, without running it.
 
     Raises:
         UnknownMediatorError, TermError: A query that does not fit the network.
     """
+    query = query_of(query, net.graph)
     terms = explain_terms(query, net.graph, facts_of(pairs))
     steps = schedule(query.leaves)
     forwards = len(steps) * -(-len(pairs) // batch_size)

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from causalnet.effects.conventions import Conventions, Excluded, LedgerEntry
+from causalnet.effects.conventions import Conventions, Excluded
+from causalnet.effects.ledger import ledger_of, places_of
+from causalnet.effects.queries import query_of
 from causalnet.effects.reference import (
     check_reference,
     check_vectors,
@@ -42,7 +44,7 @@ Numbers: TypeAlias = NDArray[np.float64]
 
 
 def run(
-    query: Query,
+    query: Query | Scalar | str,
     net: LiftedNetwork,
     pairs: PromptPairs,
     *,
@@ -59,7 +61,7 @@ def run(
     """Compute every contrast of a query on every pair, exactly, by the hook executor.
 
     Args:
-        query: What to compute: `cn.nie(net.heads(), at="end")`.
+        query: What to compute: `cn.nie(net.heads(), at="end")`, a scalar, or the text of either.
         net: The lifted network.
         pairs: Prompt pairs.
         reference: The reference set that the query's ablation was made with, if it has one.
@@ -79,6 +81,7 @@ def run(
         AlignmentError: Pairs that do not line up where they must.
         NumericalError: NaN or infinity in an activation.
     """
+    query = query_of(query, net.graph)
     bound = bind(query.ablation, _nodes(query), net, pairs, reference, vectors, seed)
     bindings = replace(
         bound, inputs={**bound.inputs, **(inputs or {})}, other_answers=dict(answers or {})
@@ -96,9 +99,9 @@ def run(
         values=rows,
         rows=tuple(label for label, _ in query.contrasts),
         prompts=pairs.labels,
-        conventions=Conventions.of(query, padding),
+        conventions=Conventions.of(query, padding, _at(query)),
         unpatched=_on_each(query.unpatched, values, pairs),
-        ledger=_ledger(query, pairs),
+        ledger=ledger_of(query, pairs),
         provenance=_provenance(net, pairs, query, result, seed),
         denominators=denominators,
     )
@@ -147,6 +150,14 @@ def bind(
     return Bindings(inputs, answers, constants)
 
 
+def _at(query: Query) -> str:
+    """Return the positions at which a query sets values, in words."""
+    if query.at:
+        return ",".join(map(str, query.at))
+    places = dict.fromkeys(at for _, at in places_of(query))
+    return "all positions" if None in places or not places else ",".join(map(str, places))
+
+
 def _nodes(query: Query) -> tuple[str, ...]:
     if query.ablation is None:
         return ()
@@ -178,21 +189,6 @@ def _on_each(scalar: Scalar, values: Mapping[Leaf, Numbers], pairs: PromptPairs)
 
 def _array(value: Tensor) -> Numbers:
     return value.detach().to("cpu").double().numpy()
-
-
-def _ledger(query: Query, pairs: PromptPairs) -> tuple[LedgerEntry, ...]:
-    """List the tokens at which mediators are set, in the prompts of the patched world."""
-    if not any(query.treated) or query.estimand == "LENS":
-        return ()
-    prompts = pairs.base if query.direction == "noising" else pairs.source
-    entries = []
-    for row, label in enumerate(pairs.labels):
-        places = [(str(at), prompts.at(at)[row]) for at in query.at]
-        places = places or [("all", index) for index in range(prompts.lengths[row])]
-        for name, index in places:
-            token, text = prompts.ids[row][index], prompts.tokens[row][index]
-            entries.append(LedgerEntry(label, name, index, token, text))
-    return tuple(entries)
 
 
 def _provenance(

@@ -1,15 +1,20 @@
 """Claims about an effect, written as a query in the language of terms."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from causalnet.claims import explain_claims, verify
 from causalnet.claims.prompts import testing_pairs as pairs_of
+from causalnet.claims.schema import EffectClaim
+from causalnet.claims.trials import EffectTrial
+from causalnet.cli.verdict_text import verdict_lines
 from causalnet.effects import run
 from causalnet.errors import ClaimFileError
-from causalnet.interventions import nie, parse_query
+from causalnet.interventions import Apply, Base, Read, logit_diff, nie, parse_query
 from causalnet.lift import LiftedNetwork
 from causalnet.statistics import Reason, Verdict
 from tests.claims.small_case import claim_file, small_net, write_pairs
@@ -62,7 +67,48 @@ def test_a_true_effect_is_supported_in_its_unit(net: LiftedNetwork, folder: Path
     report = verify(file, net=net)
     [result] = report.results
     assert result.decision.verdict is Verdict.SUPPORTED
-    assert "The mean TE of TE" in result.why and result.readout_unit == "logits"
+    assert "The mean TE is" in result.why and result.unit == "logits"
+
+
+def test_what_is_judged_is_called_by_its_name_and_unit(net: LiftedNetwork, folder: Path) -> None:
+    scalar = "logit_difference(<base> + {L1.H0 := 0}) - logit_difference(<base>)"
+    claims = [
+        {**effect("per_total_effect(nie(L0.mlp))", at_least=1000.0), "id": "share"},
+        {**effect(scalar, at_least=1000.0), "id": "scalar"},
+    ]
+    file = claim_file(folder, claims=claims)
+    report, plan = verify(file, net=net), explain_claims(file, net=net)
+    share, term = report.results
+    assert share.why.startswith("The mean NIE of L0.mlp per total effect is ")
+    assert (share.unit, share.readout_unit) == ("of the total effect", "logits")
+    assert "claimed ≥ 1000 of the total effect" in "\n".join(verdict_lines(report))
+    assert term.why.startswith("The query's mean is ")
+    said = plan.claims[0]
+    assert (
+        said.claims == "The mean NIE of L0.mlp per total effect at least 1000 of the total effect"
+    )
+    assert said.term[-1] == (
+        "divided by the mean of logit_difference(<source>) - logit_difference(<base>)"
+    )
+    assert "circuit of" not in str(plan)
+
+
+def test_a_batch_without_a_prompt_of_the_condition_decides_no_sign(
+    net: LiftedNetwork, folder: Path
+) -> None:
+    """Oracle: the ratio of means, the divisor below zero, the first batch outside the condition."""
+    query = parse_query("per_total_effect(nie(L0.mlp))", net.graph)
+    event = Apply("positive", (Read(logit_diff, Base("base")),))
+    file = claim_file(folder, claims=[effect("per_total_effect(nie(L0.mlp))", at_least=0.1)])
+    [claim] = file.claims
+    assert isinstance(claim, EffectClaim)
+    trial = EffectTrial(claim, file, replace(query, given=event))
+    wanted = trial.wants()
+    for hit in (0.0, 1.0, 1.0, 1.0, 1.0, 1.0):
+        noise = np.linspace(-0.1, 0.1, 8)
+        trial.take(dict(zip(wanted, (noise - 1.0, noise - 2.0, np.full(8, hit)), strict=True)))
+    decision = trial.decision()
+    assert decision.verdict is Verdict.SUPPORTED and decision.estimate == pytest.approx(0.5)
 
 
 def test_prompts_that_found_the_mediators_cannot_support_an_effect(
