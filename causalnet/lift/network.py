@@ -91,7 +91,7 @@ class LiftedNetwork:
         return f"LiftedNetwork({name}, {self.graph!r}, {self.check!r})"
 
 
-def lift(model: "LanguageModel", grain: Literal["heads"] = "heads") -> LiftedNetwork:
+def lift(model: "LanguageModel", grain: Literal["channels"] = "channels") -> LiftedNetwork:
     """Lift a model into its mediator graph, and check that the graph computes what the model does.
 
     Every part is rebuilt from the graph, with the stream as the sum of its writers, on a few
@@ -99,7 +99,7 @@ def lift(model: "LanguageModel", grain: Literal["heads"] = "heads") -> LiftedNet
 
     Args:
         model: A loaded model.
-        grain: How fine the mediators are: "heads" has heads (with q, k, v, pattern, z) and MLPs.
+        grain: How fine the mediators are: "channels" has heads with q, k, v, pattern, z, and MLPs.
 
     Raises:
         LiftError: A part differs (the first is named), another grain is asked for, or the model
@@ -108,11 +108,11 @@ def lift(model: "LanguageModel", grain: Literal["heads"] = "heads") -> LiftedNet
         OutOfMemoryError: Memory ran out during the check.
         UnsupportedArchitectureError: No adapter for the model's class.
     """
-    if grain != "heads":
+    if grain != "channels":
         raise LiftError(
             f"No grain {grain!r}.",
-            "There is 'heads': embedding, heads with q, k, v, pattern and z, MLPs, logits.",
-            "Write lift(model, grain='heads').",
+            "There is 'channels': embedding, heads with q, k, v, pattern and z, MLPs, logits.",
+            "Lift at that, and see the graph at another: coarsen(net.graph, 'heads').",
         )
     declared: Mapping[str, object] = model.declared
     parts = take_apart(model.module, adapter_for(model.module), declared)

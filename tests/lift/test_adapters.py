@@ -64,7 +64,7 @@ def test_an_unknown_class_is_refused_by_name() -> None:
 
 def test_another_grain_is_refused() -> None:
     other: Any = "neurons"
-    with pytest.raises(LiftError, match=r"No grain 'neurons'\. There is 'heads'"):
+    with pytest.raises(LiftError, match=r"No grain 'neurons'\. There is 'channels'"):
         lift(load(tiny_llama()), grain=other)
 
 
