@@ -89,7 +89,7 @@ def _whole_scm(
         return (total + term) % modulus if sums else mechanism("plus", {"a": total, "b": term})
 
     def operate(name: str, arguments: tuple[Any, ...], parameters: Mapping[str, Any]) -> Whole:
-        shown = sorted((key, repr(value)) for key, value in parameters.items())
+        shown = sorted((key, getattr(value, "digest", value)) for key, value in parameters.items())
         return mechanism(f"op {name} {shown}", {str(i): part for i, part in enumerate(arguments)})
 
     return SCM(

@@ -22,6 +22,7 @@ from causalnet.interventions.numbering import EMPTY, Ids, Numbering, Table
 from causalnet.interventions.places import CutPlace, EdgePlace, NodePlace, Place
 from causalnet.interventions.reading_order import Layer, ReadingOrder
 from causalnet.interventions.streams import ReceiverSums
+from causalnet.interventions.views import Handle
 from causalnet.interventions.worlds import At, Base, Const, Noise, Op, Self, Value, World
 
 __all__ = ["ValueNumbering"]
@@ -51,6 +52,7 @@ class ValueNumbering:
         self.ground_sums: dict[str, list[Ids]] = {}
         self.levels: list[Level] = []
         self._rows: dict[int, int] = {}
+        self._handles: dict[str, Handle] = {}
         self.writes: dict[int, list[tuple[str, int]]] = {}
         for stream, writers in self.order.places.writers.items():
             for index, rank in enumerate(writers):
@@ -151,7 +153,7 @@ class ValueNumbering:
             case At(mediator, world):
                 return self._read(*self.order.find(mediator, world))
             case Const(handle):
-                return single(("const", handle))
+                return single(("const", None if handle is None else self._known_as(handle)))
             case Self():
                 return below
             case Noise(key):
@@ -172,10 +174,18 @@ class ValueNumbering:
                 continue
             else:
                 inside = tuple(done[part] for part in current.arguments)
-                name = (current.name, current.version, current.parameters)
+                static = tuple(
+                    (key, self._known_as(to) if isinstance(to, Handle) else to)
+                    for key, to in current.parameters
+                )
+                name = (current.name, current.version, static)
                 done[current] = self.numbering.single(("op", *name, inside))
             waiting.pop()
         return done[operation]
+
+    def _known_as(self, handle: Handle) -> Handle:
+        """Return the first handle of a content: labels do not tell constants apart."""
+        return self._handles.setdefault(handle.digest, handle)
 
     def folded(self, natural: int, layers: list[Layer]) -> int:
         """Return the number of a value after the layers at its place, the bottom one first."""

@@ -127,7 +127,8 @@ def are_disjoint(first: Part | None, second: Part | None) -> bool:
         case Indices(axis, ours), Indices(other, theirs):
             return axis == other and not set(ours) & set(theirs)
         case Subspace(basis, ours, dual), Subspace(other_basis, theirs, other_dual):
-            same = basis.digest == other_basis.digest and dual == other_dual
+            duals = dual and dual.digest, other_dual and other_dual.digest
+            same = basis.digest == other_basis.digest and duals[0] == duals[1]
             return same and not set(ours) & set(theirs)
         case _:
             return False

@@ -203,6 +203,24 @@ LINE = plain_graph({"X": (), "M": ("X",), "Y": ("X", "M")})
 TWO = Handle("basis", "b")
 
 
+def test_labels_do_not_tell_constants_apart() -> None:
+    """A handle's digest identifies its content; its label is what people call it."""
+    first, second, other = (Handle(name, name[-1]) for name in ("mean 1", "average 1", "mean 2"))
+
+    def set_to(handle: Handle) -> list[World]:
+        factor = (("encoder", handle),)
+        dual = Subspace(TWO, (0,), handle)
+        return [
+            Do(BASE, ((Node("M"), Const(handle)),)),
+            Do(BASE, ((Node("M"), Op("mine", (Self(),), factor)),)),
+            Do(BASE, ((Node("M", (), dual), Const()),)),
+        ]
+
+    for one, same, different in zip(set_to(first), set_to(second), set_to(other), strict=True):
+        assert are_equal(At("Y", one), At("Y", same), LINE)
+        assert not are_equal(At("Y", one), At("Y", different), LINE)
+
+
 def patched(*layers: tuple[Site, Value]) -> World:
     world: World = BASE
     for assignment in layers:
