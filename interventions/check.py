@@ -12,11 +12,13 @@ from collections.abc import Iterable, Mapping
 from causalnet.errors import TermError
 from causalnet.graphs import Kind, MediatorGraph
 from causalnet.interventions.queries import Query
+from causalnet.interventions.readouts import ReadOut
 from causalnet.interventions.scalars import Apply, Contrast, Grad, Read, Scalar
 from causalnet.interventions.sites import check_layer, check_site, check_value
 from causalnet.interventions.types import PlaceType, PlaceTypes, check_read_out
 from causalnet.interventions.worlds import (
     Assignment,
+    Base,
     Do,
     Node,
     World,
@@ -114,6 +116,10 @@ def check_query(
     Raises:
         UnknownMediatorError, TermError: See `check_world`.
     """
+    if not isinstance(query, Query):
+        raise TermError(
+            f"{query!r} is no query.", "Scalars are checked by check_scalar.", "Write te()."
+        )
     labels = [label for label, _ in query.contrasts]
     if not labels or len(set(labels)) != len(labels) or len(query.treated) != len(labels):
         raise TermError(
@@ -197,7 +203,7 @@ class _Typing:
                 waiting.extend(self.check_layer(below.assignments))
                 below = below.world
             if not isinstance(below, Do):
-                _check_input(below.input, below.key)
+                _check_input(below)
 
     def check_layer(self, layer: tuple[Assignment, ...]) -> list[World]:
         """Check the sites and values of one layer, and return the worlds that it reads."""
@@ -223,14 +229,19 @@ class _Typing:
                     waiting.extend(part for _, part in terms)
                 case Apply(_, arguments):
                     waiting.extend(arguments)
-                case Read(readout, world):
+                case Read(ReadOut() as readout, Base() | Do() as world):
                     check_read_out(readout, self.types)
                     worlds |= dict.fromkeys((world, readout.reference or world))
                 case Grad(read, site, along):
+                    # What the derivative is along acts at its site as a layer on top would.
                     waiting.append(read)
-                    place = check_site(site, self.types)
-                    check_value(along, site, place, self.types)
-                    worlds |= dict.fromkeys(inner.world for inner in reads_of(along))
+                    worlds[Do(read.world, ((site, along),))] = None
+                case _:
+                    raise TermError(
+                        f"{scalar!r} is no scalar.",
+                        "A scalar is a Read, a Grad, a Contrast or an Apply.",
+                        "Write for example Read(logit_diff, Base('base')).",
+                    )
         self.check(worlds)
 
     def check_regimes(self, world: World) -> None:
@@ -264,9 +275,14 @@ class _Typing:
         return self.types.is_before(self.types.place(receiver), name)
 
 
-def _check_input(name: str, key: str | None) -> None:
-    if not name or key == "":
+def _check_input(world: World) -> None:
+    if not isinstance(world, Base):
+        raise TermError(f"{world!r} is no world.", "A world is a Base or a Do.")
+    named = isinstance(world.input, str) and world.input != ""
+    if not named or world.key == "" or not isinstance(world.key, str | None):
+        wrong = world.key if named else world.input
+        told = "an empty" if wrong == "" else f"{wrong!r} as"
         raise TermError(
-            f"The world <{name}> has an empty {'noise key' if name else 'name'}.",
+            f"The world <{world.input}> has {told} {'noise key' if named else 'name'}.",
             "Inputs are named as prompts are bound: 'base', 'source', 'resample 0'.",
         )

@@ -22,7 +22,14 @@ from causalnet.errors import TermError
 from causalnet.interventions.views import Handle
 from causalnet.interventions.worlds import Op
 
-__all__ = ["OPERATIONS", "Operation", "Parameter", "check_operation", "describe_operation"]
+__all__ = [
+    "OPERATIONS",
+    "Operation",
+    "Parameter",
+    "check_operation",
+    "describe_operation",
+    "is_described",
+]
 
 ParameterType: TypeAlias = Literal["number", "words", "positions", "numbers", "indices", "handle"]
 
@@ -127,11 +134,17 @@ _DESCRIBED = (
     ),
 )
 
-# The one table that users may add to: an operation is known to the whole process.
+# The one table that users may add to, as they may to `functools.singledispatch`: what a name and
+# version mean is the same in the whole process, is never changed, and is only ever added.
 OPERATIONS: dict[tuple[str, int], Operation] = {
     (operation.name, operation.version): operation for operation in _DESCRIBED
 }
 """Every operation by name and version."""
+
+
+def is_described(name: str) -> bool:
+    """Return whether some version of an operation has a known meaning."""
+    return any(name == described for described, _ in OPERATIONS)
 
 
 def describe_operation(operation: Operation) -> None:

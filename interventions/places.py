@@ -125,8 +125,9 @@ class Places:
         A node that writes into two streams adds to one after the other.
         """
         time, needed = self.time(read), self.needed(place)
-        both = isinstance(read, CutPlace) and isinstance(place, CutPlace)
-        return time > needed or (time == needed and both and read.stream != place.stream)
+        if isinstance(read, CutPlace) and isinstance(place, CutPlace):
+            return time > needed or (time == needed and read.stream != place.stream)
+        return time > needed
 
     def diverges(self, place: Place) -> int:
         """Return the first time at which a world with a site at a place may differ."""

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 
 from causalnet.errors import TermError
 from causalnet.graphs import Kind, Role
-from causalnet.interventions.operations import OPERATIONS, check_operation
+from causalnet.interventions.operations import check_operation, is_described
 from causalnet.interventions.types import PlaceType, PlaceTypes, axes_text, check_is_vector, fits
 from causalnet.interventions.views import Indices, Part, Position, Subspace, parts_overlap
 from causalnet.interventions.worlds import At, Const, Edge, Node, Noise, Op, Self, Site, Value
 
 __all__ = ["check_layer", "check_site", "check_value"]
 
-_KNOWN = frozenset(name for name, _ in OPERATIONS)
 _ON_PATTERNS = frozenset({"mask_pattern", "redirect", "uniform_pattern"})
 
 
@@ -160,7 +159,7 @@ def check_value(value: Value, site: Site, place: PlaceType, types: PlaceTypes) -
                         "Read a value of the site's type, or convert it with an operation.",
                     )
             case Op(name, arguments):
-                known = name in _KNOWN
+                known = is_described(name)
                 if known:
                     check_operation(current)
                 if name in _ON_PATTERNS:

@@ -17,7 +17,7 @@ that terms stay hashable and free of tensors.
 
 from dataclasses import dataclass, field
 from numbers import Integral, Real
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 from causalnet.errors import TermError
 from causalnet.interventions.markup import term_html
@@ -73,6 +73,19 @@ class Base:
         return written(self)
 
 
+def _refuse_positions(at: object) -> NoReturn:
+    wanted = at if isinstance(at, str | int) else "end"
+    raise TermError(
+        f"The positions {at!r}.", "Positions of a site are a tuple.", f"Write ({wanted!r},)."
+    )
+
+
+def _refuse_world(world: object) -> NoReturn:
+    raise TermError(
+        f"{world!r} is no world.", "A world is a Base or a Do.", "Write for example Base('base')."
+    )
+
+
 def _view(at: tuple[Position, ...], part: Part | None) -> str:
     """Return `[end,S2; part]`, nothing for a whole value."""
     places = positions_text(at)
@@ -89,11 +102,19 @@ class Node:
         mediator: Canonical name of a node or of a residual cut.
         at: Positions; an empty tuple means all.
         part: An index set or a subspace; None means the whole value.
+
+    Raises:
+        TermError: Positions that are no tuple.
     """
 
     mediator: str
     at: tuple[Position, ...] = ()
     part: Part | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse positions that are no tuple."""
+        if not isinstance(self.at, tuple):
+            _refuse_positions(self.at)
 
     def __str__(self) -> str:
         """Return the site as it is written in claim files."""
@@ -125,6 +146,9 @@ class Edge:
         at: Positions of the sender's value; an empty tuple means all.
         part: An index set or a subspace of the sender's value; None means the whole.
         slot: One slot of the receiver; None means every slot that the sender enters.
+
+    Raises:
+        TermError: Positions that are no tuple.
     """
 
     sender: str
@@ -132,6 +156,11 @@ class Edge:
     at: tuple[Position, ...] = ()
     part: Part | None = None
     slot: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse positions that are no tuple."""
+        if not isinstance(self.at, tuple):
+            _refuse_positions(self.at)
 
     def __str__(self) -> str:
         """Return `sender -> receiver`, with the slot after a colon."""
@@ -189,6 +218,9 @@ class At:
         mediator: The node or residual cut that is read.
         world: The world in which it is read, at the positions of the site that is set.
         digest: What identifies the term.
+
+    Raises:
+        TermError: What should be a world is none.
     """
 
     mediator: str
@@ -196,7 +228,9 @@ class At:
     digest: bytes = field(init=False)
 
     def __post_init__(self) -> None:
-        """Make the digest."""
+        """Refuse what is no world, and make the digest."""
+        if not isinstance(self.world, Base | Do):
+            _refuse_world(self.world)
         object.__setattr__(self, "digest", digest_of("At", self.mediator, self.world))
 
     def pieces(self) -> tuple[Piece, ...]:
@@ -339,7 +373,8 @@ class Do:
         digest: What identifies the term.
 
     Raises:
-        TermError: No assignment, or two sites that overlap.
+        TermError: No assignment, two sites that overlap, or something that is no world, no site or
+            no value.
     """
 
     world: "World"
@@ -348,8 +383,13 @@ class Do:
 
     def __post_init__(self) -> None:
         """Refuse empty layers and overlapping sites, and make the digest."""
+        if not isinstance(self.world, Base | Do):
+            _refuse_world(self.world)
         if not self.assignments:
             raise TermError("A Do with no assignment.", "", "Use the world itself.")
+        object.__setattr__(self, "assignments", tuple(self.assignments))
+        for assignment in self.assignments:
+            _check_assignment(assignment)
         if len(self.assignments) > 1:
             self._check_apart()
         flat = (part for pair in self.assignments for part in pair)
@@ -396,6 +436,17 @@ class Do:
     def __hash__(self) -> int:
         """Return a hash of the digest."""
         return hash(self.digest)
+
+
+def _check_assignment(assignment: Assignment) -> None:
+    match assignment:
+        case (Node() | Edge(), Const() | At() | Self() | Noise() | Op()):
+            return
+    raise TermError(
+        f"{assignment!r} assigns nothing.",
+        "An assignment is a Node or an Edge, and a value: Const, At, Self, Noise or Op.",
+        "Write for example (Node('L9.mlp'), Const()).",
+    )
 
 
 World: TypeAlias = Base | Do

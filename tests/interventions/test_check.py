@@ -1,7 +1,8 @@
 """Static types: what each rule refuses, what it lets pass, and what is said."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,14 +21,18 @@ from causalnet.graphs import (
 )
 from causalnet.graphs import Node as GraphNode
 from causalnet.interventions import (
+    OPERATIONS,
     RULES,
     SETTABLE,
     At,
     Base,
     Const,
+    Contrast,
     Do,
     Edge,
     Node,
+    Op,
+    Operation,
     Query,
     Read,
     Self,
@@ -47,6 +52,7 @@ from causalnet.interventions import (
     te,
 )
 from causalnet.interventions.contrasts import INTERCHANGE
+from causalnet.interventions.operations import describe_operation
 from tests.interventions.terms import GRAPH, TREATABLE, WORLDS
 
 BASE, SOURCE = Base("base"), Base("source")
@@ -222,6 +228,10 @@ SCALAR_RULES: dict[str, list[tuple[MediatorGraph, str, str]]] = {
         (GRAPH, "grad(loss(<base>); embed; L0.H0.z in <source>)", "L0.H0.z does not fit embed"),
     ],
     "noise is not set": [(PLAIN, "grad(value{Y}(<base>); U; 0)", "U cannot be set")],
+    "regimes are chosen": [
+        (FEATURES, "grad(loss(<base>); L0.mlp.f0; 0)", "L0.mlp.f0 acts on L1.mlp.err"),
+        (FEATURES, "grad(loss(<base>); embed -> L1.H0.q; 0)", "acts on L1.mlp.err"),
+    ],
 }
 QUERY_RULES: dict[str, list[tuple[Query, str]]] = {
     "rows are told apart": [
@@ -329,7 +339,10 @@ def test_worlds_that_are_let_pass(graph: MediatorGraph, text: str) -> None:
         ),
         (GRAPH, "value{L0.mlp.scale[end]}(<base>)"),
         (GRAPH, "'own'{L0.H0.pattern}(<base>)"),
-        (FEATURES, "grad(value{L1.mlp.f0}(<base>); L0.mlp; L0.mlp in <source>)"),
+        (
+            FEATURES,
+            "grad(value{L1.mlp.f0}(<base> + {L1.mlp.err := self}); L0.mlp; L0.mlp in <source>)",
+        ),
         (PLAIN, "ratio(value{Y}(<base>), not(positive(value{M}(<source>))))"),
     ],
 )
@@ -344,6 +357,48 @@ def test_queries_that_are_let_pass() -> None:
         check_query(query, GRAPH)
         check_query(query, GRAPH, counted)
     check_query(ablation_effect(HEAD, INTERCHANGE, outcome=accuracy), GRAPH)
+
+
+def odd(value: object) -> Any:
+    """A value of a type that is not asked for."""
+    return value
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Do(odd("base"), ((Node("embed"), Const()),)),
+        lambda: Do(BASE, odd((("embed", Const()),))),
+        lambda: Do(BASE, odd(((Node("embed"), 0.0),))),
+        lambda: Do(BASE, odd(((Node("embed"),),))),
+        lambda: At("embed", odd("source")),
+        lambda: Node("embed", odd("end")),
+        lambda: Node("embed", odd(["end"])),
+        lambda: Edge("embed", "L0.mlp", odd(3)),
+        lambda: check_world(odd("base"), GRAPH),
+        lambda: check_world(Base(odd(3)), GRAPH),
+        lambda: check_world(Base("base", odd(3)), GRAPH),
+        lambda: check_scalar(odd("kl"), GRAPH),
+        lambda: check_scalar(Contrast(odd(((1.0, BASE),))), GRAPH),
+        lambda: check_scalar(Read(odd("kl"), BASE), GRAPH),
+        lambda: check_scalar(Read(loss, odd("base")), GRAPH),
+        lambda: check_query(odd(te().contrasts[0][1]), GRAPH),
+    ],
+)
+def test_what_is_no_term_is_refused(make: Callable[[], object]) -> None:
+    with pytest.raises(TermError):
+        make()
+
+
+def test_operations_of_your_own_are_checked_once_described() -> None:
+    world = Do(BASE, ((Node("embed"), Op("halve in this test", (Self(), Self()))),))
+    check_world(world, GRAPH)  # nothing is known of it
+    describe_operation(Operation("halve in this test", 1, "half of the value"))
+    try:
+        with pytest.raises(TermError, match=r"was given 2 arguments\. It takes 1"):
+            check_world(world, GRAPH)
+    finally:
+        del OPERATIONS["halve in this test", 1]
 
 
 def test_prompts_are_paired() -> None:
