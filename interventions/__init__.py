@@ -28,6 +28,7 @@
 
 from causalnet.interventions.ablations import Ablation, AblationKind, mean_handle
 from causalnet.interventions.algebra import from_sympy, symbols_of, to_sympy
+from causalnet.interventions.any_parsing import parse
 from causalnet.interventions.averages import MergedMean, Refused, with_mean
 from causalnet.interventions.check import (
     RULES,
@@ -82,7 +83,7 @@ from causalnet.interventions.queries import (
     joint,
     per_total_effect,
 )
-from causalnet.interventions.query_parsing import parse, parse_query
+from causalnet.interventions.query_parsing import parse_query
 from causalnet.interventions.readouts import (
     READOUTS,
     ReadOut,

@@ -3,23 +3,15 @@
 What claim files and the command line accept: docs/language.md.
 """
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from causalnet.errors import CausalNetError, InternalError, TermError, UnknownMediatorError
+from causalnet.errors import CausalNetError, TermError
 from causalnet.graphs import Mediator, MediatorGraph, nearest
 from causalnet.graphs.paths import PathSet
 from causalnet.interventions.ablations import Ablation, AblationKind
 from causalnet.interventions.macros import MACROS, Macro, OptionType, RowType
-from causalnet.interventions.parsing import (
-    TermReader,
-    parse_readout,
-    parse_scalar,
-    parse_site,
-    parse_value,
-    parse_world,
-)
+from causalnet.interventions.parsing import TermReader
 from causalnet.interventions.path_effects import causal_diagram
 from causalnet.interventions.queries import (
     MediatorSet,
@@ -30,12 +22,12 @@ from causalnet.interventions.queries import (
     per_total_effect,
 )
 from causalnet.interventions.reading import Rule
-from causalnet.interventions.readouts import ReadOut, logit_diff, value_of
-from causalnet.interventions.scalars import Grad, Scalar, leaves_of
-from causalnet.interventions.tokens import Token, tokens_of
-from causalnet.interventions.worlds import Base, Edge, Site, Value, World, layers_of
+from causalnet.interventions.readouts import READOUTS, ReadOut, is_standard, logit_diff, value_of
+from causalnet.interventions.scalars import FUNCTIONS, Grad, Scalar, leaves_of
+from causalnet.interventions.tokens import Token
+from causalnet.interventions.worlds import Base, Edge, World, layers_of
 
-__all__ = ["QueryReader", "parse", "parse_query"]
+__all__ = ["QueryReader", "parse_query"]
 
 _MAKERS = {"importance": importance, "per_total_effect": per_total_effect}
 _FIELDS = (
@@ -92,9 +84,26 @@ class QueryReader(TermReader):
         if token.kind in ("name", "text") and printed:
             whole: Query = yield self.printed()
             return whole
+        if token.kind == "name" and not is_standard(token.text) and token.text not in FUNCTIONS:
+            if token.text != "grad":
+                raise self.no_macro(token)
         self.possible |= dict.fromkeys(MACROS)
         scalar: Scalar = yield self.scalar()
         return self.made(token, _query_of, scalar)
+
+    def no_macro(self, token: Token) -> TermError:
+        """Return the error for a query that begins with a word of no known meaning."""
+        known = (*MACROS, *_MAKERS)
+        if token.text.lower() in known:
+            return self.wrong(token, f"found {token.text!r}", f"write '{token.text.lower()}(...)'")
+        names = (*known, *FUNCTIONS, "grad", *READOUTS, "value")
+        close = nearest(token.text, names)
+        suggestion = f"nearest: {', '.join(close)}. " if close else ""
+        return self.wrong(
+            token,
+            f"found {token.text!r}",
+            f"{suggestion}There are {', '.join(names)}; a read-out of your own is quoted",
+        )
 
     # -- macros ----------------------------------------------------------------------------------
 
@@ -115,15 +124,18 @@ class QueryReader(TermReader):
         rows = self.rows(macro.rows)
         options: dict[str, Any] = {"outcome": self.outcome}
         read: set[str] = set()
+        self.check_option_mark(start.text, macro)
         while self.took(";"):
             name = self.option_name(start.text, macro, read)
             if name == "outcome":
                 options["outcome"] = yield self.readout()
             else:
                 options[macro.named.get(name, name)] = self.option_value(macro.options[name])
+            self.check_option_mark(start.text, macro, name)
         missing = [name for name in macro.required if name not in read]
-        if missing:
-            raise self.unexpected(f"'; {missing[0]}=...'")
+        if missing and self.is_next(")"):
+            came = f"{start.text} is not told its option {missing[0]!r}"
+            raise self.wrong(self.token, came, f"write '; {missing[0]}=...' before ')'")
         self.take(")")
         return self.made(start, self.call, macro, rows, options, "outcome" in read)
 
@@ -142,18 +154,34 @@ class QueryReader(TermReader):
             case "sets" | "any sets" | "sets or edges":
                 return macro.make(rows, **options)
 
+    def check_option_mark(self, called: str, macro: Macro, after: str = "") -> None:
+        """Refuse an option without a semicolon before it, and positions without parentheses.
+
+        Args:
+            called: What the macro is called.
+            macro: The macro.
+            after: The option that was read last; none after the rows.
+        """
+        token, ahead = self.token, 1 if self.token.text == "," else 0
+        if self.following(ahead + 1).text == "=" and token.kind in ("mark", "name"):
+            name = self.following(ahead).text
+            if token.text != ";" and name in ("outcome", *macro.options):
+                came = f"found {token.text!r} before an option" if ahead else f"found {name!r}"
+                raise self.wrong(token, came, f"options of {called} follow ';': write '; {name}='")
+        if token.text == "," and macro.options.get(after) == "positions":
+            told = f"several positions are in parentheses: write '{after}=(end, 3)'"
+            raise self.wrong(token, "found ','", told)
+
     def option_name(self, called: str, macro: Macro, read: set[str]) -> str:
         """Read `name=` and note it."""
         token = self.token
         name = self.name("an option")
         known = ("outcome", *macro.options)
         if name not in known or name in read:
-            again = "twice" if name in read else f"; nearest: {', '.join(nearest(name, known))}"
-            raise self.wrong(
-                token,
-                f"found the option {name!r} {again}".rstrip(": ;").replace(" ;", ";"),
-                f"{called} takes {', '.join(known)}",
-            )
+            close = ", ".join(nearest(name, known))
+            again = " twice" if name in read else f"; nearest: {close}" if close else ""
+            came = f"found the option {name!r}{again}"
+            raise self.wrong(token, came, f"the options of {called} are {', '.join(known)}")
         read.add(name)
         self.take("=")
         return name
@@ -245,7 +273,8 @@ class QueryReader(TermReader):
             return found
         while True:
             found += [self.path()] if kind == "paths" else self.row(kind == "sets or edges")
-            if not self.took(","):
+            # A comma before an option is a mistake that the macro explains.
+            if self.following(2).text == "=" or not self.took(","):
                 return found
 
     def path(self) -> tuple[str, ...]:
@@ -414,48 +443,3 @@ def _query_of(scalar: Scalar) -> Query:
         None,
         "denoising" if set(inputs) == {Base("source")} else "noising",
     )
-
-
-def parse(
-    text: str, graph: MediatorGraph | None = None
-) -> World | Value | Site | Scalar | ReadOut | Query:
-    """Return what a text describes: world, value, site, scalar or read-out, or on a graph a query.
-
-    A name that is both a read-out and a site, such as `kl`, is a read-out, and `0` is a value.
-
-    Raises:
-        TermError: A text that is none of them; what is told is about the reading that goes
-            furthest.
-
-    >>> parse("<base>"), parse("L9.H6[end]"), parse("self")
-    (Base(input='base', key=None), Node(mediator='L9.H6', at=('end',), part=None), Self())
-    """
-    readers: list[Callable[[], World | Value | Site | Scalar | ReadOut | Query]] = [
-        lambda: parse_world(text),
-        lambda: parse_value(text),
-        lambda: parse_scalar(text),
-        lambda: parse_readout(text),
-        lambda: parse_site(text),
-    ]
-    if graph is not None:
-        readers.insert(1, lambda: _short_or_printed(text, graph))
-    furthest: tuple[tuple[int, int], CausalNetError] | None = None
-    for read in readers:
-        try:
-            return read()
-        except (TermError, UnknownMediatorError) as error:
-            place = re.match(r"Line (\d+), column (\d+)", str(error))
-            reached = (int(place[1]), int(place[2])) if place else (0, 0)
-            if furthest is None or reached > furthest[0]:
-                furthest = (reached, error)
-    if furthest is None:
-        raise InternalError("A text was read in no way.")
-    raise furthest[1]
-
-
-def _short_or_printed(text: str, graph: MediatorGraph) -> Query:
-    """Read a query that is no scalar."""
-    query = parse_query(text, graph)
-    if query.estimand == "CONTRAST" and tokens_of(text)[0].text != "CONTRAST":
-        raise TermError("A scalar.")
-    return query

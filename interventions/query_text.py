@@ -74,9 +74,9 @@ def query_line(query: "Query") -> str:
     name = f"{name_text(query.estimand)}/v{query.version}"
     places = positions_text(query.at) or "*"
     signed = f" {query.sign}," if query.sign != "effect" else ""
-    return f"{name} on {query.readout.name} at [{places}],{signed} {query.direction}: " + ", ".join(
-        labels
-    )
+    outcome = name_text(query.readout.name)
+    told = f"{name} on {outcome} at [{places}],{signed} {query.direction}"
+    return f"{told}: {', '.join(labels)}"
 
 
 def query_html(query: "Query") -> str:

@@ -8,7 +8,7 @@ be nested as deeply as memory allows.
 from collections.abc import Callable, Generator
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 
-from causalnet.errors import TermError
+from causalnet.errors import ParameterError, TermError
 from causalnet.interventions.spelling import unquoted
 from causalnet.interventions.tokens import Token, mistake, tokens_of
 
@@ -169,13 +169,14 @@ class Reader:
         """
         try:
             return make(*given, **named)
-        except TermError as error:
+        except (TermError, ParameterError) as error:
             raise self.wrong(token, str(error)) from None
 
     def unexpected(self, *more: str) -> TermError:
         """Return the error for the next word, with what was possible in its place."""
         token = self.token
-        found = "the text ends" if token.kind == "end" else f"found {token.text!r}"
+        ends = "the text ends" if self.text.strip() else "the text is empty"
+        found = ends if token.kind == "end" else f"found {token.text!r}"
         possible = list(dict.fromkeys((*self.possible, *more)))
         listed = " or ".join(filter(None, (", ".join(possible[:-1]), *possible[-1:])))
         return self.wrong(token, found, f"possible here: {listed}" if listed else "")

@@ -20,6 +20,7 @@ from causalnet.interventions import (
     Handle,
     Query,
     Read,
+    ReadOut,
     ablation_effect,
     accuracy,
     cde,
@@ -102,6 +103,8 @@ def test_queries_are_read_back(query: Query) -> None:
     assert parse_query(text, GRAPH) == query
     assert len(text.splitlines()) >= 1 + len(query.contrasts)
     assert "\n" not in repr(query)
+    odd = replace(query, readout=ReadOut("two\nlines", "", ""))
+    assert "\n" not in repr(odd)
 
 
 @given(mediator_sets(), POSITIONS, ABLATIONS, READ_OUTS)
@@ -239,10 +242,21 @@ def test_a_scalar_is_a_query_of_one_row() -> None:
         ("nie()", r"Line 1, column 5: found '\)'. Possible here: .*'heads'.*a mediator"),
         (
             "nie(L0.mlp; att=end)",
-            "column 13: found the option 'att'; nearest: at. Nie takes outcome, ",
+            "column 13: found the option 'att'; nearest: at. The options of nie are outcome, ",
         ),
         ("nie(L0.mlp; at=end; at=S2)", "column 21: found the option 'at' twice"),
-        ("cde(L0.mlp)", "column 11: found '\\)'. Possible here: .*'; level=...'"),
+        ("cde(L0.mlp)", "column 11: cde is not told its option 'level'. Write '; level=...'"),
+        ("nie(L0.mlp, at=end)", "column 11: found ',' before an option. .*: write '; at='"),
+        ("nie(L0.mlp at=end)", "column 12: found 'at'. Options of nie follow ';': write '; at='"),
+        ("nie(L0.mlp; at=end, outcome=kl)", "column 19: found ',' before .* write '; outcome='"),
+        ("nie(L0.mlp; via=L1.mlp, at=end)", "column 23: found ',' before .* write '; at='"),
+        ("nie(L0.mlp; at=end,S2)", "column 19: found ','. Several positions .* 'at=\\(end, 3\\)'"),
+        ("nie(L0.mlp; positions=end)", "found the option 'positions'. The options of nie are"),
+        ("NIE(L0.mlp)", "column 1: found 'NIE'. Write 'nie\\(...\\)'"),
+        ("nie L0.mlp", "column 1: found 'nie'. Write 'nie\\(...\\)'"),
+        ("shaply(L0.mlp)", "column 1: found 'shaply'. Nearest: shapley"),
+        ("pse(L0.mlp)", "Line 1, column 1: Treatments L0.mlp and outcome L0.mlp"),
+        ("", "Line 1, column 1: the text is empty. Possible here: te, nie"),
         ("cde(L0.mlp; level=counterfactual)", "column 1: The level counterfactual depends"),
         ("ablation_effect(L0.mlp; kind=zeros)", "column 30: found 'zeros'. Possible here: zero"),
         ("ablation_effect(L0.mlp; kind=mean)", "column 30: The ablation 'mean' needs a reference"),
