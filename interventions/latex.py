@@ -11,6 +11,7 @@ from typing import TypeAlias
 from causalnet.interventions.queries import Query
 from causalnet.interventions.readouts import ReadOut
 from causalnet.interventions.scalars import Apply, Contrast, Grad, Read, Scalar, leaves_of
+from causalnet.interventions.terms import check_length
 from causalnet.interventions.views import Handle, positions_text
 from causalnet.interventions.worlds import (
     At,
@@ -52,6 +53,9 @@ def to_latex(term: Term | Query, names: Mapping[str, str] | None = None) -> str:
         term: A world, value, site, scalar or query.
         names: LaTeX for names of mediators, read-outs and inputs.  A scalar or query with one
             read-out calls it Y.
+
+    Raises:
+        TermError: More than 50 million characters: parts that a term shares are written each time.
 
     >>> from causalnet.graphs import plain_graph
     >>> from causalnet.interventions.contrasts import nde
@@ -97,11 +101,14 @@ class _Writer:
 
     def write(self, term: Term) -> str:
         text: list[str] = []
+        size = 0
         waiting: list[Piece] = [term]
         while waiting:
             piece = waiting.pop()
             if isinstance(piece, str):
                 text.append(piece)
+                size += len(piece)
+                check_length(size)
             else:
                 waiting.extend(reversed(list(self.pieces(piece))))
         return "".join(text)

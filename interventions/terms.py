@@ -46,13 +46,25 @@ def written(term: Piece) -> str:
             each time.
     """
     text = _begun(term, _LONGEST)
-    if text is None:
+    check_length(_LONGEST + 1 if text is None else 0)
+    return text or ""
+
+
+def check_length(size: int) -> None:
+    """Refuse a text of a term that grows too long.
+
+    Args:
+        size: How many characters it has so far.
+
+    Raises:
+        TermError: More than 50 million.
+    """
+    if size > _LONGEST:
         raise TermError(
             f"A text of more than {_LONGEST} characters.",
             "Parts that a term shares are written each time that they occur.",
             "Print the parts, or the digest.",
         )
-    return text
 
 
 def abbreviated(term: Written) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from causalnet.errors import TermError
 from causalnet.interventions import (
     Ablation,
     AblationKind,
@@ -188,3 +189,14 @@ def test_notebooks_show_queries_as_tables() -> None:
     assert "... and 1 more" in tags.text
     html = nie(odd, outcome=value_of("<i>"))._repr_html_()
     assert "<script>" not in html and "<i>" not in html
+
+
+def test_texts_of_shared_parts_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A world that reads one world twice, 60 times over, would have 2^60 parts."""
+    monkeypatch.setattr("causalnet.interventions.terms._LONGEST", 10_000)  # to be quick
+    world = parse_world("<source>")
+    for _ in range(60):
+        sites = (Node("M"), Node("N"))
+        world = Do(Base("base"), tuple((site, At(site.mediator, world)) for site in sites))
+    with pytest.raises(TermError, match="more than 10000 characters"):
+        to_latex(world)
