@@ -1,10 +1,9 @@
 """The sizes of a model from its own file, without its weights."""
 
-import json
-
 from causalnet.errors import ModelFileError
 from causalnet.graphs import TransformerShape
 from causalnet.models.declared import declared_by_config, declared_by_gguf
+from causalnet.models.folders import read_json
 from causalnet.models.gguf_header import read_gguf_header
 from causalnet.models.hub import find_hub_folder
 from causalnet.models.sources import FolderSource, GGUFSource, find_source
@@ -37,8 +36,7 @@ def shape_of(source: str) -> TransformerShape:
         facts, biased = declared_by_gguf(read_gguf_header(found.path)), False
     else:
         folder = found.path if isinstance(found, FolderSource) else find_hub_folder(found.name)
-        with open(folder / "config.json", encoding="utf-8") as config:
-            written = json.load(config)
+        written = read_json(folder / "config.json")
         facts = declared_by_config(written)
         # GPT-2's output projection has a bias, which its configuration does not mention.
         biased = written.get("model_type") == "gpt2" or bool(written.get("attention_bias"))

@@ -147,6 +147,69 @@ def test_explain_says_what_a_query_means(folder: Path, capsys: Output) -> None:
     assert "own value" in plan["proved_zero"]["contrast"]
 
 
+QUERIES = ("nie(L0.H0; at=end)", "per_total_effect(nie(L0.mlp))", "attribution_patch(heads)")
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_explain_is_no_wider_than_100_characters(query: str, folder: Path, capsys: Output) -> None:
+    for target in (query, str(claims_about(folder, 1e6))):
+        assert run_command_line(["explain", target, "--model", str(folder / "model")]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert max(map(len, lines)) <= 100
+        assert all(line[:10].strip().isupper() for line in lines if line[:10].strip())
+
+
+def test_explain_names_the_number_and_its_unit(folder: Path, capsys: Output) -> None:
+    options = ["--model", str(folder / "model")]
+    assert run_command_line(["explain", "nie(L0.H0; at=end; outcome=kl)", *options]) == 0
+    assert "effect = patched - unpatched (base patched from source), in nats" in (
+        capsys.readouterr().out
+    )
+    assert run_command_line(["explain", "per_total_effect(nie(L0.H0))", *options]) == 0
+    assert "(base patched from source), of the total effect" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("", "Nothing was asked"),
+        ("nosuch", "'nosuch' is neither a file nor a query"),
+        ("claims (1).yaml", "The file 'claims (1).yaml' cannot be read"),
+        ("nie(L0.H0; at=end) and", "found 'and'"),
+    ],
+)
+def test_explain_says_what_it_was_not_given(
+    target: str, message: str, folder: Path, capsys: Output
+) -> None:
+    assert run_command_line(["explain", target, "--model", str(folder / "model")]) == 3
+    assert message in capsys.readouterr().err
+
+
+def test_explain_reads_a_file_with_a_parenthesis_in_its_name(folder: Path, capsys: Output) -> None:
+    file = claims_about(folder, 1e6)
+    other = file.with_name("claims (1)")
+    other.write_bytes(file.read_bytes())
+    assert run_command_line(["explain", str(other), "--quiet"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_explain_of_a_folder_without_a_model_is_bad_input(tmp_path: Path, capsys: Output) -> None:
+    assert run_command_line(["explain", "te()", "--model", str(tmp_path)]) == 3
+    assert "has no config.json" in capsys.readouterr().err
+
+
+def test_explain_of_a_query_loads_no_torch(folder: Path) -> None:
+    program = (
+        "import sys; from causalnet.cli.door import run_command_line; "
+        f"model = {str(folder / 'model')!r}; "
+        "run_command_line(['explain', 'nie(heads; at=end)', '--model', model]); "
+        "sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'sympy')))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "TERM      L0.H0: " in done.stdout
+
+
 def test_explain_shows_where_a_query_is_wrong(folder: Path, capsys: Output) -> None:
     options = ["--model", str(folder / "model")]
     assert run_command_line(["explain", "nie(L0.H77)", *options]) == 3
