@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from causalnet.errors import TermError, UnknownMediatorError
 from causalnet.graphs.arguments import quoted
 from causalnet.graphs.grains import Grain
-from causalnet.graphs.mediators import Mediator
+from causalnet.graphs.mediators import Kind, Mediator
 from causalnet.graphs.names import nearest
 from causalnet.graphs.nodes import Node
 from causalnet.graphs.shape import TransformerShape
@@ -105,10 +105,22 @@ def no_edge(
         )
     some = ", ".join(senders[:3]) + (", ..." if len(senders) > 3 else "")
     into = f"slot {slot!r} of {receiver.mediator}" if slot else str(receiver.mediator)
+    listed = f"List them with graph.parents({receiver.mediator.name!r})."
+    writes = sender.kind in (Kind.HEAD, Kind.MLP, Kind.EMBED, Kind.ATTENTION_BIAS)
+    if (
+        writes
+        and receiver.mediator.kind is Kind.HEAD
+        and tuple(senders) == (f"{receiver.mediator}.z",)
+    ):
+        listed = (
+            f"A head reads the stream by its channels: write '{sender} -> {receiver.mediator}.q', "
+            "or the k or v of its K/V group."
+        )
     return TermError(
         f"There is no edge {sender} -> {into}.",
-        f"{len(senders)} mediators send to {receiver.mediator}: {some}."
+        f"{len(senders)} mediator{'s' if len(senders) > 1 else ''} "
+        f"send{'s' if len(senders) == 1 else ''} to {receiver.mediator}: {some}."
         if senders
         else f"{receiver.mediator} reads nothing.",
-        f"List them with graph.parents({receiver.mediator.name!r}).",
+        listed,
     )

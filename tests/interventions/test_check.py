@@ -92,7 +92,7 @@ WORLD_RULES: dict[str, list[tuple[MediatorGraph, str, str]]] = {
         ),
         (GRAPH, "<base> + {embed -> L0.H0 := 0}", "no edge embed -> L0.H0"),
         (GRAPH, "<base> + {L0.H0.q -> L0.H0.pattern:k := 0}", "no edge L0.H0.q -> slot 'k'"),
-        (PLAIN, "<base> + {M -> X := 0}", "no edge M -> X. 1 mediators send to X: U"),
+        (PLAIN, "<base> + {M -> X := 0}", "no edge M -> X. 1 mediator sends to X: U"),
     ],
     "edges end at nodes": [
         (
