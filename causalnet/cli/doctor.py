@@ -154,6 +154,8 @@ def swap_findings(net: "LiftedNetwork", pairs: "PromptPairs") -> Iterator[Findin
 
 def _candidates(net: "LiftedNetwork") -> Mapping[str, list[str]]:
     """Return mediators of each kind in the order to try: the middle layer, the last, the first."""
+    from causalnet.execute.attention import can_be_opened
+
     layers = dict.fromkeys((net.n_layers // 2, net.n_layers - 1, 0))
     heads = dict.fromkeys((net.n_heads - 1, 0))
     each = {
@@ -161,7 +163,22 @@ def _candidates(net: "LiftedNetwork") -> Mapping[str, list[str]]:
         for part in ("resid_pre", "resid_mid", "resid_post", "mlp")
     }
     outputs = [f"L{layer}.H{head}" for layer in layers for head in heads]
-    return {"embed": ["embed"], **each, "z": [f"{head}.z" for head in outputs], "head": outputs}
+    channels = {
+        part: [f"{head}.{part}" for head in outputs] for part in ("q", "pattern", "z", "q.scale")
+    }
+    groups = [
+        (f"L{layer}.KV{group}" if net.graph.shape.shares_keys else f"L{layer}.H{group}")
+        for layer in layers
+        for group in dict.fromkeys((net.graph.shape.kv_heads - 1, 0))
+    ]
+    keys = {part: [f"{group}.{part}" for group in groups] for part in ("k", "v")}
+    found = {"embed": ["embed"], **each, **channels, **keys, "head": outputs}
+    if not can_be_opened(net):
+        del found["pattern"]
+    known = set(net.graph.names()) | {cut.name for cut in net.graph.cuts}
+    return {
+        part: names for part, some in found.items() if (names := [n for n in some if n in known])
+    }
 
 
 def _swap_finding(swap: "SelfSwap") -> Finding:

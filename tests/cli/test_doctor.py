@@ -12,7 +12,7 @@ from causalnet.cli.door import run_command_line
 from causalnet.lift import lift
 from causalnet.models import load
 from tests.small_models import tiny_gpt2, tiny_llama, word_tokenizer
-from tests.toys import word_pairs, words
+from tests.toys import net, word_pairs, words
 
 
 def saved_model(folder: Path, *, dead: str = "", words: int = 61, kind: Any = tiny_llama) -> Path:
@@ -34,7 +34,11 @@ def states(output: str) -> dict[str, str]:
     return {finding["name"]: finding["state"] for finding in json.loads(output)["findings"]}
 
 
-SOUND = ("embed", "L1.resid_pre", "L1.resid_mid", "L1.resid_post", "L1.mlp", "L1.H3.z", "L1.H3")
+SOUND = {
+    *("embed", "L1.resid_pre", "L1.resid_mid", "L1.resid_post", "L1.mlp"),
+    *("L1.H3.q", "L1.H3.pattern", "L1.H3.z", "L1.H3.q.scale", "L1.H3"),
+}
+KEYS = {tiny_llama: {"L1.KV1.k", "L1.KV1.v"}, tiny_gpt2: {"L1.H3.k", "L1.H3.v"}}
 
 
 @pytest.mark.parametrize("kind", [tiny_llama, tiny_gpt2])
@@ -49,9 +53,16 @@ def test_a_sound_model(kind: Any, dtype: str, tmp_path: Path, capsys: Output) ->
     assert output.err == ""
     found = states(output.out)
     swaps = {name.removeprefix("swap ") for name in found if name.startswith("swap ")}
-    assert swaps == set(SOUND)
-    assert {found[f"swap {name}"] for name in SOUND} == {"ok"}
+    assert swaps == SOUND | KEYS[kind]
+    assert {found[f"swap {name}"] for name in swaps} == {"ok"}
     assert found["lift"] == found["swaps"] == "ok"
+
+
+def test_what_a_network_does_not_have_is_not_swapped() -> None:
+    """Attention that is not looked up by name cannot be opened, and without norms is no scale."""
+    found = {finding.name: finding.state for finding in swap_findings(net("linear"), word_pairs())}
+    assert found["swap L1.H3.v"] is found["swaps"] is State.OK
+    assert not [name for name in found if "pattern" in name or "scale" in name]
 
 
 def test_an_embedding_with_rows_that_no_token_has(tmp_path: Path, capsys: Output) -> None:
@@ -111,7 +122,7 @@ def test_interventions_that_reach_nothing_are_a_failure() -> None:
     *swaps, last = swap_findings(net, pairs)
     assert {finding.state for finding in swaps} == {State.NOTE}
     assert last.state is State.FAILED
-    assert "none of 17 changes the logits" in last.detail
+    assert "none of 37 changes the logits" in last.detail
 
 
 def test_without_json_there_is_a_line_for_each_finding(tmp_path: Path, capsys: Output) -> None:
