@@ -145,8 +145,12 @@ def check_value(value: Value, site: Site, place: PlaceType, types: PlaceTypes) -
         TermError: A value of another type, or an operation that is not used as described.
     """
     waiting: list[tuple[Value, bool]] = [(value, True)]
+    seen: set[tuple[Value, bool]] = set()  # operations may share arguments
     while waiting:
         current, is_typed = waiting.pop()
+        if (current, is_typed) in seen:
+            continue
+        seen.add((current, is_typed))
         match current:
             case At(mediator):
                 read = types.place(mediator)

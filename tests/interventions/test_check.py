@@ -401,6 +401,13 @@ def test_operations_of_your_own_are_checked_once_described() -> None:
         del OPERATIONS["halve in this test", 1]
 
 
+def test_operations_that_share_arguments_are_checked_once() -> None:
+    value: Value = Self()
+    for _ in range(2_000):
+        value = Op("add", (value, value))
+    check_world(Do(BASE, ((Node("embed"), value),)), GRAPH)
+
+
 def test_prompts_are_paired() -> None:
     with pytest.raises(TermError, match=r"3 for 'base', 4 for 'source'.*prompt by prompt"):
         check_query(QUERY, GRAPH, {"base": 3, "source": 4})
