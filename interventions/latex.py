@@ -72,7 +72,7 @@ def to_latex(term: Term | Query, names: Mapping[str, str] | None = None) -> str:
     if not isinstance(term, Query):
         return writer.write(term)
     rows = [
-        rf"{_upright(term.estimand)}({writer.name(label)}) &= {writer.write(scalar)}"
+        rf"{_upright(term.estimand)}({writer.name(label)}) &= {_averaged(scalar, term, writer)}"
         for label, scalar in term.contrasts
     ]
     return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
@@ -88,6 +88,18 @@ def _upright(text: str) -> str:
 
 def _words(text: str) -> str:
     return rf"\text{{{_escaped(text)}}}"
+
+
+def _averaged(scalar: Scalar, query: Query, writer: "_Writer") -> str:
+    """Return a row of a query, with the means where it is conditional or a ratio of means."""
+    text = writer.write(scalar)
+    if query.given is None and query.denominator is None:
+        return text
+    given = "" if query.given is None else rf" \;\middle|\; {writer.write(query.given)}"
+    mean = rf"\mathrm{{E}}\left[{text}{given}\right]"
+    if query.denominator is None:
+        return mean
+    return rf"\frac{{{mean}}}{{\mathrm{{E}}\left[{writer.write(query.denominator)}\right]}}"
 
 
 class _Writer:

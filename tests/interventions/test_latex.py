@@ -24,6 +24,8 @@ from causalnet.interventions import (
     parse_scalar,
     parse_value,
     parse_world,
+    per_total_effect,
+    pn,
     te,
     tie,
     to_latex,
@@ -189,6 +191,18 @@ def test_notebooks_show_queries_as_tables() -> None:
     assert "... and 1 more" in tags.text
     html = nie(odd, outcome=value_of("<i>"))._repr_html_()
     assert "<script>" not in html and "<i>" not in html
+
+
+def test_conditions_and_denominators_are_written() -> None:
+    """The probability of necessity is one among those that behave; a fraction is one of means."""
+    necessity = to_latex(pn(MLP), NAMES)
+    happens = r"\mathbf{1}\left[Y_{x} > 0\right]"
+    lost = r"\neg\left(\mathbf{1}\left[Y_{x, M_{x'}} > 0\right]\right)"
+    assert rf"&= \mathrm{{E}}\left[{lost} \;\middle|\; {happens}\right]" in necessity
+    fraction = to_latex(per_total_effect(nie(MLP)), NAMES)
+    above, below = r"Y_{x, M_{x'}} - Y_{x}", r"Y_{x'} - Y_{x}"
+    means = (rf"\mathrm{{E}}\left[{each}\right]" for each in (above, below))
+    assert r"&= \frac{{{}}}{{{}}}".format(*means) in fraction
 
 
 def test_texts_of_shared_parts_end(monkeypatch: pytest.MonkeyPatch) -> None:
