@@ -19,11 +19,17 @@ from causalnet.execute.flow import Flow
 from causalnet.execute.places import Port, projected
 from causalnet.execute.schedule import Step
 from causalnet.graphs import Kind, MediatorGraph
-from causalnet.interventions import Edge, layers_of
+from causalnet.interventions import Edge, Site, layers_of
 from causalnet.lift import LiftedNetwork
 from causalnet.lift.rotary import frequencies, rotate
 
-__all__ = ["attended", "can_be_opened", "opened_attention", "touches_attention"]
+__all__ = [
+    "attended",
+    "can_be_opened",
+    "opened_attention",
+    "touches_attention",
+    "touches_logits",
+]
 
 NAME = "causalnet"
 Attend: TypeAlias = Callable[[nn.Module, Tensor, Tensor, Tensor, Tensor, float], Tensor]
@@ -32,13 +38,23 @@ _ATTEND: ContextVar[Attend] = ContextVar("the attention of the forward pass in t
 
 def touches_attention(step: Step, graph: MediatorGraph) -> bool:
     """Return whether a step sets or reads a pattern, or an edge into a pattern or a z."""
-    _, layers = layers_of(step.world)
-    sites = [site for layer in layers for site, _ in layer] + [grad.site for grad in step.grads]
+    sites = _sites(step)
     inside = {Kind.PATTERN, Kind.Z}
     if any(isinstance(site, Edge) and graph.find(site.receiver).kind in inside for site in sites):
         return True
     touched = (*step.record, *(site.read_from for site in sites))
     return any(graph.find(name).kind is Kind.PATTERN for name in touched)
+
+
+def touches_logits(step: Step, graph: MediatorGraph) -> bool:
+    """Return whether a step sets the logits, or another world reads them."""
+    touched = (*step.record, *(site.read_from for site in _sites(step)))
+    return any(graph.find(name).kind is Kind.LOGITS for name in touched)
+
+
+def _sites(step: Step) -> list[Site]:
+    _, layers = layers_of(step.world)
+    return [site for layer in layers for site, _ in layer] + [grad.site for grad in step.grads]
 
 
 def can_be_opened(net: LiftedNetwork) -> bool:

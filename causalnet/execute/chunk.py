@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from causalnet.errors import NumericalError
-from causalnet.execute.attention import can_be_opened, touches_attention
+from causalnet.execute.attention import can_be_opened, touches_attention, touches_logits
 from causalnet.execute.batch import Padding, TokenBatch, make_batch
 from causalnet.execute.bindings import Bindings
 from causalnet.execute.edits import Edit, NonFiniteError, is_sound
@@ -55,6 +55,7 @@ class Chunk:
     values: dict[World, dict[str, Tensor]] = field(default_factory=dict)
     logits: dict[tuple[World, Position], Tensor] = field(default_factory=dict)
     opened: bool = False
+    all_logits: bool = False
 
     def batch(self, name: str) -> TokenBatch:
         """Return the rows of an input as tensors."""
@@ -67,12 +68,14 @@ class Chunk:
         """Run every world once, in order, and return the values of all leaves, [B] each.
 
         Where one of the worlds touches a pattern, all are run with attention computed by our own
-        function, so that its rounding is no effect.
+        function, and where one touches the logits, with logits at all positions, so that their
+        rounding is no effect.
 
         Raises:
             NumericalError: NaN or infinity in an activation; names the first mediator and prompt.
         """
         self.opened = any(touches_attention(step, self.net.graph) for step in steps)
+        self.all_logits = any(touches_logits(step, self.net.graph) for step in steps)
         if self.gradients and any(step.grads for step in steps):
             # The model's own attention may have no second derivative.
             self.opened = self.opened or can_be_opened(self.net)
@@ -147,7 +150,15 @@ class Chunk:
         ]
         edits += nudges
         try:
-            return run_forward(self.net, batch, edits, record, read_at, opened=self.opened)
+            return run_forward(
+                self.net,
+                batch,
+                edits,
+                record,
+                read_at,
+                opened=self.opened,
+                all_logits=self.all_logits,
+            )
         except NonFiniteError as error:
             raise self._located(error, batch) from None
 

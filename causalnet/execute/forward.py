@@ -48,6 +48,7 @@ def run_forward(
     read_at: Sequence[Position] = ("end",),
     *,
     opened: bool = False,
+    all_logits: bool = False,
 ) -> Forward:
     """Run the model once on a batch, setting and recording values.
 
@@ -59,6 +60,7 @@ def run_forward(
         read_at: Positions at which logits are computed.
         opened: Compute attention by our own function, even where no pattern is touched: worlds
             that are compared are then rounded alike.
+        all_logits: Compute the logits of all positions, for the same reason.
 
     Raises:
         FireCountError: A place that was passed another number of times than once.
@@ -72,7 +74,8 @@ def run_forward(
     with ExitStack() as stack:
         for module, install in hooked.hooks():
             stack.callback(install(module).remove)
-        if not hooked.needs_all_logits:
+        whole = all_logits or hooked.needs_all_logits
+        if not whole:
             keep = net.places.unembedding.register_forward_pre_hook(
                 lambda _, inputs: (inputs[0][rows, columns], *inputs[1:])
             )
@@ -81,7 +84,7 @@ def run_forward(
             stack.enter_context(opened_attention(net, hooked.attend))
         logits = net.run(batch.ids, batch.mask.long())
     hooked.check_fired()
-    logits = logits[rows, columns] if hooked.needs_all_logits else logits
+    logits = logits[rows, columns] if whole else logits
     hooked.check_sound(len(net.places.blocks), logits, columns >= 0)
     return Forward(dict(hooked.flow.recorded(names)), logits)
 

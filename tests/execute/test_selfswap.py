@@ -1,15 +1,17 @@
 """The three legs of the self-swap, at every port of the model."""
 
 from functools import cache
+from typing import Any
 
 import pytest
 import torch
 
-from causalnet.execute import check_determinism, self_swap
+from causalnet.execute import Bindings, check_determinism, evaluate, self_swap
+from causalnet.interventions import At, Base, Do, Node, Read, logit_diff
 from causalnet.lift import LiftedNetwork, lift
 from causalnet.models import load
 from causalnet.tasks import PromptPairs
-from tests.small_models import tiny_llama
+from tests.small_models import tiny_gpt2, tiny_llama
 from tests.toys import fresh_net, net, word_pairs, words
 
 EVERY_PORT = (
@@ -30,8 +32,9 @@ SCALES = ("L0.H2.q.scale", "L0.{}.k.scale", "L1.mlp.scale", "logits.scale")
 
 
 @cache
-def half(dtype: torch.dtype) -> LiftedNetwork:
-    return lift(load(tiny_llama(dtype=dtype), tokenizer=words()))
+def half(dtype: torch.dtype, kind: str = "llama") -> LiftedNetwork:
+    build: Any = {"llama": tiny_llama, "gpt2": tiny_gpt2}[kind]
+    return lift(load(build(dtype=dtype), tokenizer=words()))
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2", "linear"])
@@ -63,6 +66,19 @@ def test_a_no_op_within_attention_changes_no_bit_of_coarser_types(
 @pytest.mark.parametrize("mediator", EVERY_PORT)
 def test_a_no_op_changes_no_bit_of_coarser_types(mediator: str, dtype: torch.dtype) -> None:
     assert self_swap(half(dtype), word_pairs(), half(dtype)[mediator]).no_op_is_exact
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2"])
+def test_worlds_beside_one_that_sets_logits_are_rounded_alike(kind: str) -> None:
+    """Logits of all positions are rounded otherwise than those of one."""
+    network, base = half(torch.float32, kind), Base("base")
+    reads = [Read(logit_diff, base)]
+    for name in ("logits", "L0.mlp", "embed"):
+        reads.append(Read(logit_diff, Do(base, ((Node(name), At(name, base)),))))
+    bindings = Bindings.of(word_pairs(6, lengths=(6, 4, 5)))
+    values = evaluate(reads, network, bindings).values
+    plain, *others = (values[read] for read in reads)
+    assert all(torch.equal(plain, other) for other in others)
 
 
 @pytest.mark.parametrize("mediator", ["embed", "L0.resid_pre", "L0.resid_mid", "L1.resid_post"])
