@@ -210,7 +210,8 @@ def test_edges_are_found_with_their_slots(shape: TransformerShape) -> None:
         for sender in graph.nodes:
             wanted = [s.name for s in receiver.slots if sender.mediator.name in graph.senders(s)]
             if not wanted:
-                with pytest.raises(TermError, match=r"There is no edge .* (graph\.parents|by its channels)"):
+                told = r"There is no edge .* (graph\.parents|by its channels)"
+                with pytest.raises(TermError, match=told):
                     graph.edge(sender.mediator, name)
                 continue
             edge = graph.edge(sender.mediator, name)
