@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from causalnet.claims import explain_claims
-from causalnet.cli.folding import folded
+from causalnet.cli.folding import folded, terminal_width
 from causalnet.cli.status import Status
 from causalnet.cli.terminal import Terminal
 from causalnet.errors import TermError
@@ -42,7 +42,7 @@ def run_explain(
             "A claim file is a YAML or JSON file that is there; a query has parentheses.",
             _EXAMPLE,
         )
-    terminal.say(folded(text))
+    terminal.say(folded(text, terminal_width()))
     terminal.result(result)
     return Status.SUPPORTED
 

@@ -1,15 +1,23 @@
 """Long lines folded, so that terms can be read on a terminal."""
 
 import shutil
+import sys
 import textwrap
 
-__all__ = ["folded"]
+__all__ = ["folded", "terminal_width"]
 
 WIDEST, LABEL = 100, 10
 
 
-def folded(text: str) -> str:
-    """Return a text of labelled lines with none wider than the terminal, or 100 characters.
+def terminal_width() -> int:
+    """Return the terminal's columns, at most 100; 100 where the text goes elsewhere."""
+    if not sys.stdout.isatty():
+        return WIDEST
+    return min(WIDEST, max(40, shutil.get_terminal_size((WIDEST, 24)).columns))
+
+
+def folded(text: str, width: int = WIDEST) -> str:
+    """Return a text of labelled lines with none wider than so many characters.
 
     What is folded goes on two characters further in, at least behind the label.  A word is never
     broken.
@@ -18,7 +26,6 @@ def folded(text: str) -> str:
     TERM      conventions conventions conventions conventions conventions conventions conventions
                 conventions conventions
     """
-    width = min(WIDEST, max(40, shutil.get_terminal_size((WIDEST, 24)).columns))
     return "\n".join(_folded(line, width) for line in text.splitlines())
 
 
