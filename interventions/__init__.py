@@ -39,7 +39,12 @@ from causalnet.interventions.check import (
     check_worlds,
 )
 from causalnet.interventions.circuit_terms import CircuitTerms, Regime
-from causalnet.interventions.closure import runs_of, worlds_needed
+from causalnet.interventions.closure import (
+    GRADS_AT_ONCE,
+    runs_of,
+    with_those_read,
+    worlds_needed,
+)
 from causalnet.interventions.contrasts import (
     ablation_effect,
     cde,
@@ -173,6 +178,7 @@ __all__ = [
     "ESTIMANDS",
     "EXACT_PLAYERS",
     "FUNCTIONS",
+    "GRADS_AT_ONCE",
     "OPERATIONS",
     "READOUTS",
     "RULES",
@@ -318,6 +324,7 @@ __all__ = [
     "value_of",
     "windows",
     "with_mean",
+    "with_those_read",
     "without_edge",
     "worlds_needed",
     "worlds_read_by",

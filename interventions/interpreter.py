@@ -27,13 +27,20 @@ from causalnet.errors import TermError
 from causalnet.graphs import Kind, MediatorGraph, Merge, Slot
 from causalnet.graphs import Node as GraphNode
 from causalnet.interventions.readouts import ReadOut
-from causalnet.interventions.scalars import Grad, Read, Scalar, evaluate_scalar, leaves_of
+from causalnet.interventions.scalars import (
+    NUDGE,
+    Grad,
+    Read,
+    Scalar,
+    evaluate_scalar,
+    leaves_of,
+    nudged,
+)
 from causalnet.interventions.views import Handle, Indices, Part, Subspace
 from causalnet.interventions.worlds import (
     At,
     Base,
     Const,
-    Do,
     Edge,
     Node,
     Noise,
@@ -241,9 +248,8 @@ class _Interpretation:
                 if readout.reference is not None:
                     reference = self.value(readout.node, readout.reference)
                 return self.model.readouts.get(readout.name, _as_it_is)(readout, value, reference)
-            case Grad(Read(readout, world), site, along):
-                nudged = Do(world, ((site, Op("nudge", (Self(), along))),))
-                return np.imag(self.leaf(Read(readout, nudged))) / _STEP
+            case Grad(Read(readout)):
+                return np.imag(self.leaf(Read(readout, nudged(leaf)))) / _STEP
 
     def value(self, name: str, world: World) -> Any:
         """Return what a node or cut is in a world: its natural value, then the node layers."""
@@ -333,7 +339,7 @@ class _Interpretation:
                 return model.noise(key, below)
             case Op(name, arguments, parameters):
                 inside = tuple(self.assigned(part, site, below, base) for part in arguments)
-                if name == "nudge":
+                if name == NUDGE:
                     return inside[0] + 1j * _STEP * inside[1]
                 if name not in model.operations:
                     raise TermError(

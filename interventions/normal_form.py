@@ -33,10 +33,19 @@ from causalnet.interventions.mixes import PARTS, POSITIONS
 from causalnet.interventions.numbering import Block, Key
 from causalnet.interventions.readouts import ReadOut
 from causalnet.interventions.row_numbering import RowNumbering, columns_set
-from causalnet.interventions.scalars import Apply, Contrast, Grad, Leaf, Read, Scalar, leaves_of
+from causalnet.interventions.scalars import (
+    Apply,
+    Contrast,
+    Grad,
+    Leaf,
+    Read,
+    Scalar,
+    leaves_of,
+    nudged,
+)
 from causalnet.interventions.value_numbering import ValueNumbering
 from causalnet.interventions.views import Position
-from causalnet.interventions.worlds import At, Base, Do, Op, Self, World
+from causalnet.interventions.worlds import At, Base, Do, World
 
 __all__ = ["Combination", "NormalForm", "Term", "are_equal", "normal_form", "parts_of_key"]
 
@@ -103,12 +112,7 @@ def _worlds_of_leaf(leaf: Leaf) -> Iterator[World]:
     if read.readout.reference is not None:
         yield read.readout.reference
     if isinstance(leaf, Grad):
-        yield _nudged(leaf)
-
-
-def _nudged(leaf: Grad) -> Do:
-    """Return the world whose read-out is differentiated: the derivative is a function of it."""
-    return Do(leaf.read.world, ((leaf.site, Op("nudge", (Self(), leaf.along))),))
+        yield nudged(leaf)
 
 
 class NormalForm:
@@ -198,7 +202,7 @@ class NormalForm:
             case Read(readout, world):
                 return _one(self._read(readout, world))
             case Grad(read, _, _):
-                there = self._read(read.readout, _nudged(term))
+                there = self._read(read.readout, nudged(term))
                 # No nudge reaches the read-out: its derivative is 0.
                 here = self._read(read.readout, read.world)
                 if there == here:

@@ -18,11 +18,12 @@ from causalnet.graphs.positions import POSITION_AXIS
 from causalnet.interventions.facts import Facts
 from causalnet.interventions.mixes import PARTS, POSITIONS, Token
 from causalnet.interventions.numbering import Block, Ids, Key, Numbering, Table
+from causalnet.interventions.scalars import NUDGE
 from causalnet.interventions.views import Position
 
 __all__ = ["RowNumbering", "columns_set"]
 
-ROWWISE = frozenset({"add", "subtract", "scale", "lerp", "nudge"})
+ROWWISE = frozenset({"add", "subtract", "scale", "lerp", NUDGE})
 """Operations whose value at a position depends on their arguments there only."""
 
 

@@ -23,7 +23,7 @@ from causalnet.errors import TermError
 from causalnet.interventions.markup import term_html
 from causalnet.interventions.readouts import ReadOut
 from causalnet.interventions.terms import Piece, abbreviated, digest_of, separated, written
-from causalnet.interventions.worlds import Site, Value, World
+from causalnet.interventions.worlds import Do, Op, Self, Site, Value, World
 
 __all__ = [
     "FUNCTIONS",
@@ -102,6 +102,14 @@ class Grad:
 
 
 Leaf: TypeAlias = Read | Grad
+
+NUDGE = "d/dt"
+"""The operation that a derivative is taken along; no name of an operation is spelt like it."""
+
+
+def nudged(leaf: Grad) -> Do:
+    """Return the world in which a derivative's read-out is taken: its direction is added there."""
+    return Do(leaf.read.world, ((leaf.site, Op(NUDGE, (Self(), leaf.along))),))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

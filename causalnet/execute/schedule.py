@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from causalnet.interventions import (
+    GRADS_AT_ONCE,
     At,
     Grad,
     Leaf,
@@ -12,12 +13,11 @@ from causalnet.interventions import (
     ReadOut,
     World,
     reads_of,
+    with_those_read,
     worlds_read_by,
 )
 
-__all__ = ["GRADS_AT_ONCE", "Step", "schedule"]
-
-GRADS_AT_ONCE = 512  # derivatives in one backward pass; each keeps its direction in memory
+__all__ = ["Step", "schedule"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,23 +90,12 @@ class _Collected:
             self.record[read.world][read.mediator] = None
 
     def visit(self, world: World) -> None:
-        """Put a world after all that it reads; worlds may be nested deeply."""
-        waiting = [world]
-        while waiting:
-            current = waiting[-1]
-            if current in self.order:
-                waiting.pop()
-                continue
-            reads = worlds_read_by(current)
-            missing = [read.world for read in reads if read.world not in self.order]
-            if missing:
-                waiting.extend(reversed(missing))
-                continue
-            for read in reads:
+        """Put a world after all that it reads."""
+        for current in with_those_read(world, self.order):
+            for read in worlds_read_by(current):
                 self.record[read.world][read.mediator] = None
             self.order[current] = None
             self.record[current], self.read_at[current], self.reads[current] = {}, {}, {}
-            waiting.pop()
 
     def steps(self) -> tuple[Step, ...]:
         return tuple(

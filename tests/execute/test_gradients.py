@@ -1,14 +1,15 @@
 """Derivatives along directions at sites, by one backward pass for all that share a read-out."""
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import pytest
 import torch
 
 from causalnet.effects.reference import vector
 from causalnet.execute import Bindings, evaluate, schedule
-from causalnet.execute.schedule import GRADS_AT_ONCE
 from causalnet.interventions import (
+    GRADS_AT_ONCE,
     At,
     Base,
     Const,
@@ -27,6 +28,7 @@ from causalnet.interventions import (
     kl,
     lens,
     logit_diff,
+    runs_of,
 )
 from causalnet.lift import LiftedNetwork, raised_casts
 from tests.execute.numpy_transformer import model_of_row
@@ -131,6 +133,21 @@ def test_many_derivatives_take_several_passes() -> None:
     steps = schedule(grads)
     assert [len(step.grads) for step in steps] == [GRADS_AT_ONCE, GRADS_AT_ONCE, 1]
     assert [grad for step in steps for grad in step.grads] == grads
+    assert len(runs_of(grads)) == 3
+
+
+def test_runs_are_foretold_as_they_are_scheduled() -> None:
+    patched = Do(BASE, ((Node("L0.mlp"), At("L0.mlp", SOURCE)),))
+    leaves: list[Leaf] = [
+        Read(logit_diff, patched),
+        Read(kl, patched),
+        Grad(Read(kl, patched), Node("L1.mlp"), At("L1.mlp", SOURCE)),
+        Grad(Read(logit_diff, patched), Node("L1.mlp"), Self()),
+        Read(lens(logit_diff, "L0.resid_post"), BASE),
+    ]
+    for count in range(1, len(leaves) + 1):
+        for chosen in combinations(leaves, count):
+            assert len(runs_of(chosen)) == len(schedule(chosen))
 
 
 def test_batches_change_no_derivative() -> None:
