@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from causalnet.errors import FormatError
 from causalnet.graphs.formats.carried import Scalar, graph_level, packed
 from causalnet.graphs.formats.graph_file import GraphFile
-from causalnet.graphs.formats.numerals import spelt_out
+from causalnet.graphs.formats.numerals import spelt_scalar
 from causalnet.graphs.formats.source import Source
 from causalnet.graphs.formats.statements import Dialect, parse_statements
 from causalnet.graphs.formats.values import FrozenMapping, Json
@@ -158,14 +158,7 @@ def _key(name: str) -> str:
 
 
 def _spelt(value: Scalar) -> str:
-    match value:
-        case bool():
-            return str(value).lower()
-        case int():
-            return str(value)
-        case float():
-            return spelt_out(value)
-    return _quoted(value)
+    return spelt_scalar(value, _quoted)
 
 
 def _quoted(text: str) -> str:

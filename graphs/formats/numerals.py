@@ -2,9 +2,10 @@
 
 import math
 import re
+from collections.abc import Callable
 from decimal import Decimal
 
-__all__ = ["numeral", "spelt_out"]
+__all__ = ["numeral", "spelt_out", "spelt_scalar"]
 
 _NUMERAL = re.compile(r"([+-]?\d{1,308})|[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,6})?")
 
@@ -32,3 +33,19 @@ def spelt_out(value: float) -> str:
     """
     text = format(Decimal(repr(value)), "f")
     return text if "." in text else f"{text}.0"
+
+
+def spelt_scalar(value: str | bool | int | float, quoted: Callable[[str], str]) -> str:
+    """Return a value as DOT and dagitty write it; texts are quoted as the format does.
+
+    >>> spelt_scalar(True, repr), spelt_scalar(2.5, repr), spelt_scalar("a", repr)
+    ('true', '2.5', "'a'")
+    """
+    match value:
+        case bool():
+            return str(value).lower()
+        case int():
+            return str(value)
+        case float():
+            return spelt_out(value)
+    return quoted(value)
