@@ -1,10 +1,11 @@
 """Small lifted networks in float64, and word prompts for them."""
 
 import random
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from causalnet.lift import LiftedNetwork, lift
+from causalnet.lift import LiftedNetwork, lift, state_of
 from causalnet.models import load
 from causalnet.tasks import PromptPairs
 from tests.small_models import linear_network, tiny_gpt2, tiny_llama, word_tokenizer
@@ -27,6 +28,11 @@ def net(kind: str = "llama", seed: int = 0, layers: int = 2) -> LiftedNetwork:
 def fresh_net(kind: str = "llama", seed: int = 0) -> LiftedNetwork:
     """A network that a test may break."""
     return net.__wrapped__(kind, seed)
+
+
+def taken_as_it_is(network: LiftedNetwork) -> LiftedNetwork:
+    """A network whose model was changed after it was checked, as if it had been so then."""
+    return replace(network, state=state_of(network.model.module))
 
 
 def sentence(rng: random.Random, length: int) -> str:

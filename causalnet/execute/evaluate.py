@@ -28,7 +28,7 @@ from causalnet.interventions import (
     World,
     check_scalar,
 )
-from causalnet.lift import LiftedNetwork
+from causalnet.lift import LiftedNetwork, check_unchanged
 from causalnet.lift.machine import is_out_of_memory
 from causalnet.tasks import Prompts
 
@@ -81,7 +81,9 @@ def evaluate(
         AlignmentError: An interchange between prompts that do not line up.
         NumericalError: NaN or infinity in an activation.
         OutOfMemoryError: Memory ran out with a batch of one prompt.
+        LiftError: The model was changed after it was lifted.
     """
+    check_unchanged(net)
     steps = schedule(leaves)
     check_scalar(Contrast(tuple((1.0, leaf) for leaf in leaves)), net.graph)
     for step in steps:
@@ -180,7 +182,11 @@ def record(
 
     Returns:
         The number of forward passes.
+
+    Raises:
+        LiftError: The model was changed after it was lifted.
     """
+    check_unchanged(net)
     count = len(prompts)
     check_lengths(prompts, net.model.declared)
     bindings = Bindings({"base": prompts}, Answers(((),) * count, ((),) * count, "mean"))

@@ -8,6 +8,7 @@
 | `Adapter`, `register`, `registered` | what an architecture declares to be lifted |
 | `Places`, `Columns` | the modules where mediators are read and set |
 | `SelfCheck`, `Comparison` | how closely the graph rebuilds the model, part by part |
+| `check_unchanged`, `state_of`, `ModuleState` | that a model is still the one that was lifted |
 | `raised_casts`, `float64_copy` | a model's internal float32 casts raised to float64 |
 | `positions_of` | positions of padded prompts |
 """
@@ -20,6 +21,7 @@ from causalnet.lift.parts import Constants, Parts
 from causalnet.lift.places import Columns, Places
 from causalnet.lift.rebuild import Rebuilt, positions_of
 from causalnet.lift.registry import register, registered
+from causalnet.lift.unchanged import ModuleState, check_unchanged, state_of
 
 __all__ = [
     "Adapter",
@@ -27,10 +29,12 @@ __all__ = [
     "Comparison",
     "Constants",
     "LiftedNetwork",
+    "ModuleState",
     "Parts",
     "Places",
     "Rebuilt",
     "SelfCheck",
+    "check_unchanged",
     "float64_copy",
     "lift",
     "positions_of",
@@ -38,4 +42,5 @@ __all__ = [
     "rebuild",
     "register",
     "registered",
+    "state_of",
 ]

@@ -15,6 +15,7 @@ from causalnet.lift.parts import Parts, take_apart
 from causalnet.lift.places import Places
 from causalnet.lift.rebuild import Rebuilt, output_weight, rebuild_parts
 from causalnet.lift.registry import adapter_for
+from causalnet.lift.unchanged import ModuleState, state_of
 
 if TYPE_CHECKING:
     from causalnet.models import LanguageModel
@@ -30,11 +31,13 @@ class LiftedNetwork:
         model: The loaded model.
         parts: The graph, the adapter, and the modules behind each mediator.
         check: How closely the graph's own parts rebuilt the model.
+        state: What the model was when it was checked; see `check_unchanged`.
     """
 
     model: "LanguageModel"
     parts: Parts
     check: SelfCheck
+    state: ModuleState
 
     @property
     def graph(self) -> MediatorGraph:
@@ -116,7 +119,8 @@ def lift(model: "LanguageModel", grain: Literal["channels"] = "channels") -> Lif
         )
     declared: Mapping[str, object] = model.declared
     parts = take_apart(model.module, adapter_for(model.module), declared)
-    return LiftedNetwork(model, parts, check_parts(model.module, parts))
+    check = check_parts(model.module, parts)
+    return LiftedNetwork(model, parts, check, state_of(model.module))
 
 
 def rebuild(

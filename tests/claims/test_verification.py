@@ -24,6 +24,7 @@ from causalnet.interventions import logit_diff
 from causalnet.lift import LiftedNetwork
 from causalnet.statistics import Reason, TracePoint, Verdict
 from tests.claims.small_case import CLAIMS, batches_above, claim_file, small_net, write_pairs
+from tests.toys import taken_as_it_is
 
 RANDOM = {
     "id": "special",
@@ -349,7 +350,7 @@ def test_memory_that_runs_out_halves_the_batch_and_is_told(
     expected = verify(file, net=net)
     hook = batches_above(net, 3)
     try:
-        report = verify(file, net=net)
+        report = verify(file, net=taken_as_it_is(net))
     finally:
         hook.remove()
     assert report.cost.batch_size == 2 and report.cost.halvings == 2
@@ -360,7 +361,7 @@ def test_memory_that_runs_out_halves_the_batch_and_is_told(
     hook = batches_above(net, 0)
     try:
         with pytest.raises(OutOfMemoryError):
-            verify(file, net=net)
+            verify(file, net=taken_as_it_is(net))
     finally:
         hook.remove()
 
@@ -371,4 +372,4 @@ def test_infinite_activations_are_named(folder: Path) -> None:
         weights = dict(broken.model.module.named_parameters())
         weights["model.layers.1.mlp.down_proj.weight"][0, 0] = float("nan")
     with pytest.raises(NumericalError, match=r"L1\.mlp"):
-        verify(claim_file(folder), net=broken)
+        verify(claim_file(folder), net=taken_as_it_is(broken))

@@ -40,7 +40,7 @@ from causalnet.interventions import (
 from causalnet.lift import LiftedNetwork, lift
 from causalnet.models import load
 from tests.small_models import tiny_llama
-from tests.toys import fresh_net, net, word_pairs, words
+from tests.toys import fresh_net, net, taken_as_it_is, word_pairs, words
 
 BASE = Base("base")
 
@@ -106,6 +106,7 @@ def test_non_finite_weight_names_mediator_and_prompt(weight: str, named: str, ba
     with torch.no_grad():
         row = pairs.base.ids[1][2] if named == "embed" else 0
         broken[row] = bad
+    network = taken_as_it_is(network)
     text = pairs.base.texts[1 if named == "embed" else 0]
     with pytest.raises(NumericalError, match=f"^{named} holds NaN.*{text}"):
         evaluate([Read(logit_diff, BASE)], network, Bindings.of(pairs), batch_size=2)
@@ -135,6 +136,7 @@ def test_an_intervention_that_fires_twice_is_an_error() -> None:
     network = fresh_net()
     attention = hugging_face(network).model.layers[0].self_attn
     attention.o_proj = Skipping(attention.o_proj)
+    network = taken_as_it_is(network)
     with pytest.raises(FireCountError, match=r"L0\.H1\.z fired 2 times .* must fire 1 times"):
         run(nie(network["L0.H1"]), network, word_pairs(2))
 
@@ -144,6 +146,7 @@ def test_an_intervention_that_never_fires_is_an_error() -> None:
     block = hugging_face(network).model.layers[1]
     block.mlp.forward = nn.Identity().forward
     block.mlp = nn.Identity()
+    network = taken_as_it_is(network)
     with pytest.raises(FireCountError, match=r"L1\.mlp fired 0 times"):
         run(nie(network["L1.mlp"]), network, word_pairs(2))
 
@@ -166,6 +169,7 @@ def test_attention_that_is_never_asked_for_is_an_error() -> None:
     network = fresh_net()
     block = hugging_face(network).model.layers[1]
     block.self_attn = Unattentive(block.self_attn)
+    network = taken_as_it_is(network)
     world = Do(BASE, ((Node("L1.H0.pattern"), Self()),))
     with pytest.raises(FireCountError, match=r"L1\.H0\.pattern fired 0 times"):
         evaluate([Read(logit_diff, world)], network, Bindings.of(word_pairs(2)))
@@ -234,6 +238,7 @@ def test_out_of_memory_halves_the_batch(rows: int, size: int, halvings: int) -> 
     expected = run(nie(network.heads(0)), network, pairs).values
     model = hugging_face(network).model
     model.embed_tokens = Greedy(model.embed_tokens, rows)
+    network = taken_as_it_is(network)
     table = run(nie(network.heads(0)), network, pairs, batch_size=8)
     assert table.provenance["batch_size"] == size
     assert table.provenance["halvings"] == halvings
@@ -244,6 +249,7 @@ def test_out_of_memory_with_one_prompt() -> None:
     network = fresh_net()
     model = hugging_face(network).model
     model.embed_tokens = Greedy(model.embed_tokens, 0)
+    network = taken_as_it_is(network)
     with pytest.raises(OutOfMemoryError, match="batch of one prompt"):
         run(te(), network, word_pairs(4))
 
@@ -257,6 +263,7 @@ def test_non_finite_logits_are_named(weight: str, named: str) -> None:
     broken = hugging_face(network).get_submodule(weight).weight
     with torch.no_grad():
         broken.view(-1)[0] = float("inf")
+    network = taken_as_it_is(network)
     with pytest.raises(NumericalError, match=f"^{named} holds NaN"):
         evaluate([Read(logit_diff, BASE)], network, Bindings.of(pairs))
 
@@ -292,6 +299,7 @@ def test_out_of_memory_in_means_halves_the_batch() -> None:
     expected = run(query, network, pairs, reference=pairs.base).values
     model = hugging_face(network).model
     model.embed_tokens = Greedy(model.embed_tokens, 2)
+    network = taken_as_it_is(network)
     table = run(query, network, pairs, reference=pairs.base)
     np.testing.assert_allclose(table.values, expected, atol=1e-10)
 

@@ -43,7 +43,7 @@ from causalnet.interventions import (
     value_of,
 )
 from causalnet.interventions.techniques import Dictionary, sae_feature_patch
-from tests.toys import fresh_net, net, word_pairs
+from tests.toys import fresh_net, net, taken_as_it_is, word_pairs
 
 BASE, SOURCE = Base("base"), Base("source")
 
@@ -73,8 +73,9 @@ def test_a_masked_key_is_a_score_of_minus_infinity(kind: str) -> None:
         lambda _, inputs: seen.append(inputs[0][:, -1, :8].clone())
     )
     try:
-        reading(Do(BASE, ((Node("L1.H0.pattern"), Self()),)), name=kind)
-        reading(Do(BASE, (masked,)), name=kind)
+        for world in (Do(BASE, ((Node("L1.H0.pattern"), Self()),)), Do(BASE, (masked,))):
+            read = Read(logit_diff, world)
+            evaluate([read], taken_as_it_is(network), Bindings.of(word_pairs(3)))
     finally:
         hook.remove()
     patterns: dict[str, torch.Tensor] = {}

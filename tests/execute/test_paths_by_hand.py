@@ -12,7 +12,7 @@ from causalnet.execute import Bindings, evaluate
 from causalnet.execute.batch import Padding
 from causalnet.interventions import At, Base, Do, Edge, Node, Op, Read, Self, World, logit_diff
 from causalnet.lift import raised_casts
-from tests.toys import fresh_net, net, word_pairs
+from tests.toys import fresh_net, net, taken_as_it_is, word_pairs
 
 BASE, SOURCE = Base("base"), Base("source")
 Hook: TypeAlias = tuple[Any, bool, Callable[[Tensor], Tensor]]
@@ -230,7 +230,7 @@ def test_an_error_within_a_forward_leaves_nothing_behind(kind: str) -> None:
     failing = network.places.mlps[1].register_forward_pre_hook(broken)
     read = Read(logit_diff, _from_source(Node("L1.H2.pattern")))
     with pytest.raises(ZeroDivisionError):
-        evaluate([read], network, Bindings.of(word_pairs(2)))
+        evaluate([read], taken_as_it_is(network), Bindings.of(word_pairs(2)))
     failing.remove()
     left = [part for part in module.modules() if part._forward_hooks or part._forward_pre_hooks]
     assert left == [] and module.config._attn_implementation == attention
