@@ -1,0 +1,125 @@
+"""Sharing: versions with equal content become one, so that worlds form a trie and merge again."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalnet.compiler.contents import Contents, contents_of
+from causalnet.compiler.program import NONE, Program, ReadOf, Ref
+from causalnet.compiler.rewriting import with_refs
+from causalnet.interventions import Edge
+
+__all__ = ["share"]
+
+
+def share(program: Program) -> Program:
+    """Let every version that equals an earlier one from some stage on be that one from there on.
+
+    Values that are read are looked up where they are first found.
+    """
+    contents = contents_of(program)
+    same = _representatives(program, contents)
+    first = _Values(program, contents, same)
+    versions = []
+    for version in program.versions:
+        if version.is_run:
+            versions.append(version)
+            continue
+        moved = with_refs(version, first.ref)
+        versions.append(replace(moved, parent=same[version.parent]))
+    reads = tuple(_read(read, first) for read in program.reads)
+    merged = sum(own != number for number, own in enumerate(same))
+    found = replace(program, versions=tuple(versions), reads=reads, _digest=[])
+    note = f"share: {merged} of {len(same)} versions equal others from their birth on"
+    return replace(found, notes=(*program.notes, note)) if merged else found
+
+
+def _representatives(program: Program, contents: Contents) -> list[int]:
+    """Return for every version the first one with its content from its birth on."""
+    versions, same = program.versions, list(range(len(program.versions)))
+    pinned = _hide_what_was_sent(program)
+    by_birth: dict[tuple[int, int], list[int]] = {}
+    for number, version in enumerate(versions):
+        if not version.is_run:
+            by_birth.setdefault((version.phase, version.born), []).append(number)
+    for (phase, stage), born in by_birth.items():
+        leaving = contents.leaving[stage]
+        alive = [
+            number
+            for number, version in enumerate(versions)
+            if (version.phase == phase or version.is_run)
+            and version.born < stage
+            and same[number] == number
+        ]
+        known = _lookup(leaving, alive, born)
+        for number in born:
+            if number not in pinned:
+                same[number] = known.setdefault(int(leaving[number]), number)
+    return same
+
+
+def _hide_what_was_sent(program: Program) -> frozenset[int]:
+    """Return the versions between an edge into a receiver and a cut that hides what it sends.
+
+    The stream after a cut may equal another's, but a receiver's own sum is set by the cut as well.
+    """
+    versions, part = program.versions, program.stages.part
+    cuts = {
+        number
+        for number, version in enumerate(versions)
+        if any(part(write.site.read_from).kind == "cut" for write in version.writes)
+    }
+    found: set[int] = set()
+    for version in versions if cuts else ():
+        sent = [part(w.site.sender).stage for w in version.writes if isinstance(w.site, Edge)]
+        passed, number = [], version.parent
+        while sent and number != NONE:
+            passed.append(number)
+            if number in cuts and versions[number].born > min(sent):
+                found.update(passed)
+            number = versions[number].parent
+    return frozenset(found)
+
+
+def _lookup(
+    leaving: NDArray[np.uint64], alive: Sequence[int], born: Sequence[int]
+) -> dict[int, int]:
+    """Return the first version with each of some contents among those that are alive."""
+    numbers = np.asarray(alive, dtype=np.intp)
+    wanted = np.unique(leaving[np.asarray(born, dtype=np.intp)])
+    hits = numbers[np.isin(leaving[numbers], wanted)]
+    known: dict[int, int] = {}
+    for number in hits.tolist():
+        known.setdefault(int(leaving[number]), number)
+    return known
+
+
+class _Values:
+    """Where a value is found first."""
+
+    def __init__(self, program: Program, contents: Contents, same: Sequence[int]) -> None:
+        self.program, self.contents, self.same = program, contents, same
+        self.found: dict[tuple[int, str, int], int] = {}
+        self.of_ref: dict[Ref, Ref] = {}
+
+    def ref(self, ref: Ref) -> Ref:
+        if ref not in self.of_ref:
+            self.of_ref[ref] = self._ref(ref)
+        return self.of_ref[ref]
+
+    def _ref(self, ref: Ref) -> Ref:
+        version = self.program.versions[ref.version]
+        stage = self.program.stages.part(ref.node).stage
+        home = self.same[ref.version] if version.born < stage else ref.version
+        key = (version.phase, ref.node, self.contents.tag(ref.node, ref.version))
+        return Ref(ref.node, self.found.setdefault(key, home), ref.input)
+
+
+def _read(read: ReadOf, first: _Values) -> ReadOf:
+    node, theirs = read.readout.node, read.reference
+    own = first.ref(Ref(node, read.version, read.input)).version
+    if theirs != NONE:
+        theirs = first.ref(Ref(node, theirs, read.reference_input)).version
+    return replace(read, version=own, reference=theirs)
