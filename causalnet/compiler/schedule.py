@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from causalnet.compiler.program import Kind, Program, Ref, Version, Write
+from causalnet.compiler.program import NONE, Kind, Program, Ref, Version, Write
 from causalnet.interventions import At, Position, Self
 
 __all__ = ["Schedule", "Signature", "Wave", "schedule_program"]
