@@ -312,7 +312,8 @@ class _Clustering:
             Stream(name, tuple(self.names[number] for number in writers))
             for name, writers in self.writers.items()
         )
-        coarse = MediatorGraph(nodes, streams, tuple(self.cuts()), self.graph.sizes)
+        cuts, origin = tuple(self.cuts()), self.graph.origin
+        coarse = MediatorGraph(nodes, streams, cuts, self.graph.sizes, origin=origin)
         members = {
             self.names[number]: tuple(
                 self.graph.nodes[member].mediator.name for member in self.groups[number]

@@ -53,6 +53,8 @@ def to_json(graph: MediatorGraph) -> str:
         content["grain"] = graph.grain.value
     if graph.tokens is not None:
         content["tokens"] = graph.tokens
+    if graph.origin:
+        content["origin"] = graph.origin
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -108,16 +110,19 @@ This version reads 'causalnet_graph': 1.
             f"The graph's {FORMAT_KEY!r} is {version!r}.",
             f"This version reads {FORMAT_KEY!r}: {FORMAT_VERSION}.",
         )
-    top.check_keys(FORMAT_KEY, "axes", "nodes", "streams", "cuts", "sizes?", "grain?", "tokens?")
+    optional = ("sizes?", "grain?", "tokens?", "origin?")
+    top.check_keys(FORMAT_KEY, "axes", "nodes", "streams", "cuts", *optional)
     axes = [tuple(map(_read_axis, row.items())) for row in top.get("axes").items()]
     streams = (_read_stream(part) for part in top.get("streams").items())
     cuts = (_read_cut(part) for part in top.get("cuts").items())
     sizes = _read_sizes(top.get("sizes")) if top.has("sizes") else None
     grain = top.get("grain").choice(Grain) if top.has("grain") else None
     tokens = top.get("tokens").number() if top.has("tokens") else None
+    origin = top.get("origin").text() if top.has("origin") else ""
     nodes = (_read_node(part, axes) for part in top.get("nodes").items())
     try:
-        return MediatorGraph(tuple(nodes), tuple(streams), tuple(cuts), sizes, grain, tokens)
+        parts = (tuple(nodes), tuple(streams), tuple(cuts))
+        return MediatorGraph(*parts, sizes, grain, tokens, origin)
     except FormatError:
         raise
     except CausalNetError as refused:

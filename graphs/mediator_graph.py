@@ -42,6 +42,8 @@ class MediatorGraph:
         sizes: The sizes of the transformer that was laid out, or None for another graph.
         grain: What the nodes of that transformer are; None for another graph.
         tokens: The number of positions of a graph of positions; None for whole sequences.
+        origin: How a graph came about that was not laid out from sizes: `traced ...` for one that
+            was read off a network, `declared ...` for one that rests on what somebody said.
 
     Raises:
         GraphError: A name twice, a parent that does not come before its child, or a slot, stream
@@ -59,6 +61,7 @@ class MediatorGraph:
     sizes: TransformerShape | None = None
     grain: Grain | None = None
     tokens: int | None = None
+    origin: str = ""
     _order: Mapping[str, int] = field(init=False)
     _cut: Mapping[str, Cut] = field(init=False)
     _stream: Mapping[str, Stream] = field(init=False)
@@ -86,9 +89,8 @@ class MediatorGraph:
     def fingerprint(self) -> str:
         """Return a sha256 of the graph's content; equal graphs have equal fingerprints."""
         if not self._digest:
-            content = repr(
-                (self.sizes, self.grain, self.tokens, self.nodes, self.streams, self.cuts)
-            )
+            parts = (self.sizes, self.grain, self.tokens, self.nodes, self.streams, self.cuts)
+            content = repr((*parts, self.origin) if self.origin else parts)
             self._digest.append(hashlib.sha256(content.encode()).hexdigest())
         return self._digest[0]
 
@@ -106,7 +108,8 @@ class MediatorGraph:
         """Return one line."""
         if self.sizes is None:
             edges = sum(len(self.parents(node.mediator)) for node in self.nodes)
-            return f"MediatorGraph({len(self.nodes)} nodes, {edges} edges)"
+            origin = f", {self.origin}" if self.origin else ""
+            return f"MediatorGraph({len(self.nodes)} nodes, {edges} edges{origin})"
         shape = self.sizes
         sharing = f", {shape.kv_heads} K/V groups" if shape.shares_keys else ""
         grain = "" if self.grain in (None, Grain.CHANNELS) else f", grain {self.grain}"

@@ -13,6 +13,7 @@ class Role(StrEnum):
 
     BATCH = "batch"
     CAUSAL = "causal"  # the value at p depends on its parents at positions up to p only
+    POSITION = "position"  # there are positions, and the value at p may depend on all of them
     FREE = "free"
 
 

@@ -74,6 +74,7 @@ class _Expansion:
             self.graph.sizes,
             self.graph.grain,
             self.tokens,
+            self.graph.origin,
         )
         return Coarsening(fine, self.graph, members)
 

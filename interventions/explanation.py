@@ -37,6 +37,7 @@ class TermExplanation:
         zero: The scalars that are zero in every model, with reasons.
         plan: Worlds and calls before and after equal ones are merged.
         facts: What was known of the prompts; None where nothing was.
+        origin: How the graph came about, where it was traced or declared.
     """
 
     rows: tuple[str, ...]
@@ -44,6 +45,7 @@ class TermExplanation:
     zero: tuple[ZeroEffect, ...]
     plan: WorldPlan
     facts: Facts | None
+    origin: str = ""
 
     @property
     def merging(self) -> str:
@@ -52,7 +54,7 @@ class TermExplanation:
 
     def lines(self) -> list[str]:
         """Return the explanation, a few lines for each part."""
-        shown = []
+        shown = [f"GRAPH     {self.origin}"] if self.origin else []
         for index in range(len(self.terms)):
             first, *rest = self.written(index)
             shown += [f"TERM      {first}", *(f"          {line}" for line in rest)]
@@ -87,7 +89,9 @@ class TermExplanation:
 
     def to_json(self) -> dict[str, Any]:
         """Return the explanation as JSON values."""
+        origin = {"graph": self.origin} if self.origin else {}
         return {
+            **origin,
             "rows": len(self.rows),
             "terms": [
                 {"label": label, "term": text, "normal_form": form}
@@ -145,6 +149,7 @@ def explain_scalars(
         zero_effects(labelled, graph, facts),
         plan_worlds(form),
         facts,
+        graph.origin,
     )
 
 

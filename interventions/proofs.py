@@ -61,11 +61,14 @@ class ZeroEffect:
             without a site where the terms cancel.
         rule: The rule of the second level that was needed, `V1`, `V3` or `V5`; empty where the
             normal form is enough.
+        given: What the proof rests on besides the graph's being right about the network: where
+            the graph was declared, that; empty otherwise.
     """
 
     label: str
     reasons: tuple[tuple[str, Reason, str], ...]
     rule: str = ""
+    given: str = ""
 
     @property
     def kinds(self) -> frozenset[Reason]:
@@ -78,7 +81,8 @@ class ZeroEffect:
         for site, reason, text in self.reasons:
             said[f"{f'{site}: ' if site else ''}{reason.value}: {text}"] = None
         rule = f" (rule {self.rule})" if self.rule else ""
-        return f"{self.label} is 0{rule}; {'; '.join(said)}"
+        given = f" (the graph is {self.given})" if self.given else ""
+        return f"{self.label} is 0{rule}; {'; '.join(said)}{given}"
 
 
 def zero_effects(
@@ -108,6 +112,7 @@ def zero_effects(
     form, paths = normal_form([scalar for _, scalar in rows], graph), _Paths(graph)
     levels = [("", None), *(_levels(facts) if facts is not None else [])]
     found: dict[str, ZeroEffect] = {}
+    given = graph.origin if graph.origin.startswith("declared") else ""
     for rule, known in levels:
         open_ = [(label, scalar) for label, scalar in rows if label not in found]
         if known is not None:
@@ -117,7 +122,8 @@ def zero_effects(
             zero = [not form.combination(scalar) for _, scalar in open_]
         for (label, scalar), is_zero in zip(open_, zero, strict=True):
             if is_zero:
-                found[label] = ZeroEffect(label, _reasons(form, paths, scalar, rule), rule)
+                reasons = _reasons(form, paths, scalar, rule)
+                found[label] = ZeroEffect(label, reasons, rule, given)
     return tuple(found[label] for label, _ in rows if label in found)
 
 

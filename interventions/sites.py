@@ -12,6 +12,7 @@ from causalnet.interventions.worlds import At, Const, Edge, Node, Noise, Op, Sel
 __all__ = ["check_layer", "check_site", "check_value"]
 
 _ON_PATTERNS = frozenset({"mask_pattern", "redirect", "uniform_pattern"})
+_POSITIONS = frozenset({Role.CAUSAL, Role.POSITION})
 
 
 def check_site(site: Site, types: PlaceTypes) -> PlaceType:
@@ -74,7 +75,7 @@ def _check_positions(at: tuple[Position, ...], site: Site, place: PlaceType) -> 
             f"{site} has {f'the position {wrong[0]!r}' if wrong else 'a position twice'}.",
             "A position is a name of the prompts or the index of a token, each once.",
         )
-    if place.axes and not any(axis.role is Role.CAUSAL for axis in place.axes):
+    if place.axes and not any(axis.role in _POSITIONS for axis in place.axes):
         raise TermError(
             f"{site} is at positions, and {place} has none.",
             f"Its axes are {axes_text(place.axes)}.",

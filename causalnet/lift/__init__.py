@@ -9,6 +9,8 @@
 | `Places`, `Columns` | the modules where mediators are read and set |
 | `SelfCheck`, `Comparison` | how closely the graph rebuilds the model, part by part |
 | `check_unchanged`, `state_of`, `ModuleState` | that a model is still the one that was lifted |
+| `lift_module`, `declare_module`, `LiftedModule` | any `nn.Module`, traced or declared (`modules`) |
+| `head_part` | one head of what an attention's output projection is given |
 | `raised_casts`, `float64_copy` | a model's internal float32 casts raised to float64 |
 | `positions_of` | positions of padded prompts |
 """
@@ -16,6 +18,7 @@
 from causalnet.lift.adapter import Adapter
 from causalnet.lift.casts import float64_copy, raised_casts
 from causalnet.lift.check import Comparison, SelfCheck
+from causalnet.lift.modules import LiftedModule, declare_module, head_part, lift_module
 from causalnet.lift.network import LiftedNetwork, lift, rebuild
 from causalnet.lift.parts import Constants, Parts
 from causalnet.lift.places import Columns, Places
@@ -28,6 +31,7 @@ __all__ = [
     "Columns",
     "Comparison",
     "Constants",
+    "LiftedModule",
     "LiftedNetwork",
     "ModuleState",
     "Parts",
@@ -35,8 +39,11 @@ __all__ = [
     "Rebuilt",
     "SelfCheck",
     "check_unchanged",
+    "declare_module",
     "float64_copy",
+    "head_part",
     "lift",
+    "lift_module",
     "positions_of",
     "raised_casts",
     "rebuild",
