@@ -18,24 +18,55 @@ from causalnet.interventions import (
 )
 from causalnet.tasks import Prompts
 
-__all__ = ["check_lengths", "check_positions"]
+__all__ = ["check_positions", "check_prompts", "check_rows"]
 
 
-def check_lengths(prompts: Prompts, declared: Mapping[str, Any]) -> None:
-    """Check that no prompt is longer than the positions that the model was made for.
+def check_rows(bindings: Bindings) -> None:
+    """Check that everything that is bound has a row for each prompt.
 
     Raises:
-        PromptError: A prompt that is; the row is named.
+        AlignmentError: Inputs, answers or foils with different numbers of rows; they are named.
+    """
+    counts = {f"the input {name!r}": len(prompts) for name, prompts in bindings.inputs.items()}
+    for name, answers in {"answers": bindings.answers, **bindings.other_answers}.items():
+        counts |= {
+            f"the right tokens of {name!r}": len(answers.answers),
+            f"the wrong tokens of {name!r}": len(answers.foils),
+        }
+    if len(set(counts.values())) > 1:
+        raise AlignmentError(
+            f"Rows differ: {', '.join(f'{name} has {n}' for name, n in counts.items())}.",
+            "Worlds are compared prompt by prompt: row i of each belongs to row i of all.",
+            "Take the same rows of everything, for example by pairs.rows(...).",
+        )
+
+
+def check_prompts(prompts: Prompts, declared: Mapping[str, Any], vocabulary: int) -> None:
+    """Check that a model can read prompts: their tokens are its own, and not too many.
+
+    Args:
+        prompts: The prompts.
+        declared: What the model declares; `positions` is the longest prompt it was made for.
+        vocabulary: How many tokens it embeds.
+
+    Raises:
+        PromptError: A prompt that it cannot read; the row is named.
     """
     most = declared.get("positions")
-    if most is None:
-        return
-    for row, length in enumerate(prompts.lengths):
-        if length > int(most):
+    for row, ids in enumerate(prompts.ids):
+        if most is not None and len(ids) > int(most):
             raise PromptError(
-                f"Row {row} has {length} tokens: {prompts.texts[row][:60]!r}...",
+                f"Row {row} has {len(ids)} tokens: {prompts.texts[row][:60]!r}...",
                 f"The model was made for {most} positions.",
                 "Shorten the prompt.",
+            )
+        if ids and not (min(ids) >= 0 and max(ids) < vocabulary):
+            place = next(i for i, token in enumerate(ids) if not 0 <= token < vocabulary)
+            raise PromptError(
+                f"Row {row} has the token {ids[place]} at position {place}: "
+                f"{prompts.texts[row][:60]!r}.",
+                f"The model embeds tokens 0..{vocabulary - 1}.",
+                "Encode the prompts with the tokenizer of this model.",
             )
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from causalnet.errors import OutOfMemoryError, ParameterError
-from causalnet.execute.alignment import check_lengths, check_positions
+from causalnet.execute.alignment import check_positions, check_prompts, check_rows
 from causalnet.execute.batch import Padding, TokenBatch
 from causalnet.execute.bindings import Answers, Bindings
 from causalnet.execute.chunk import Chunk
@@ -78,19 +78,22 @@ def evaluate(
 
     Raises:
         UnknownMediatorError, TermError: A world that does not fit the network.
-        AlignmentError: An interchange between prompts that do not line up.
+        AlignmentError: An interchange between prompts that do not line up, or inputs and answers
+            with different numbers of rows.
+        PromptError: A prompt that the model cannot read.
         NumericalError: NaN or infinity in an activation.
         OutOfMemoryError: Memory ran out with a batch of one prompt.
         LiftError: The model was changed after it was lifted.
     """
     check_unchanged(net)
+    check_rows(bindings)
     steps = schedule(leaves)
     check_scalar(Contrast(tuple((1.0, leaf) for leaf in leaves)), net.graph)
     for step in steps:
         for world in _written(step):
             check_positions(world, net.graph, bindings)
     for prompts in bindings.inputs.values():
-        check_lengths(prompts, net.model.declared)
+        check_prompts(prompts, net.model.declared, net.vocabulary)
     tally = _Tally.start(len(steps), len(bindings), batch_size, progress)
     parts: dict[Leaf, list[Tensor]] = {leaf: [] for leaf in leaves}
     while tally.row < len(bindings):
@@ -188,7 +191,7 @@ def record(
     """
     check_unchanged(net)
     count = len(prompts)
-    check_lengths(prompts, net.model.declared)
+    check_prompts(prompts, net.model.declared, net.vocabulary)
     bindings = Bindings({"base": prompts}, Answers(((),) * count, ((),) * count, "mean"))
     tally = _Tally.start(1, count, batch_size, None)
     with torch.no_grad():

@@ -1,6 +1,7 @@
 """The self-check of lifting: the graph's own parts against the model's, one by one."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -19,10 +20,12 @@ from causalnet.lift.suspicion import suspicion
 __all__ = ["Comparison", "SelfCheck", "check_parts"]
 
 BATCH, LENGTH, SEED = 8, 12, 0
+PADDING = 3  # tokens put in front of a prompt
 COMPARED = 4  # how many prompts of the batch are run in float64 and compared
 ALONE = 2  # how many of them are run by themselves as well
 EXACT = 1e-10  # the tolerance in float64, and the finest in any type
 TIMES_ROUNDING = 3.0  # the tolerance in any coarser type
+TIMES_PADDED = 10.0  # of a padded prompt's logits: both sides are rounded, by other kernels
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +122,11 @@ def check_parts(module: nn.Module, parts: Parts) -> SelfCheck:
     larger of one prompt alone against the batch, and the model against itself in float64.  Since
     the rebuilding adds no rounding of its own, a right one takes a third of that.
 
+    Last, a prompt with padding in front must have the logits that it has alone.
+
     Raises:
         LiftError: A part differs by more; the first one is named, with what may have caused it.
-            Or the model is on a device without float64.
+            Or the model is on a device without float64, or reads padding.
         NumericalError: NaN or infinity in a part; the first mediator and the prompt are named.
         OutOfMemoryError: Memory ran out.
     """
@@ -132,6 +137,7 @@ def check_parts(module: nn.Module, parts: Parts) -> SelfCheck:
         rebuilt = rebuild_parts(parts, ids[:COMPARED], dtype=torch.float64)
         check_finite(rebuilt, own, ids)
         comparisons = tuple(_compare(parts, own, rebuilt, rounding))
+        _check_padding(module, parts, ids[:1], comparisons[-1])
     dtype = str(next(module.parameters()).dtype).removeprefix("torch.")
     return SelfCheck(dtype, (COMPARED, LENGTH), comparisons)
 
@@ -171,6 +177,30 @@ def _own_parts(module: nn.Module, parts: Parts, ids: torch.Tensor) -> Mapping[st
     return seen
 
 
+def _check_padding(module: nn.Module, parts: Parts, ids: torch.Tensor, logits: Comparison) -> None:
+    """Check that a prompt's logits do not depend on padding in front of it."""
+    adapter, exact = parts.adapter, logits.rounding is None
+    counts_padding = adapter.positions == "learned" and "position_ids" not in adapter.accepts
+    if "attention_mask" not in adapter.accepts or counts_padding:
+        return  # padding that the model would read is refused when it comes
+    padded = torch.cat((ids[:, :PADDING], ids), dim=1)
+    mask = torch.ones_like(padded)
+    mask[:, :PADDING] = 0
+    with raised_casts(module) if exact else nullcontext():
+        alone = run_module(module, adapter, ids)
+        behind = run_module(module, adapter, padded, mask)[:, PADDING:]
+    difference = _largest(behind.double() - alone.double())
+    allowed = max(EXACT, TIMES_PADDED * (logits.rounding or 0.0))
+    if not difference <= allowed:
+        raise LiftError(
+            f"The logits of a prompt differ by {difference:.2g} with {PADDING} tokens of padding "
+            "in front of it.",
+            f"At most {allowed:.2g} is accepted: the model's forward is to leave tokens out where "
+            "attention_mask is 0, and to take positions from position_ids.",
+            "Name in the adapter's `accepts` only what the model's forward heeds.",
+        )
+
+
 def _largest(difference: torch.Tensor) -> float:
     return float(difference.abs().max())
 
@@ -186,6 +216,12 @@ def _compare(
             raise LiftError(
                 f"The model never ran the module of {name}.",
                 f"The adapter of {parts.adapter.module_class} names it.",
+            )
+        if own[name].shape != value.shape:
+            raise LiftError(
+                f"{name} has the shape {tuple(own[name].shape)} in the model.",
+                f"The graph of {parts.adapter.module_class} has {tuple(value.shape)} there.",
+                "Name a module in the adapter whose output, or first output, is this value.",
             )
         difference = (own[name].double() - value).abs()
         noise = None if rounding is None else rounding[name]

@@ -10,9 +10,10 @@ from causalnet.errors import LiftError
 from causalnet.graphs import Mediator, MediatorGraph
 from causalnet.lift.adapter import Adapter
 from causalnet.lift.check import SelfCheck, check_parts
+from causalnet.lift.condition import check_condition
 from causalnet.lift.forward import run_module
 from causalnet.lift.parts import Parts, take_apart
-from causalnet.lift.places import Places
+from causalnet.lift.places import Places, parameter
 from causalnet.lift.rebuild import Rebuilt, output_weight, rebuild_parts
 from causalnet.lift.registry import adapter_for
 from causalnet.lift.unchanged import ModuleState, state_of
@@ -64,6 +65,11 @@ class LiftedNetwork:
         """Number of query heads in a block."""
         return self.graph.shape.heads
 
+    @property
+    def vocabulary(self) -> int:
+        """Number of tokens that the model embeds."""
+        return int(parameter(self.places.tokens, "weight").shape[0])
+
     def __getitem__(self, name: str) -> Mediator:
         """Return a mediator by name.
 
@@ -105,8 +111,9 @@ def lift(model: "LanguageModel", grain: Literal["channels"] = "channels") -> Lif
         grain: How fine the mediators are: "channels" has heads with q, k, v, pattern, z, and MLPs.
 
     Raises:
-        LiftError: A part differs (the first is named), another grain is asked for, or the model
-            is on a device without float64.
+        LiftError: A part differs (the first is named), another grain is asked for, the model
+            is on a device without float64, or in no condition to be lifted: wrapped, compiled, in
+            training mode, quantised, of several types or devices.
         NumericalError: NaN or infinity in a part; the first mediator and the prompt are named.
         OutOfMemoryError: Memory ran out during the check.
         UnsupportedArchitectureError: No adapter for the model's class.
@@ -117,6 +124,7 @@ def lift(model: "LanguageModel", grain: Literal["channels"] = "channels") -> Lif
             "There is 'channels': embedding, heads with q, k, v, pattern and z, MLPs, logits.",
             "Lift at that, and see the graph at another: coarsen(net.graph, 'heads').",
         )
+    check_condition(model.module)
     declared: Mapping[str, object] = model.declared
     parts = take_apart(model.module, adapter_for(model.module), declared)
     check = check_parts(model.module, parts)

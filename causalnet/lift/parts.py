@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from numbers import Real
 
+import torch
 from torch import nn
 
 from causalnet.errors import LiftError
@@ -54,10 +55,13 @@ def take_apart(module: nn.Module, adapter: Adapter, declared: Mapping[str, objec
     Sizes are those of the weights and must be those that the checkpoint declares.
 
     Raises:
-        LiftError: A part or a fact is missing, or sizes differ.
+        LiftError: A part or a fact is missing, sizes differ, a formula is declared that is not
+            rebuilt, or weights that are declared to be tied differ.
     """
     facts = {**dict(adapter.declared), **declared}
     places = find_places(module, adapter)
+    _check_formulas(facts)
+    _check_tied(places, facts)
     shape, scaling = _shape(places, adapter, facts), facts.get("rope_scaling")
     constants = Constants(
         norm_eps=None if adapter.norm == "none" else _number(facts, "norm_eps"),
@@ -66,6 +70,39 @@ def take_apart(module: nn.Module, adapter: Adapter, declared: Mapping[str, objec
         rope_scaling=scaling if isinstance(scaling, Mapping) else {},
     )
     return Parts(transformer_graph(shape), adapter, places, constants)
+
+
+def _check_formulas(facts: Mapping[str, object]) -> None:
+    """Refuse what a few short prompts may not show."""
+    for name in ("attention_softcap", "logit_softcap"):
+        if facts.get(name):
+            raise LiftError(
+                f"The checkpoint declares {name}={facts[name]}.",
+                "Scores and logits are rebuilt as they are, without a cap.",
+                "Lift a model without one; small scores would hide the difference.",
+            )
+    if facts.get("window"):
+        window, positions = int(_number(facts, "window")), facts.get("positions")
+        if positions is None or _number(facts, "positions") > window:
+            raise LiftError(
+                f"The checkpoint declares a sliding window of {window} tokens, and positions="
+                f"{positions}.",
+                f"The graph attends to all earlier tokens: the same for prompts up to {window}.",
+                f"Set config.max_position_embeddings={window}; longer prompts are then refused.",
+            )
+
+
+def _check_tied(places: Places, facts: Mapping[str, object]) -> None:
+    if facts.get("tied") is not True:
+        return
+    read, written = (parameter(each, "weight") for each in (places.tokens, places.unembedding))
+    if read.data_ptr() != written.data_ptr() and not torch.equal(read, written):
+        raise LiftError(
+            "The checkpoint declares the embedding and the unembedding tied, and their weights "
+            "differ.",
+            "The logits would be read by weights that are not the checkpoint's.",
+            "Write module.tie_weights(), or config.tie_word_embeddings=False if both are its own.",
+        )
 
 
 def _shape(places: Places, adapter: Adapter, facts: Mapping[str, object]) -> TransformerShape:

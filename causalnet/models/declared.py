@@ -5,7 +5,8 @@ silence.  So what a model should compute is taken from the file here, in one spe
 lift rebuilds the network with it.
 
 Keys (those that apply): rope_theta, rope_scaling, norm_eps, layers, heads, kv_heads, width,
-head_width, mlp_width, vocabulary, positions, activation, tied.
+head_width, mlp_width, vocabulary, positions, activation, tied, window, attention_softcap,
+logit_softcap.
 """
 
 from collections.abc import Mapping
@@ -28,6 +29,9 @@ _SPELLINGS = {
     "activation": ("hidden_act", "activation_function"),
     "tied": ("tie_word_embeddings",),
     "rope_theta": ("rope_theta",),
+    "window": ("sliding_window",),
+    "attention_softcap": ("attn_logit_softcapping",),
+    "logit_softcap": ("final_logit_softcapping",),
 }
 
 #: What a config.json that leaves a key out means, by its model_type.
@@ -57,6 +61,8 @@ def declared_by_config(config: Mapping[str, object]) -> dict[str, object]:
         for spelling in spellings:
             if config.get(spelling) is not None:
                 facts[name] = config[spelling]
+    if config.get("use_sliding_window") is False:
+        facts.pop("window", None)
     facts.update(_rope_facts(config))
     return _completed(facts, four_fold_mlp=config.get("model_type") == "gpt2")
 

@@ -55,7 +55,7 @@ class PromptPairs:
     drop_reasons: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check that there is one entry per row and that no label is given twice."""
+        """Check that there is one entry per row, of one template, and no label given twice."""
         columns = (self.source, self.answers, self.foils, self.answer_texts, self.foil_texts)
         if any(len(column) != len(self.base) for column in (*columns, self.labels)):
             raise PromptError(
@@ -63,6 +63,16 @@ class PromptPairs:
                 possible=f"As many as base: {len(self.base)}.",
                 write="Build pairs with PromptPairs.build(tokenizer, rows).",
             )
+        for row, (ours, theirs) in enumerate(
+            zip(self.base.templates, self.source.templates, strict=True)
+        ):
+            if ours != theirs:
+                raise PromptError(
+                    came=f"Row {row} has a base of template {ours[:40]!r} and a source of "
+                    f"template {theirs[:40]!r}.",
+                    possible="Both prompts of a pair are of one template.",
+                    write="Give the sources in the order of the bases: pairs.rows(...) keeps both.",
+                )
         if self.reduction not in ("mean", "logsumexp"):
             raise PromptError(
                 came=f"Unknown reduction {self.reduction!r}.",
