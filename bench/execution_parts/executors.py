@@ -1,0 +1,95 @@
+"""What is measured: the one place that knows how causalnet is called."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+import causalnet.execute
+from causalnet.compiler import Schedule, Signature, compile_reads, schedule_program
+from causalnet.execute import Bindings, evaluate
+from causalnet.interventions import Leaf, Read, nie
+from causalnet.lift import LiftedNetwork
+from causalnet.tasks import PromptPairs
+
+__all__ = ["EXECUTORS", "Ours", "attributed", "hooks", "planned", "screened", "wavefront"]
+
+Ours: TypeAlias = Callable[[Sequence[Leaf], LiftedNetwork, Bindings], Mapping[Leaf, Tensor]]
+
+
+def wavefront(
+    leaves: Sequence[Leaf], net: LiftedNetwork, bindings: Bindings
+) -> Mapping[Leaf, Tensor]:
+    """Run terms by the compiler and the wavefront executor, with nothing planned beforehand."""
+    schedule_program.cache_clear()
+    run_leaves: Any = causalnet.execute.run_leaves  # type: ignore[attr-defined]  # to come
+    values: Mapping[Leaf, Tensor] = run_leaves(leaves, net, bindings, executor="wavefront").values
+    return values
+
+
+def hooks(leaves: Sequence[Leaf], net: LiftedNetwork, bindings: Bindings) -> Mapping[Leaf, Tensor]:
+    """Run terms by the hook executor: a forward for every world."""
+    return evaluate(leaves, net, bindings).values
+
+
+EXECUTORS: dict[str, Ours] = {"wavefront": wavefront, "hooks": hooks}
+
+
+def planned(reads: Sequence[Read], net: LiftedNetwork, pairs: PromptPairs, first: int) -> Schedule:
+    """Compile terms and schedule them for pairs of one length that first differ at one token."""
+    schedule_program.cache_clear()
+    length, inputs = pairs.base.lengths[0], ("base", "source")
+    named: list[tuple[int | str, int]] = [(at, at) for at in range(length)]
+    named.append(("end", length - 1))
+    signature = Signature(
+        prompts=len(pairs),
+        columns=length,
+        first_different=(("base", "source", first),),
+        places=tuple((name, at, column, column) for name in inputs for at, column in named),
+        aligned=frozenset(
+            (one, other, at) for one in inputs for other in inputs for at, _ in named
+        ),
+    )
+    return schedule_program(compile_reads(reads, net.graph), signature)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Mean scores by `sender -> receiver`, looked up one by one: there are many."""
+
+    attribution: Any
+
+    def __getitem__(self, edge: str) -> float:
+        return float(self.attribution[edge].mean)
+
+
+def attributed(net: LiftedNetwork, pairs: PromptPairs) -> Callable[[], Scores] | None:
+    """Return EAP of every edge as a job; None where it is not there."""
+    if find_spec("causalnet.estimators.eap") is None:
+        return None
+    eap: Any = import_module("causalnet.estimators.eap").eap
+    return lambda: Scores(eap(net, pairs))
+
+
+def screened(net: LiftedNetwork, pairs: PromptPairs) -> Callable[[], Mapping[str, Tensor]] | None:
+    """Return screening all heads at END as a job, verified heads to effects [B]; None: not there.
+
+    Heads are ranked by first orders; the 40 largest and a control sample of 20 are exact.
+    In small networks the largest are two thirds of all.
+    """
+    if find_spec("causalnet.estimators.screening") is None:
+        return None
+    screen: Any = import_module("causalnet.estimators.screening").screen_then_verify
+
+    def job() -> Mapping[str, Tensor]:
+        schedule_program.cache_clear()
+        heads = net.heads()
+        k = min(40, 2 * len(heads) // 3)
+        exact = screen(net, nie(heads, at="end"), pairs, rank="atp", k=k, control=20).exact
+        return dict(zip(exact.rows, map(torch.from_numpy, exact.values), strict=True))
+
+    return job
