@@ -114,13 +114,12 @@ def contents_of(program: Program) -> Contents:
     contents.entering = [np.zeros(size, dtype=np.uint64) for _ in range(count)]
     contents.leaving = [np.zeros(size, dtype=np.uint64) for _ in range(count)]
     factors = [_factor(stages, stage) for stage in range(count)]
-    phases = sorted({version.phase for version in versions})
-    born: dict[tuple[int, int], list[int]] = {}
+    born: dict[int, dict[int, list[int]]] = {}
     for number, version in enumerate(versions):
-        born.setdefault((version.phase, version.born), []).append(number)
-    for phase in phases:
-        first = next(n for n, v in enumerate(versions) if v.phase == phase)
-        _sweep(contents, phase, first, born, factors)
+        phase = NONE if version.is_run else version.phase  # any phase reads all of a run
+        born.setdefault(phase, {}).setdefault(version.born, []).append(number)
+    for phase in sorted(born):
+        _sweep(contents, min(map(min, born[phase].values())), born[phase], factors)
     return contents
 
 
@@ -139,12 +138,11 @@ def _factor(stages: Stages, stage: int) -> tuple[int, int]:
 
 def _sweep(
     contents: Contents,
-    phase: int,
     first: int,
-    born: Mapping[tuple[int, int], list[int]],
+    born: Mapping[int, list[int]],
     factors: list[tuple[int, int]],
 ) -> None:
-    """Number the versions of one phase, stage by stage; those alive are one stretch."""
+    """Number the versions of one phase from the first on, stage by stage."""
     versions = contents.program.versions
     current = np.zeros(len(versions), dtype=np.uint64)
     alive = first
@@ -154,7 +152,7 @@ def _sweep(
         entering[own] = current[own]
         mixed = _mixed_all(current[own] + np.uint64(_SALT))
         leaving[own] = current[own] + mixed * np.uint64(factor) + np.uint64(constant)
-        for number in born.get((phase, stage), ()):
+        for number in born.get(stage, ()):
             version = versions[number]
             if version.is_run:
                 leaving[number] = _written("embed", _key("input", version.input))
