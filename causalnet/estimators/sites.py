@@ -1,0 +1,161 @@
+"""What scores belong to: lists of nodes, and all residual edges without listing them."""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import TypeAlias
+
+from causalnet.errors import TermError, UnknownMediatorError
+from causalnet.graphs import MediatorGraph, TransformerShape, nearest
+from causalnet.interventions import Edge, Node, Position, Site
+
+__all__ = ["EdgeSites", "NodeSites", "Sites", "edge_sites"]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class NodeSites:
+    """Some nodes, each at some positions, in a fixed order.
+
+    Attributes:
+        sites: The nodes.
+    """
+
+    sites: tuple[Node, ...]
+    _places: dict[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Number the nodes by their texts."""
+        places = {str(site): index for index, site in enumerate(self.sites)}
+        object.__setattr__(self, "_places", places)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.sites)
+
+    def __getitem__(self, index: int) -> Site:
+        """Return one of them."""
+        return self.sites[index]
+
+    def label(self, index: int) -> str:
+        """Return what one of them is called."""
+        return str(self.sites[index])
+
+    def index(self, name: str) -> int:
+        """Return the number of a node.
+
+        Raises:
+            UnknownMediatorError: None of them is called so; near names are given.
+        """
+        if name in self._places:
+            return self._places[name]
+        raise UnknownMediatorError(
+            f"No score of {name!r}.", f"Nearest: {', '.join(nearest(name, self._places))}."
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class EdgeSites:
+    """Every edge of the residual stream, receiver after receiver, senders in order.
+
+    Attributes:
+        writers: The writers of the stream, in order.
+        receivers: The receivers, in the order in which they are computed.
+        counts: How many of the writers each of them reads.
+        at: Positions of the senders' values; none means all.
+    """
+
+    writers: tuple[str, ...]
+    receivers: tuple[str, ...]
+    counts: tuple[int, ...]
+    at: tuple[Position, ...] = ()
+    _starts: tuple[int, ...] = field(init=False)
+    _writer: dict[str, int] = field(init=False)
+    _receiver: dict[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Number senders and receivers."""
+        object.__setattr__(self, "_starts", (0, *accumulate(self.counts)))
+        for name, column in (("_writer", self.writers), ("_receiver", self.receivers)):
+            object.__setattr__(self, name, {each: index for index, each in enumerate(column)})
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return self._starts[-1]
+
+    def __getitem__(self, index: int) -> Site:
+        """Return one of them."""
+        index = range(len(self))[index]
+        receiver = bisect_right(self._starts, index) - 1
+        sender = self.writers[index - self._starts[receiver]]
+        return Edge(sender, self.receivers[receiver], self.at)
+
+    def __iter__(self) -> Iterator[Site]:
+        """Go through them in order."""
+        return (self[index] for index in range(len(self)))
+
+    def label(self, index: int) -> str:
+        """Return `sender -> receiver`, with the positions."""
+        return str(self[index])
+
+    def into(self, receiver: str) -> slice:
+        """Return the numbers of the edges into a receiver, senders in order.
+
+        Raises:
+            UnknownMediatorError: No receiver is called so; near names are given.
+        """
+        if receiver not in self._receiver:
+            near = ", ".join(nearest(receiver, self.receivers))
+            raise UnknownMediatorError(f"No receiver {receiver!r}.", f"Nearest: {near}.")
+        place = self._receiver[receiver]
+        return slice(self._starts[place], self._starts[place + 1])
+
+    def index(self, name: str) -> int:
+        """Return the number of the edge that `sender -> receiver` names.
+
+        Raises:
+            UnknownMediatorError: No such sender or receiver; near names are given.
+            TermError: The text is no edge, or the receiver is computed before the sender.
+        """
+        sender, arrow, rest = (part.strip() for part in name.partition("->"))
+        receiver = rest.partition("[")[0]
+        if not arrow:
+            raise TermError(f"{name!r} is no edge.", "", "Write 'L9.H6 -> L20.H0.q'.")
+        block = self.into(receiver)
+        place = self._writer.get(sender)
+        if place is None:
+            near = ", ".join(nearest(sender, self.writers))
+            raise UnknownMediatorError(f"No sender {sender!r}.", f"Nearest: {near}.")
+        last = self.writers[block.stop - block.start - 1]
+        if place >= block.stop - block.start:
+            raise TermError(
+                f"{sender} writes after {receiver} has read.",
+                f"It reads {self.writers[0]}..{last}.",
+            )
+        return int(block.start) + place
+
+
+Sites: TypeAlias = NodeSites | EdgeSites
+
+
+def edge_sites(graph: MediatorGraph, at: Sequence[Position] = ()) -> EdgeSites:
+    """Return every residual edge of a graph: into queries, K/V groups, MLPs and logits.
+
+    >>> from causalnet.graphs import transformer_graph
+    >>> edges = edge_sites(transformer_graph(TransformerShape(30, 9, 3, 576, 64, 1536, 49152)))
+    >>> len(edges), str(edges[0]), edges.index("L29.mlp -> logits")
+    (70651, 'embed -> L0.H0.q', 70650)
+    """
+    receivers = [name for layer in range(graph.shape.layers) for name in _of(graph.shape, layer)]
+    receivers.append("logits")
+    counts = tuple(len(graph.writers_before(name)) for name in receivers)
+    return EdgeSites(graph.writers, tuple(receivers), counts, tuple(at))
+
+
+def _of(shape: TransformerShape, layer: int) -> Iterator[str]:
+    """Yield the receivers of a layer: queries by head, keys and values by group, the MLP."""
+    owner = "KV" if shape.shares_keys else "H"
+    yield from (f"L{layer}.H{head}.q" for head in range(shape.heads))
+    yield from (f"L{layer}.{owner}{group}.k" for group in range(shape.kv_heads))
+    yield from (f"L{layer}.{owner}{group}.v" for group in range(shape.kv_heads))
+    yield f"L{layer}.mlp"
