@@ -1,5 +1,8 @@
 """The sizes of a model from its own file, without its weights."""
 
+from collections.abc import Mapping
+
+from causalnet.compiler.sizes import Sizes
 from causalnet.errors import ModelFileError
 from causalnet.graphs import TransformerShape
 from causalnet.models.declared import declared_by_config, declared_by_gguf
@@ -8,7 +11,7 @@ from causalnet.models.gguf_header import read_gguf_header
 from causalnet.models.hub import find_hub_folder
 from causalnet.models.sources import FolderSource, GGUFSource, find_source
 
-__all__ = ["shape_of"]
+__all__ = ["shape_of", "sizes_of"]
 
 _SIZES = {
     "layers": "layers",
@@ -21,6 +24,10 @@ _SIZES = {
 }
 
 
+#: Architectures whose MLP has no gate, and whose norms take off the mean.
+_GPT2_LIKE = ("gpt2",)
+
+
 def shape_of(source: str) -> TransformerShape:
     """Return a model's sizes as its GGUF header or its configuration states them.
 
@@ -31,15 +38,37 @@ def shape_of(source: str) -> TransformerShape:
         ModelNotFoundError: A model that is not there.
         ModelFileError: A file that cannot be read, or does not state its sizes.
     """
+    return sizes_of(source).shape
+
+
+def sizes_of(source: str, number: int = 4) -> Sizes:
+    """Return what a model's cost depends on, as its own file states it.
+
+    Args:
+        source: `package://...`, a GGUF file, a folder, or a name of the hub.
+        number: Bytes of one number that it will compute with.
+
+    Raises:
+        ModelNotFoundError: A model that is not there.
+        ModelFileError: A file that cannot be read, or does not state its sizes.
+    """
     found = find_source(source)
     if isinstance(found, GGUFSource):
-        facts, biased = declared_by_gguf(read_gguf_header(found.path)), False
+        header = read_gguf_header(found.path)
+        facts, kind, biased = declared_by_gguf(header), header.architecture, False
     else:
         folder = found.path if isinstance(found, FolderSource) else find_hub_folder(found.name)
         written = read_json(folder / "config.json")
-        facts = declared_by_config(written)
-        # GPT-2's output projection has a bias, which its configuration does not mention.
-        biased = written.get("model_type") == "gpt2" or bool(written.get("attention_bias"))
+        facts, kind = declared_by_config(written), str(written.get("model_type"))
+        biased = bool(written.get("attention_bias"))
+    # GPT-2's output projection has a bias, which its configuration does not mention.
+    shape = _shape(source, facts, biased or kind in _GPT2_LIKE)
+    if kind in _GPT2_LIKE:
+        return Sizes(shape, False, "layer", "learned", number)
+    return Sizes(shape, True, "rms", "rotary", number)
+
+
+def _shape(source: str, facts: Mapping[str, object], biased: bool) -> TransformerShape:
     sizes = {ours: facts.get(theirs) for ours, theirs in _SIZES.items()}
     given = {name: size for name, size in sizes.items() if isinstance(size, int)}
     if len(given) < len(sizes):
