@@ -42,16 +42,25 @@ def fieller(moments: Moments, multiplier: Array) -> tuple[Array, Array]:
     return np.where(bounded, low, np.nan), np.where(bounded, high, np.nan)
 
 
-def mean_sequence_bounds(moments: Moments, alpha: float, expected_n: int) -> tuple[Array, Array]:
+def mean_sequence_bounds(
+    moments: Moments, alpha: float, expected_n: int, minimum_n: int = MINIMUM_N
+) -> tuple[Array, Array]:
     """Return the ends of the sequence for a mean, p = 1.
 
+    Args:
+        moments: Of single numbers, with any leading axes.
+        alpha: Error probability of each end.
+        expected_n: The sample size at which the sequence is made narrowest.
+        minimum_n: Observations before which it says nothing; with fewer than `MINIMUM_N` it rests
+            on the numbers being nearly normal, not on their mean being so.
+
     Returns:
-        Low and high ends, shape (...); NaN where there are fewer than `MINIMUM_N` observations,
+        Low and high ends, shape (...); NaN where there are fewer than `minimum_n` observations,
         or where all of them are equal and say nothing about their spread.
     """
     mean, n = moments.mean[..., 0], moments.n
     multiplier = mixture_multiplier(n, alpha, expected_n)
-    if n < MINIMUM_N or multiplier == np.inf:
+    if n < minimum_n or multiplier == np.inf:
         return np.full(mean.shape, np.nan), np.full(mean.shape, np.nan)
     error = np.sqrt(moments.covariance()[..., 0, 0] / n)
     skewness = moments.skewness(np.ones_like(moments.mean))
