@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from execution_parts.outcome import Figures
+from execution_parts.rows import ROWS
 
 __all__ = ["from_json", "heading", "line", "stored", "verdicts"]
 
@@ -53,11 +54,19 @@ def from_json(found: dict[str, Any]) -> Figures:
 
 
 def stored(rows: Sequence[Figures], setting: Mapping[str, object], path: Path) -> None:
-    """Put rows into the file of their batch, in place of earlier figures of the same rows."""
+    """Put rows into the file of their batch, in place of earlier figures of the same rows.
+
+    Beside the JSON file the whole table is written as text.
+    """
     kept: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"rows": {}}
     kept["setting"] = dict(setting)
     kept["rows"] |= {row.row: asdict(row) for row in rows}
     path.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+    order = {row.name: place for place, row in enumerate(ROWS)}
+    shown = [from_json(kept["rows"][name]) for name in sorted(kept["rows"], key=order.__getitem__)]
+    about = ", ".join(f"{name} {value}" for name, value in setting.items())
+    lines = [shown[0].batch, about, heading(), *map(line, shown)]
+    path.with_suffix(".txt").write_text("\n".join(lines) + "\n")
 
 
 def verdicts(rows: Iterable[Figures]) -> list[str]:
