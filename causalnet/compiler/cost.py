@@ -1,0 +1,218 @@
+"""What a schedule costs before it is run: FLOPs by stage, and time in forwards of the model.
+
+FLOPs are those of matrix products, masked scores included, as `torch.utils.flop_counter` counts
+them.  Time is that of the kernels on a `Machine`; its unit is one forward of the model on the same
+prompts with logits everywhere, which is what a hook loop pays for each world.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalnet.compiler.birth_works import birth_works
+from causalnet.compiler.blocks import attention_works, mlp_works, unembedding_works
+from causalnet.compiler.machine import CPU, Machine, Work
+from causalnet.compiler.needs import needs_of_run, shared_columns, sole_columns
+from causalnet.compiler.program import NONE, Kind
+from causalnet.compiler.schedule import Schedule, Wave
+from causalnet.compiler.sizes import Sizes
+
+__all__ = ["STAGES", "Cost", "Layout", "cost_of", "forward_works", "rows_at"]
+
+STAGES = ("base", "births", "suffix", "read-out")
+TOKENS_AT_ONCE = 1024
+"""How many tokens of rows go through a kernel at once, where nothing else is said."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cost:
+    """The work of a schedule and of one forward of the model on the same prompts.
+
+    Attributes:
+        works: All work.
+        forward: The work of the forward.
+        machine: Whose rates tell the time.
+    """
+
+    works: tuple[Work, ...]
+    forward: tuple[Work, ...]
+    machine: Machine = CPU
+
+    def flops(self, stage: str | None = None) -> int:
+        """Return the FLOPs of a stage, or of all."""
+        return sum(work.flops for work in self.works if stage in (None, work.stage))
+
+    def seconds(self, stage: str | None = None) -> float:
+        """Return the time of a stage, or of all."""
+        own = (work for work in self.works if stage in (None, work.stage))
+        return sum(map(self.machine.seconds, own))
+
+    @cached_property
+    def forward_flops(self) -> int:
+        """The FLOPs of one forward with logits everywhere."""
+        return sum(work.flops for work in self.forward)
+
+    @cached_property
+    def forward_seconds(self) -> float:
+        """The time of one forward with logits everywhere."""
+        return sum(map(self.machine.seconds, self.forward))
+
+    def forwards(self, stage: str | None = None) -> float:
+        """Return the time of a stage, or of all, in forwards."""
+        return self.seconds(stage) / self.forward_seconds
+
+    def flop_forwards(self, stage: str | None = None) -> float:
+        """Return the FLOPs of a stage, or of all, in those of a forward."""
+        return self.flops(stage) / self.forward_flops
+
+
+def cost_of(
+    schedule: Schedule, sizes: Sizes, machine: Machine = CPU, layout: "Layout | None" = None
+) -> Cost:
+    """Return what a schedule costs.
+
+    Args:
+        schedule: The schedule.
+        sizes: The network.
+        machine: Whose rates tell the time.
+        layout: What the executor leaves out; by default everything that it can.
+    """
+    pricing = _Pricing(schedule, sizes, layout or Layout())
+    works = tuple(pricing.works())
+    return Cost(works, forward_works(schedule, sizes), machine)
+
+
+def forward_works(schedule: Schedule, sizes: Sizes) -> tuple[Work, ...]:
+    """Return the work of one plain forward of the prompts, with logits everywhere."""
+    signature = schedule.signature
+    tokens = signature.prompts * signature.columns
+    works: list[Work] = []
+    for _ in range(sizes.shape.layers):
+        works += attention_works("base", sizes, tokens, tokens, signature.columns, tokens)
+        works += mlp_works("base", sizes, tokens, tokens)
+    works += unembedding_works("base", sizes, tokens, sizes.shape.vocabulary)
+    return tuple(works)
+
+
+def rows_at(schedule: Schedule, wave: Wave) -> NDArray[np.int64]:
+    """Return how many versions of a wave go through each stage by themselves."""
+    versions, last = schedule.program.versions, schedule.program.stages.last
+    change = np.zeros(last + 2, dtype=np.int64)
+    for number in wave.versions:
+        version, until = versions[number], schedule.until[number]
+        first = version.born + (version.kind is not Kind.CUT)
+        if first <= until:
+            change[first] += 1
+            change[until + 1] -= 1
+    return np.cumsum(change)[: last + 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What an executor leaves out; each flag off shows what its rule saves.
+
+    Attributes:
+        live_columns: Versions have their live columns only.
+        last_columns: The last block attends and has its MLP at read columns only.
+        needed_logits: Only read columns are unembedded, and where the read-out is a difference of
+            logits only its tokens.
+        shared_prefix: A second input shares the columns that equal the first's.
+        early_stop: Runs end where they are needed last.
+        at_once: Tokens that go through a kernel at once.
+    """
+
+    live_columns: bool = True
+    last_columns: bool = True
+    needed_logits: bool = True
+    shared_prefix: bool = True
+    early_stop: bool = True
+    at_once: int = TOKENS_AT_ONCE
+
+
+class _Pricing:
+    """Goes through runs, waves and read-outs as the executor does."""
+
+    def __init__(self, schedule: Schedule, sizes: Sizes, layout: Layout) -> None:
+        self.schedule, self.sizes, self.layout = schedule, sizes, layout
+        self.signature, self.stages = schedule.signature, schedule.program.stages
+        sole = sole_columns(schedule) if layout.last_columns else None
+        self.sole = None if sole is None else len(sole)
+
+    def works(self) -> Iterator[Work]:
+        for number in self.schedule.program.runs:
+            if self.schedule.until[number] != NONE:
+                yield from self.run(number)
+        for wave in self.schedule.waves:
+            yield from self.wave(wave)
+        yield from self.read_out()
+
+    # -- base passes -----------------------------------------------------------------------------
+
+    def run(self, number: int) -> Iterator[Work]:
+        columns, prompts = self.signature.columns, self.signature.prompts
+        last, sizes = self.stages.last, self.sizes
+        needs = needs_of_run(self.schedule, number)
+        until = needs.until if self.layout.early_stop else last
+        shared = shared_columns(self.schedule, number) if self.layout.shared_prefix else 0
+        own = columns - shared
+        for layer in range(sizes.shape.layers):
+            attention = 1 + 2 * layer
+            if attention > until:
+                return
+            is_last = attention == last - 2
+            needed = own
+            if is_last and self.sole is not None and layer not in needs.z | needs.mid:
+                needed = self.sole
+            tokens, queries = prompts * own, prompts * needed
+            output = until > attention or layer in needs.mid
+            yield from attention_works(
+                "base", sizes, tokens, queries, columns, max(tokens, 1), output
+            )
+            if until > attention + 1 or layer in needs.mlp:
+                yield from mlp_works("base", sizes, queries, max(queries, 1))
+
+    # -- waves -----------------------------------------------------------------------------------
+
+    def wave(self, wave: Wave) -> Iterator[Work]:
+        columns, prompts = self.signature.columns, self.signature.prompts
+        start = wave.start if self.layout.live_columns else 0
+        live, at_once = columns - start, self.layout.at_once
+        rows = rows_at(self.schedule, wave)
+        born: dict[int, list[int]] = {}
+        for number in wave.versions:
+            born.setdefault(self.schedule.program.versions[number].born, []).append(number)
+        for stage in range(min(born), self.stages.last + 1):
+            needed = live
+            if self.sole is not None and stage >= self.stages.last - 2:
+                needed = self.sole
+            alive = int(rows[stage]) * prompts
+            if 0 < stage < self.stages.last and self.stages.is_attention(stage):
+                yield from attention_works(
+                    "suffix", self.sizes, alive * live, alive * needed, columns, at_once
+                )
+            elif 0 < stage < self.stages.last:
+                yield from mlp_works("suffix", self.sizes, alive * needed, at_once)
+            if stage in born:
+                yield from birth_works(
+                    self.schedule, self.sizes, born[stage], live, needed, at_once
+                )
+
+    # -- read-outs -------------------------------------------------------------------------------
+
+    def read_out(self) -> Iterator[Work]:
+        prompts, sizes = self.signature.prompts, self.sizes
+        vocabulary = sizes.shape.vocabulary
+        if not self.layout.needed_logits:
+            ends = {self.schedule.alias[read.version] for read in self.schedule.program.reads}
+            tokens = len(ends) * prompts * self.signature.columns
+            yield from unembedding_works("read-out", sizes, tokens, vocabulary)
+            return
+        for read in self.schedule.program.reads:
+            is_difference = read.readout.name == "logit_difference"
+            columns = 2 if is_difference else vocabulary
+            yield from unembedding_works("read-out", sizes, prompts, columns)
+            if read.reference != NONE:
+                yield from unembedding_works("read-out", sizes, prompts, vocabulary)
