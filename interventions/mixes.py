@@ -11,13 +11,13 @@ different layers, two bases) are not compared: the value below is then taken as 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
-from causalnet.interventions.numbering import Numbering
+from causalnet.interventions.numbering import Key
 from causalnet.interventions.views import Indices, Part, Position, Subspace, are_disjoint
 from causalnet.interventions.worlds import Site
 
-__all__ = ["PARTS", "POSITIONS", "View", "apart_in_layer", "mixed", "view_of"]
+__all__ = ["PARTS", "POSITIONS", "Keys", "View", "apart_in_layer", "mixed", "view_of"]
 
 Token: TypeAlias = int | tuple[str, ...]
 Family: TypeAlias = tuple[Hashable, ...]
@@ -25,6 +25,18 @@ Cell = TypeVar("Cell", int, Token)
 
 POSITIONS, PARTS = "positions", "parts"
 """Keys: (POSITIONS, tokens, values, other), (PARTS, family, indices, values, other)."""
+
+
+class Keys(Protocol):
+    """Gives numbers to keys, and keys back."""
+
+    def key(self, number: int) -> Key:
+        """Return how a value comes about."""
+        ...
+
+    def single(self, key: Key) -> int:
+        """Return the number of a key."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +95,7 @@ def apart_in_layer(sites: Iterable[Site]) -> frozenset[Token]:
 
 
 def mixed(
-    numbering: Numbering,
+    numbering: Keys,
     view: View,
     new: int,
     below: int,
@@ -127,14 +139,12 @@ def _comparable(first: frozenset[Token], second: frozenset[Token], apart: frozen
     return first <= second or second <= first or both <= apart
 
 
-def _tokens(numbering: Numbering, number: int) -> frozenset[Token]:
+def _tokens(numbering: Keys, number: int) -> frozenset[Token]:
     key = numbering.key(number)
     return frozenset(key[1]) if key[0] == POSITIONS else frozenset()
 
 
-def _at_row(
-    numbering: Numbering, number: int, token: Token | None, tokens: frozenset[Token]
-) -> int:
+def _at_row(numbering: Keys, number: int, token: Token | None, tokens: frozenset[Token]) -> int:
     """Return what a value is at one of some positions, or (None) at all others, if it is known."""
     key = numbering.key(number)
     if key[0] != POSITIONS:
@@ -147,7 +157,7 @@ def _at_row(
     return int(other) if integers or set(own) <= tokens else number
 
 
-def _parts_mixed(numbering: Numbering, view: View, new: int, below: int) -> int:
+def _parts_mixed(numbering: Keys, view: View, new: int, below: int) -> int:
     """Return a row of which a part was set."""
     if not view.family or new == below:
         return new
@@ -157,7 +167,7 @@ def _parts_mixed(numbering: Numbering, view: View, new: int, below: int) -> int:
     return _made(numbering, (PARTS, view.family), values, other)
 
 
-def _parts(numbering: Numbering, number: int, family: Family) -> tuple[dict[int, int], int]:
+def _parts(numbering: Keys, number: int, family: Family) -> tuple[dict[int, int], int]:
     """Return a row's values by index, and that of all other indices."""
     key = numbering.key(number)
     if key[0] == PARTS and key[1] == family:
@@ -165,7 +175,7 @@ def _parts(numbering: Numbering, number: int, family: Family) -> tuple[dict[int,
     return {}, number
 
 
-def _made(numbering: Numbering, name: Family, values: dict[Cell, int], other: int) -> int:
+def _made(numbering: Keys, name: Family, values: dict[Cell, int], other: int) -> int:
     """Return the number of a value given by cells, those like all others left out."""
     kept = _ordered(token for token, value in values.items() if value != other)
     if not kept:

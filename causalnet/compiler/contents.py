@@ -11,57 +11,63 @@ this value by itself.  So a query set to another world's has the tag that it has
 whose parts have one tag has that tag, and so on to the heads' outputs.
 """
 
-import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import lru_cache
+from itertools import groupby
 
 import numpy as np
-from numpy.typing import NDArray
 
+from causalnet.compiler.numbers import MASK, Numbers, joined, number_of, scrambled, scrambled_all
 from causalnet.compiler.program import NONE, Program, Ref, Version, Write
-from causalnet.compiler.stages import Stages
-from causalnet.interventions import At, Const, Edge, Noise, Op, Self, Value, reads_of
+from causalnet.compiler.stages import Part, Stages
+from causalnet.compiler.values import ASSIGNED, Values, by_view
+from causalnet.interventions import (
+    At,
+    Const,
+    Edge,
+    Handle,
+    Noise,
+    Op,
+    Position,
+    Self,
+    Value,
+    reads_of,
+)
 
 __all__ = ["Contents", "contents_of"]
 
-Numbers = NDArray[np.uint64]
-_MASK = (1 << 64) - 1
-_STEPS = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
-
-
-@cache
-def _key(*names: object) -> int:
-    """Return an odd number for a name."""
-    digest = hashlib.blake2b(repr(names).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "little") | 1
-
-
-def _mixed(x: int) -> int:
-    for shift, factor in _STEPS:
-        x = ((x ^ (x >> shift)) * factor) & _MASK
-    return x ^ (x >> 31)
-
-
-def _mixed_all(x: Numbers) -> Numbers:
-    for shift, factor in _STEPS:
-        x = (x ^ (x >> np.uint64(shift))) * np.uint64(factor)
-    return x ^ (x >> np.uint64(31))
-
-
-def _joined(*parts: int) -> int:
-    total = 0
-    for part in parts:
-        total = _mixed((total * 3 + part) & _MASK)
-    return total
-
-
-_SALT = _key("stream")
+_SALT = number_of("stream")
 
 
 def _written(node: str, tag: int) -> int:
-    """Return what a writer of the stream adds to its number."""
-    return (_key("writer", node) * _mixed((tag + _SALT) & _MASK)) & _MASK
+    """Return what a writer of the stream adds to its number; the first one begins it."""
+    if node == "embed":
+        return tag
+    return (number_of("writer", node) * scrambled((tag + _SALT) & MASK)) & MASK
+
+
+def _place(part: Part) -> str:
+    """Return the name under which tags of a mediator are known: cuts have those of the stream."""
+    return "stream" if part.kind in ("cut", "embed") else part.name
+
+
+def _is_whole(write: Write) -> bool:
+    return not write.site.at and write.site.part is None
+
+
+def _layer(write: Write) -> int:
+    return write.layer
+
+
+def _is_named(position: Position) -> bool:
+    """Return whether two prompts of one length may have a position at different tokens."""
+    return isinstance(position, str) and position != "end"
+
+
+def _content(value: Handle | float | str | None) -> object:
+    """Return what a constant is known by: its label does not tell it apart."""
+    return ("bound", value.digest) if isinstance(value, Handle) else value
 
 
 @dataclass(slots=True)
@@ -74,12 +80,14 @@ class Contents:
             for versions that are born later.
         leaving: For every stage, the number of the stream after it.
         tags: For every version, the tags of nodes that its writes touch.
+        values: Where tags come from that no mechanism gives.
     """
 
     program: Program
     entering: list[Numbers] = field(default_factory=list)
     leaving: list[Numbers] = field(default_factory=list)
     tags: list[dict[str, int]] = field(default_factory=list)
+    values: Values = field(default_factory=Values)
 
     def tag(self, node: str, version: int) -> int:
         """Return the tag of a node, or the number of a cut, in the course of a version."""
@@ -91,7 +99,7 @@ class Contents:
         if current.born == part.stage and node in self.tags[version]:
             return self.tags[version][node]
         if part.kind == "embed":
-            return _key("input", current.input)
+            return number_of("input", current.input)
         if part.kind == "bias":
             return 1
         return int(self.entering[part.stage][version])
@@ -130,10 +138,10 @@ def _factor(stages: Stages, stage: int) -> tuple[int, int]:
         return 0, 0
     layer = stages.layer_of(stage)
     if not stages.is_attention(stage):
-        return _key("writer", f"L{layer}.mlp"), 0
-    heads = sum(_key("writer", f"L{layer}.H{head}") for head in range(stages.shape.heads))
+        return number_of("writer", f"L{layer}.mlp"), 0
+    heads = sum(number_of("writer", f"L{layer}.H{head}") for head in range(stages.shape.heads))
     bias = _written(f"L{layer}.attn_bias", 1) if stages.shape.attention_bias else 0
-    return heads & _MASK, bias
+    return heads & MASK, bias
 
 
 def _sweep(
@@ -150,12 +158,12 @@ def _sweep(
         entering, leaving = contents.entering[stage], contents.leaving[stage]
         own = slice(first, alive)
         entering[own] = current[own]
-        mixed = _mixed_all(current[own] + np.uint64(_SALT))
+        mixed = scrambled_all(current[own] + np.uint64(_SALT))
         leaving[own] = current[own] + mixed * np.uint64(factor) + np.uint64(constant)
         for number in born.get(stage, ()):
             version = versions[number]
             if version.is_run:
-                leaving[number] = _written("embed", _key("input", version.input))
+                leaving[number] = number_of("input", version.input)
             else:
                 _Birth(contents, number, version).run()
             alive = number + 1
@@ -188,10 +196,10 @@ class _Birth:
         stage, number = self.version.born, self.number
         leaving = self.contents.leaving[stage]
         if stage == 0:
-            leaving[number] = _written("embed", self.settle("embed", self.natural("embed")))
+            leaving[number] = self.settle("embed", self.natural("embed"))
             return
         before = self.before(stage)
-        stream = self.folded(before, self.cuts, "cut")
+        stream = self.folded(before, self.cuts, "stream")
         self.contents.entering[stage][number] = stream
         if stage == self.stages.last:
             self.receive("logits", stream)
@@ -201,7 +209,7 @@ class _Birth:
         else:
             name = f"L{self.stages.layer_of(stage)}.mlp"
             tag = self.receive(name, stream)
-            leaving[number] = (stream + _written(name, tag)) & _MASK
+            leaving[number] = (stream + _written(name, tag)) & MASK
 
     def before(self, stage: int) -> int:
         """Return the number of the stream as the parent has it."""
@@ -216,15 +224,17 @@ class _Birth:
         stage, shape = self.version.born, self.stages.shape
         layer = self.stages.layer_of(stage)
         factor, constant = _factor(self.stages, stage)
-        natural = _mixed((stream + _SALT) & _MASK)
+        natural = scrambled((stream + _SALT) & MASK)
         total = stream + factor * natural + constant
         for head in self.touched_heads():
             name = f"L{layer}.H{head}"
-            total += _written(name, self.head(name, head, stream)) - _key("writer", name) * natural
+            total += (
+                _written(name, self.head(name, head, stream)) - number_of("writer", name) * natural
+            )
         if shape.attention_bias and f"L{layer}.attn_bias" in self.nodes:
             bias = f"L{layer}.attn_bias"
             total += _written(bias, self.settle(bias, 1)) - _written(bias, 1)
-        return total & _MASK
+        return total & MASK
 
     def touched_heads(self) -> frozenset[int]:
         shape, found = self.stages.shape, set()
@@ -247,9 +257,9 @@ class _Birth:
         q, k, v = (self.once(each, stream) for each in (f"{name}.q", keys, values))
         pattern = f"{name}.pattern"
         q, k = self.carried(f"{name}.q", pattern, q), self.carried(keys, pattern, k)
-        p = self.settle(pattern, q if q == k else _joined(_key("pattern", name), q, k))
+        p = self.settle(pattern, q if q == k else joined(number_of("pattern", name), q, k))
         p, v = self.carried(pattern, f"{name}.z", p), self.carried(values, f"{name}.z", v)
-        z = self.settle(f"{name}.z", p if p == v else _joined(_key("z", name), p, v))
+        z = self.settle(f"{name}.z", p if p == v else joined(number_of("z", name), p, v))
         return self.settle(name, self.carried(f"{name}.z", name, z))
 
     def once(self, name: str, stream: int) -> int:
@@ -259,14 +269,14 @@ class _Birth:
 
     def receive(self, name: str, stream: int) -> int:
         """Return the settled tag of a node that reads the stream through its norm."""
-        slot = (stream + self.difference(name)) & _MASK
+        slot = (stream + self.difference(name)) & MASK
         scale = f"{name}.scale"
         if self.nodes.get(scale) or (scale, name) in self.edges:
             own = self.carried(scale, name, self.settle(scale, slot))
         else:
             own = slot
         self.tags[scale] = self.tags.get(scale, slot)
-        return self.settle(name, slot if own == slot else _joined(_key("rescaled"), slot, own))
+        return self.settle(name, slot if own == slot else joined(number_of("rescaled"), slot, own))
 
     def difference(self, receiver: str) -> int:
         """Return by what a receiver's own running sum differs from the stream."""
@@ -283,15 +293,15 @@ class _Birth:
         for stage in sorted({part(sender).stage for sender in senders} | set(cuts)):
             if stage in cuts:  # a cut lies before what its stage writes
                 before = cuts[stage].before(stage)
-                below = (before + total) & _MASK
-                total = cuts[stage].folded(below, cuts[stage].cuts, "cut")
-                total -= cuts[stage].folded(before, cuts[stage].cuts, "cut")
+                below = (before + total) & MASK
+                total = cuts[stage].folded(below, cuts[stage].cuts, "stream")
+                total -= cuts[stage].folded(before, cuts[stage].cuts, "stream")
             for sender, writes in senders.items():
                 if part(sender).stage == stage:
                     tag = self.contents.tag(sender, self.version.parent)
-                    total += _written(sender, self.folded(tag, writes, sender))
+                    total += _written(sender, self.folded(tag, writes, _place(part(sender))))
                     total -= _written(sender, tag)
-        return total & _MASK
+        return total & MASK
 
     def cuts_so_far(self) -> Iterator["_Birth"]:
         """Yield the births in the course of this version that set a cut."""
@@ -305,51 +315,52 @@ class _Birth:
             number = versions[number].parent
 
     def settle(self, node: str, natural: int) -> int:
-        self.tags[node] = tag = self.folded(natural, self.nodes.get(node, ()), node)
+        writes = self.nodes.get(node)
+        tag = self.folded(natural, writes, _place(self.stages.part(node))) if writes else natural
+        self.tags[node] = tag
         return tag
 
     def carried(self, sender: str, receiver: str, tag: int) -> int:
-        return self.folded(tag, self.edges.get((sender, receiver), ()), sender)
+        writes = self.edges.get((sender, receiver))
+        return self.folded(tag, writes, _place(self.stages.part(sender))) if writes else tag
 
     # -- values ----------------------------------------------------------------------------------
 
-    def folded(self, natural: int, writes: Iterable[Write], node: str) -> int:
+    def folded(self, natural: int, writes: Sequence[Write], place: str) -> int:
         """Return a tag with the layers of some writes on top."""
-        value = below = natural
-        layer = None
-        for write in writes:
-            if write.layer != layer:
-                below, layer = value, write.layer
-            fresh = self.tag_of(write, below, node)
-            whole = not write.site.at and write.site.part is None
-            if whole or fresh == value:
-                value = fresh
-            else:
-                view = _key("view", node, write.site.at, str(write.site.part))
-                value = _joined(view, fresh, value)
+        if len(writes) == 1 and _is_whole(writes[0]):
+            return self.tag_of(writes[0], natural, place)
+        value = natural
+        for _, group in groupby(writes, key=_layer):
+            layer, below = list(group), value
+            for write in sorted(layer, key=by_view) if len(layer) > 1 else layer:
+                new = self.tag_of(write, below, place)
+                if _is_whole(write):
+                    value = new
+                else:
+                    value = self.contents.values.mixed(place, write, new, value, layer)
         return value
 
-    def tag_of(self, write: Write, below: int, node: str) -> int:
+    def tag_of(self, write: Write, below: int, place: str) -> int:
         match write.value:
             case Self():
                 return below
             case At():
-                return self.at(write.refs[0], node, write)
+                return self.at(write.refs[0], place, write)
             case _:
-                return _joined(_key("set", node), self.computed(write, below))
+                return self.contents.values.placed(
+                    ASSIGNED, self.computed(write, below, place), place
+                )
 
-    def at(self, ref: Ref, node: str, write: Write) -> int:
-        """Return the tag that a value from elsewhere gives a node."""
+    def at(self, ref: Ref, place: str, write: Write) -> int:
+        """Return the tag that a value from elsewhere gives a place."""
         tag = self.contents.tag(ref.node, ref.version)
-        part = self.stages.part(ref.node)
-        is_same_cut = node == "cut" and part.kind == "cut" and part.stage == self.version.born
-        if write.site.at and ref.input != self.version.input:
-            tag = _joined(_key("there", ref.input, self.version.input), tag)
-        if ref.node == node or is_same_cut:
-            return tag
-        return _joined(_key("moved", node), _key(ref.node), tag)
+        if ref.input != self.version.input and any(map(_is_named, write.site.at)):
+            # The prompts of two inputs may have a name at different tokens.
+            tag = joined(number_of("there", ref.input, self.version.input), tag)
+        return self.contents.values.placed(_place(self.stages.part(ref.node)), tag, place)
 
-    def computed(self, write: Write, below: int) -> int:
+    def computed(self, write: Write, below: int, place: str) -> int:
         """Return a number for a constant, noise or operation; these may be nested deeply."""
         refs = dict(zip(reads_of(write.value), write.refs, strict=True))
         done: dict[Value, int] = {}
@@ -364,14 +375,15 @@ class _Birth:
             waiting.pop()
             match current:
                 case Self():
-                    done[current] = _joined(_key("self"), below)
+                    done[current] = self.contents.values.placed(place, below, ASSIGNED)
                 case At():
-                    done[current] = self.at(refs[current], "", write)
+                    done[current] = self.at(refs[current], ASSIGNED, write)
                 case Const(handle):
-                    done[current] = _key("constant", handle)
+                    done[current] = number_of("constant", _content(handle))
                 case Noise(key):
-                    done[current] = _key("noise", key)
+                    done[current] = number_of("noise", key)
                 case Op():
-                    head = _key("op", current.name, current.version, current.parameters)
-                    done[current] = _joined(head, *(done[part] for part in current.arguments))
+                    static = tuple((name, _content(to)) for name, to in current.parameters)
+                    head = number_of("op", current.name, current.version, static)
+                    done[current] = joined(head, *(done[part] for part in current.arguments))
         return done[write.value]
