@@ -52,6 +52,13 @@ def _place(part: Part) -> str:
     return "stream" if part.kind in ("cut", "embed") else part.name
 
 
+def _natural(part: Part, input: str, stream: int) -> int:
+    """Return the tag of a node that no site of its stage reaches."""
+    if part.kind == "embed":
+        return number_of("input", input)
+    return 1 if part.kind == "bias" else stream
+
+
 def _is_whole(write: Write) -> bool:
     return not write.site.at and write.site.part is None
 
@@ -98,11 +105,19 @@ class Contents:
             current = self.program.versions[version]
         if current.born == part.stage and node in self.tags[version]:
             return self.tags[version][node]
-        if part.kind == "embed":
-            return number_of("input", current.input)
-        if part.kind == "bias":
-            return 1
-        return int(self.entering[part.stage][version])
+        return _natural(part, current.input, int(self.entering[part.stage][version]))
+
+    def are_born_alike(self, first: Version, second: Version) -> bool:
+        """Return whether two versions with one parent have equal values at their birth."""
+        one, two = _Birth(self, first), _Birth(self, second)
+        if one.run() != two.run() or one.stream != two.stream:
+            return False
+        part = self.program.stages.part
+        for node in {**one.tags, **two.tags}:
+            natural = _natural(part(node), first.input, one.stream)
+            if one.tags.get(node, natural) != two.tags.get(node, natural):
+                return False
+        return True
 
     def reads(self) -> tuple[tuple[int, ...], ...]:
         """Return what identifies the value of every read: passes must leave it as it is."""
@@ -165,7 +180,10 @@ def _sweep(
             if version.is_run:
                 leaving[number] = number_of("input", version.input)
             else:
-                _Birth(contents, number, version).run()
+                birth = _Birth(contents, version)
+                leaving[number] = birth.run()
+                entering[number] = birth.stream
+                contents.tags[number] = birth.tags
             alive = number + 1
         own = slice(first, alive)
         current[own] = leaving[own]
@@ -174,10 +192,8 @@ def _sweep(
 class _Birth:
     """The stage at which a version is born, on numbers."""
 
-    def __init__(
-        self, contents: Contents, number: int, version: Version, dry: bool = False
-    ) -> None:
-        self.contents, self.number, self.version = contents, number, version
+    def __init__(self, contents: Contents, version: Version) -> None:
+        self.contents, self.version = contents, version
         self.stages = contents.program.stages
         self.nodes: dict[str, list[Write]] = {}
         self.edges: dict[tuple[str, str], list[Write]] = {}
@@ -190,26 +206,22 @@ class _Birth:
                 self.cuts.append(write)
             else:
                 self.nodes.setdefault(write.site.mediator, []).append(write)
-        self.tags = {} if dry else contents.tags[number]
+        self.stream = 0
+        self.tags: dict[str, int] = {}
 
-    def run(self) -> None:
-        stage, number = self.version.born, self.number
-        leaving = self.contents.leaving[stage]
+    def run(self) -> int:
+        """Return the number of the stream after the stage; set that before it, and the tags."""
+        stage = self.version.born
         if stage == 0:
-            leaving[number] = self.settle("embed", self.natural("embed"))
-            return
-        before = self.before(stage)
-        stream = self.folded(before, self.cuts, "stream")
-        self.contents.entering[stage][number] = stream
+            return self.settle("embed", self.natural("embed"))
+        self.stream = stream = self.folded(self.before(stage), self.cuts, "stream")
+        if self.stages.is_attention(stage):
+            return self.attention(stream)
         if stage == self.stages.last:
             self.receive("logits", stream)
-            leaving[number] = stream
-        elif self.stages.is_attention(stage):
-            leaving[number] = self.attention(stream)
-        else:
-            name = f"L{self.stages.layer_of(stage)}.mlp"
-            tag = self.receive(name, stream)
-            leaving[number] = (stream + _written(name, tag)) & MASK
+            return stream
+        name = f"L{self.stages.layer_of(stage)}.mlp"
+        return (stream + _written(name, self.receive(name, stream))) & MASK
 
     def before(self, stage: int) -> int:
         """Return the number of the stream as the parent has it."""
@@ -270,6 +282,8 @@ class _Birth:
     def receive(self, name: str, stream: int) -> int:
         """Return the settled tag of a node that reads the stream through its norm."""
         slot = (stream + self.difference(name)) & MASK
+        if not self.stages.shape.normed:
+            return self.settle(name, slot)
         scale = f"{name}.scale"
         if self.nodes.get(scale) or (scale, name) in self.edges:
             own = self.carried(scale, name, self.settle(scale, slot))
@@ -305,11 +319,11 @@ class _Birth:
 
     def cuts_so_far(self) -> Iterator["_Birth"]:
         """Yield the births in the course of this version that set a cut."""
-        number: int = self.number
-        versions = self.contents.program.versions
+        versions, number = self.contents.program.versions, self.version.parent
+        if self.cuts:
+            yield self
         while not versions[number].is_run:
-            own = number == self.number
-            birth = self if own else _Birth(self.contents, number, versions[number], dry=True)
+            birth = _Birth(self.contents, versions[number])
             if birth.cuts:
                 yield birth
             number = versions[number].parent

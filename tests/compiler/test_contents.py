@@ -187,7 +187,8 @@ DIFFERENT = {
 
 @pytest.mark.parametrize("name", DIFFERENT)
 def test_pairs_that_look_alike(name: str) -> None:
-    assert both(*(f"<base> + {layer}" for layer in DIFFERENT[name])) == (False, False)
+    first, second = (f"<base> + {layer}" for layer in DIFFERENT[name])
+    assert both(first, second) == (False, False)
 
 
 def test_all_edges_into_the_logits_are_the_other_run() -> None:

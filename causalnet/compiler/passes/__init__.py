@@ -2,8 +2,8 @@
 
 | pass | what |
 |---|---|
-| `drop_unchanged` | writes of a value that is there already are left out (composition) |
 | `share` | versions with equal content become one, as do equal values (normal form) |
+| `drop_unchanged` | writes of a value that is there, or that others hide, are left out |
 | `drop_unread` | what no read-out depends on is left out, and versions end early (exclusion) |
 | `classify` | how each version is born: as a delta, from an edge, or by its stage once more |
 """
@@ -15,4 +15,4 @@ from causalnet.compiler.passes.share import share
 
 __all__ = ["PASSES", "classify", "drop_unchanged", "drop_unread", "share"]
 
-PASSES = (drop_unchanged, share, drop_unread, classify)
+PASSES = (share, drop_unchanged, drop_unread, classify)

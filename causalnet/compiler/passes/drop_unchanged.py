@@ -1,60 +1,115 @@
-"""Composition: setting a value to what it is there already changes nothing."""
+"""Composition and shadowing: writes without which a version is the same are left out."""
 
 from dataclasses import replace
 
-from causalnet.compiler.program import Program, Ref, Version, Write
+from causalnet.compiler.contents import Contents, contents_of
+from causalnet.compiler.program import Program, Version, Write
 from causalnet.compiler.rewriting import mapped
+from causalnet.compiler.stages import Stages
 from causalnet.interventions import At, Edge, Self
 
 __all__ = ["drop_unchanged"]
 
 
 def drop_unchanged(program: Program) -> Program:
-    """Leave out writes of a node's own value, and versions that then write nothing."""
+    """Leave out writes without which a version is the same, and versions that then write nothing.
+
+    A write of the value that is there does nothing, nor does one that another hides.  (A version
+    whose only write does nothing equals its parent, which `share` finds.)
+    """
+    if not any(_may_be_idle(version) for version in program.versions):
+        return program
+    contents = contents_of(program)
     versions, new = program.versions, list(range(len(program.versions)))
     has_edges = any(isinstance(w.site, Edge) for version in versions for w in version.writes)
     kept: list[Version] = []
     dropped = 0
     for number, version in enumerate(versions):
-        writes = tuple(
-            write
-            for write in version.writes
-            if not _is_there(program, version, write) or (has_edges and _is_cut(program, write))
-        )
-        dropped += len(version.writes) - len(writes)
-        if version.is_run or writes:
-            new[number] = len(kept)
-            kept.append(version if version.writes == writes else replace(version, writes=writes))
-        else:
-            new[number] = new[version.parent]
+        if _may_be_idle(version):
+            idle = _idle(contents, version, has_edges)
+            dropped += len(idle)
+            writes = tuple(w for at, w in enumerate(version.writes) if at not in idle)
+            if not writes:
+                new[number] = new[version.parent]
+                continue
+            version = replace(version, writes=writes) if idle else version
+        new[number] = len(kept)
+        kept.append(version)
     found = mapped(program, kept, new.__getitem__)
-    note = f"drop_unchanged: {dropped} writes of the value that is there"
-    return replace(found, notes=(*program.notes, note)) if dropped else found
+    note = f"drop_unchanged: {dropped} writes change nothing"
+    return replace(found, notes=(*program.notes, note)) if dropped else program
 
 
-def _is_there(program: Program, version: Version, write: Write) -> bool:
-    """Return whether a write surely sets its node's own value: no other write can reach it."""
-    site, value = write.site, write.value
-    if isinstance(value, Self):
+def _may_be_idle(version: Version) -> bool:
+    return len(version.writes) > 1 or any(isinstance(w.value, Self) for w in version.writes)
+
+
+def _idle(contents: Contents, version: Version, has_edges: bool) -> set[int]:
+    """Return which writes of a version change nothing."""
+    found: set[int] = set()
+    stages = contents.program.stages
+    for together in _groups(stages, version):
+        if len(together) == 1:
+            number = together[0]
+            if _is_there(contents, version, version.writes[number], has_edges):
+                found.add(number)
+            continue
+        left = list(together)
+        for number in together:
+            write = version.writes[number]
+            if isinstance(write.value, Self):
+                fewer = True
+            elif has_edges and _is_cut(stages, write):  # it hides what was sent past it before
+                fewer = False
+            else:
+                fewer = contents.are_born_alike(
+                    _only(version, left), _only(version, [each for each in left if each != number])
+                )
+            if fewer:
+                left.remove(number)
+                found.add(number)
+    return found
+
+
+def _only(version: Version, numbers: list[int]) -> Version:
+    return replace(version, writes=tuple(version.writes[number] for number in numbers))
+
+
+def _is_there(contents: Contents, version: Version, write: Write, has_edges: bool) -> bool:
+    """Return whether a write that no other one reaches sets the value that is there."""
+    if isinstance(write.value, Self):
         return True
-    if isinstance(site, Edge) or not isinstance(value, At):
+    name = write.site.read_from
+    if not isinstance(write.value, At) or write.refs[0].node != name:
         return False
-    if write.refs[0] != Ref(site.mediator, version.parent, version.input):
+    if has_edges and _is_cut(contents.program.stages, write):
         return False
-    if len(version.writes) == 1:
-        return True
-    heads = [_head(program, other) for other in version.writes]
-    own = _head(program, write)
-    return own is not None and None not in heads and heads.count(own) == 1
+    there = contents.tag(name, write.refs[0].version)
+    return write.refs[0].input == version.input and there == contents.tag(name, version.parent)
 
 
-def _head(program: Program, write: Write) -> tuple[int, int] | None:
-    """Return the head whose output a write sets, None where it sets something else."""
-    part = program.stages.part(write.site.read_from)
-    is_output = part.kind in ("z", "head") and not isinstance(write.site, Edge)
-    return (part.layer, part.index) if is_output else None
+def _is_cut(stages: Stages, write: Write) -> bool:
+    return not isinstance(write.site, Edge) and stages.part(write.site.mediator).kind == "cut"
 
 
-def _is_cut(program: Program, write: Write) -> bool:
-    """Return whether a write sets a cut, which also hides what was sent past it before."""
-    return program.stages.part(write.site.read_from).kind == "cut"
+def _groups(stages: Stages, version: Version) -> list[list[int]]:
+    """Return the writes of a version in groups that do not reach each other: by heads."""
+    by_owner: dict[object, list[int]] = {}
+    if not stages.is_attention(version.born) or any(_is_cut(stages, w) for w in version.writes):
+        return [list(range(len(version.writes)))]
+    shared = {
+        group for write in version.writes for is_group, group in [_owner(stages, write)] if is_group
+    }
+    for number, write in enumerate(version.writes):
+        is_group, index = _owner(stages, write)
+        group = index if is_group else stages.shape.group_of(index)
+        by_owner.setdefault(("group", group) if group in shared else index, []).append(number)
+    return list(by_owner.values())
+
+
+def _owner(stages: Stages, write: Write) -> tuple[bool, int]:
+    """Return whether a write reaches all heads of a K/V group, and the group or the head."""
+    site = write.site
+    part = stages.part(site.receiver if isinstance(site, Edge) else site.mediator)
+    kind = stages.part(part.of).kind if part.kind == "scale" else part.kind
+    return (True, part.index) if kind in ("k", "v") else (False, part.index)

@@ -97,29 +97,47 @@ def _lookup(
 
 
 class _Values:
-    """Where a value is found first."""
+    """Where every value that is read is found first: in the version of the lowest number."""
 
     def __init__(self, program: Program, contents: Contents, same: Sequence[int]) -> None:
         self.program, self.contents, self.same = program, contents, same
-        self.found: dict[tuple[int, str, int], int] = {}
-        self.of_ref: dict[Ref, Ref] = {}
+        self.keys: dict[tuple[str, int], tuple[str, int]] = {}
+        self.found: dict[tuple[str, int], int] = {}
+        for version in program.versions:
+            for ref in program.refs(version):
+                self.find(ref.node, ref.version)
+        for read in program.reads:
+            self.find(read.readout.node, read.version)
+            if read.reference != NONE:
+                self.find(read.readout.node, read.reference)
+
+    def find(self, node: str, number: int) -> None:
+        """Note where a value is found."""
+        if (node, number) in self.keys:
+            return
+        key = self.keys[node, number] = node, self.contents.tag(node, number)
+        homes = [self.home(node, number)]
+        versions = self.program.versions
+        while not versions[homes[-1]].is_run:
+            parent = self.same[versions[homes[-1]].parent]
+            if self.contents.tag(node, parent) != key[1]:
+                break
+            homes.append(parent)
+        self.found[key] = min(*homes, self.found.get(key, number))
+
+    def home(self, node: str, number: int) -> int:
+        """Return the version that is kept for one that has a value."""
+        is_later = self.program.versions[number].born < self.program.stages.part(node).stage
+        return self.same[number] if is_later else number
 
     def ref(self, ref: Ref) -> Ref:
-        if ref not in self.of_ref:
-            self.of_ref[ref] = self._ref(ref)
-        return self.of_ref[ref]
+        return Ref(ref.node, self.at(ref.node, ref.version), ref.input)
 
-    def _ref(self, ref: Ref) -> Ref:
-        version = self.program.versions[ref.version]
-        stage = self.program.stages.part(ref.node).stage
-        home = self.same[ref.version] if version.born < stage else ref.version
-        key = (version.phase, ref.node, self.contents.tag(ref.node, ref.version))
-        return Ref(ref.node, self.found.setdefault(key, home), ref.input)
+    def at(self, node: str, number: int) -> int:
+        return self.found[self.keys[node, number]]
 
 
 def _read(read: ReadOf, first: _Values) -> ReadOf:
     node, theirs = read.readout.node, read.reference
-    own = first.ref(Ref(node, read.version, read.input)).version
-    if theirs != NONE:
-        theirs = first.ref(Ref(node, theirs, read.reference_input)).version
-    return replace(read, version=own, reference=theirs)
+    own = first.at(node, read.version)
+    return replace(read, version=own, reference=NONE if theirs == NONE else first.at(node, theirs))
