@@ -1,0 +1,360 @@
+"""One wave: all its versions as rows of one tensor, through the layers, born and retired on the way.
+
+The rows are [W, B, P, d], the stream at live columns; what lies before them is the root's, whose
+keys and values every row shares and none copies.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from causalnet.compiler import Kind, Wave
+from causalnet.execute.wavefront.attention import attend
+from causalnet.execute.wavefront.births import Birth, Births, Live, present
+from causalnet.execute.wavefront.finals import Final
+from causalnet.execute.wavefront.general import GeneralBirths
+from causalnet.execute.wavefront.values import State, Values
+
+__all__ = ["Counts", "Limits", "run_wave"]
+
+
+@dataclass(slots=True)
+class Counts:
+    """What was executed.
+
+    Attributes:
+        runs: Base passes, each of one input on one batch.
+        attention: Attention blocks, each of one version at one layer.
+        mlp: MLPs, each of one version at one layer.
+        slots: Births with receivers computed once more for edges.
+        general: Births by a stage computed once more.
+        births: Versions that were born.
+        waves: Waves, after splitting.
+        halvings: How often memory ran out and a wave or a batch was halved.
+    """
+
+    runs: int = 0
+    attention: int = 0
+    mlp: int = 0
+    slots: int = 0
+    general: int = 0
+    births: int = 0
+    waves: int = 0
+    halvings: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is done at once; values do not depend on it.
+
+    Attributes:
+        versions: Versions in a wave.
+        tokens: Tokens of rows that go through a kernel together.
+    """
+
+    versions: int = 1 << 30
+    tokens: int = 1024
+
+
+def run_wave(
+    wave: Wave,
+    values: Values,
+    narrow: Tensor | None,
+    read: Tensor,
+    limits: Limits,
+    counts: Counts,
+    finish: Callable[[int, Final], None],
+) -> None:
+    """Run the versions of a wave, keep what others need of them, and hand over their ends.
+
+    Args:
+        wave: The wave.
+        values: The values so far; what is kept goes there.
+        narrow: The only columns that the last block is needed at; None for all.
+        read: The columns at which the last stream is read, for every prompt, [B, R].
+        limits: How much is done at once.
+        counts: Counts what is executed.
+        finish: Called with every version that is needed to the end.
+    """
+    counts.waves += 1
+    _Running(wave, values, narrow, read, limits, counts, finish).run()
+
+
+@dataclass(slots=True, eq=False)
+class _Running:
+    """A wave on its way: row i of `rows` is version `order[i]`."""
+
+    wave: Wave
+    values: Values
+    narrow: Tensor | None
+    read: Tensor
+    limits: Limits
+    counts: Counts
+    finish: Callable[[int, Final], None]
+    order: list[int] = field(default_factory=list)
+    rows: Tensor = field(default_factory=lambda: torch.empty(0))
+    live: Live = field(init=False)
+    stage: int = 0
+
+    def __post_init__(self) -> None:
+        self.live = Live(self.wave.root, self.wave.start, self.values.batches.width)
+
+    # -- the course of the wave ------------------------------------------------------------------
+
+    def run(self) -> None:
+        schedule, versions = self.values.schedule, self.values.schedule.program.versions
+        born: dict[int, list[Birth]] = {}
+        for number in self.wave.versions:
+            version = versions[number]
+            birth = Birth(number, version, schedule.alias[version.parent])
+            born.setdefault(version.born, []).append(birth)
+        last = max(schedule.until[number] for number in self.wave.versions)
+        self.rows = self.empty(self.most(born, last), self.live.width - self.live.start)
+        for stage in range(min(born), last + 1):
+            self.stage = stage
+            self.retire()
+            self.do_stage(born.get(stage, ()))
+
+    def empty(self, rows: int, columns: int) -> Tensor:
+        sizes = (rows, len(self.values.batches.rows), columns, self.values.stages.shape.d_model)
+        weights = self.values.weights
+        return torch.empty(sizes, dtype=weights.dtype, device=weights.device)
+
+    def most(self, born: dict[int, list[Birth]], last: int) -> int:
+        """Return how many rows there are at most at one time."""
+        until, alive, most = self.values.schedule.until, 0, 1
+        ends: dict[int, int] = {}
+        for number in self.wave.versions:
+            ends[until[number]] = ends.get(until[number], 0) + 1
+        for stage in range(min(born), last + 1):
+            alive += len(born.get(stage, ()))
+            most = max(most, alive)
+            alive -= ends.get(stage, 0)
+        return most
+
+    def retire(self) -> None:
+        """Drop the rows that no later stage needs: the last row takes a dropped one's place."""
+        until = self.values.schedule.until
+        for slot in reversed(range(len(self.order))):
+            if until[self.order[slot]] < self.stage:
+                end = len(self.order) - 1
+                if slot != end:
+                    self.rows[slot].copy_(self.rows[end])
+                    self.order[slot] = self.order[end]
+                self.order.pop()
+
+    def do_stage(self, born: Sequence[Birth]) -> None:
+        stages = self.values.stages
+        births = Births(self.values, self.live, self.state, self.limits.tokens)
+        self.keep_states("entering")
+        for birth in born:
+            if birth.version.kind is Kind.CUT:
+                self.append(birth.number, births.cut(birth))
+        self.keep_cuts()
+        self.keep_natural()
+        if self.stage == stages.last:
+            self.finish_all(births, born)
+            return
+        if self.stage > 0 and self.order:
+            if stages.is_attention(self.stage):
+                self.attention()
+            else:
+                self.mlp()
+        elif self.narrows():
+            self.narrow_rows()
+        births.live = self.live
+        self.bear(births, [birth for birth in born if birth.version.kind is not Kind.CUT])
+
+    def bear(self, births: Births, born: Sequence[Birth]) -> None:
+        slots = [birth for birth in born if birth.version.kind is Kind.SLOT]
+        if slots:
+            is_attention = self.values.stages.is_attention(self.stage)
+            made = births.slots(slots) if is_attention else births.mlp_slots(slots)
+            self.counts.slots += len(slots)
+            for birth, row in zip(slots, made, strict=True):
+                self.append(birth.number, row)
+        general = GeneralBirths(self.values, self.live, self.state)
+        for birth in born:
+            if birth.version.kind is Kind.OUTPUT:
+                self.append(birth.number, births.outputs(birth))
+            elif birth.version.kind is Kind.GENERAL:
+                self.counts.general += 1
+                self.append(birth.number, general.row(birth))
+
+    def append(self, number: int, row: Tensor) -> None:
+        self.rows[len(self.order)].copy_(row)
+        self.order.append(number)
+        self.counts.births += 1
+
+    # -- stages ----------------------------------------------------------------------------------
+
+    def attention(self) -> None:
+        """Add the attention of every row, a few rows at a time; the last block's narrows."""
+        layer, start = self.values.stages.layer_of(self.stage), self.live.start
+        weights, root = self.values.weights, self.values.runs[self.wave.root]
+        block, name = weights.blocks[layer], self.values.version(self.wave.root).input
+        batch = self.values.batches[name]
+        angles = weights.angles(batch.position_ids[:, start:])
+        padded = self.values.batches.is_padded(name)
+        allowed = self.values.allowed(batch.mask, self.live.width - start) if padded else None
+        narrows = self.narrows()
+        queries = present(self.narrow) - start if narrows else None
+        before = self.rows
+        if narrows:
+            self.narrow_rows()
+        wanted = frozenset(self.forking())
+        for chunk in self.chunks(before):
+            z = attend(
+                block,
+                weights,
+                before[chunk],
+                root.k[layer][:, :start],
+                root.v[layer][:, :start],
+                angles,
+                allowed,
+                queries,
+                self.limits.tokens,
+            )
+            self.keep_z(layer, chunk, z, wanted)
+            out = self.rows[chunk]
+            flat = out.view(-1, out.shape[-1])
+            flat += block.out(z.view(len(flat), -1))
+        self.counts.attention += len(self.order)
+        self.keep_states("leaving")
+
+    def narrows(self) -> bool:
+        """Return whether from this attention on only the read columns are needed."""
+        is_last = self.stage == self.values.stages.last - 2
+        return self.narrow is not None and is_last and self.live.read is None
+
+    def narrow_rows(self) -> None:
+        """Keep the read columns of every row."""
+        narrow, old = present(self.narrow), self.rows
+        self.rows = self.empty(len(old), len(narrow))
+        if self.order:
+            count = len(self.order)
+            torch.index_select(old[:count], 2, narrow - self.live.start, out=self.rows[:count])
+        self.live = Live(self.live.root, self.live.start, self.live.width, narrow)
+
+    def mlp(self) -> None:
+        layer = self.values.stages.layer_of(self.stage)
+        block, name = self.values.weights.blocks[layer], f"L{layer}.mlp"
+        for slot, number in enumerate(self.order):
+            if name in self.kept(number):
+                self.values.settled[name, number] = block.mlp(block.mlp_norm(self.rows[slot]))
+        block.mlp.add_(self.rows[: len(self.order)], self.limits.tokens)
+        self.counts.mlp += len(self.order)
+
+    def chunks(self, rows: Tensor) -> list[slice]:
+        size, count = max(1, self.limits.tokens // (rows.shape[1] * rows.shape[2])), len(self.order)
+        return [slice(at, min(at + size, count)) for at in range(0, count, size)]
+
+    # -- what others need ------------------------------------------------------------------------
+
+    def state(self, number: int, stage: int) -> State:
+        """Return a version's state at a stage, at the wave's columns."""
+        if self.values.version(number).is_run:
+            return self.state_of_run(number, stage)
+        kept = self.values.states[number, stage]
+        start = self.values.schedule.start[number]
+        if start == self.live.start:
+            return kept
+        before, gap = self.state_of_run(self.wave.root, stage), slice(0, start - self.live.start)
+
+        def extended(own: Tensor | None, run: Tensor | None) -> Tensor | None:
+            if own is None or run is None or own.shape[1] == run.shape[1]:
+                return own
+            return torch.cat([run[:, gap], own], 1)
+
+        return State(
+            extended(kept.entering, before.entering),
+            extended(kept.leaving, before.leaving),
+            extended(kept.z, before.z),
+        )
+
+    def state_of_run(self, number: int, stage: int) -> State:
+        run, stages, live = self.values.runs[number], self.values.stages, self.live
+        layer = stages.layer_of(stage)
+        if stage == stages.last:
+            return State(entering=self.values.last(run)[:, live.needed])
+        if not stages.is_attention(stage):
+            return State(entering=run.mid[layer][:, live.needed])
+        return State(
+            entering=run.pre[layer][:, live.all] if layer in run.pre else None,
+            leaving=run.mid[layer][:, live.needed] if layer in run.mid else None,
+            z=run.z[layer][:, live.needed] if layer in run.z else None,
+        )
+
+    def forking(self) -> list[int]:
+        """Return the versions in this wave that others are born from at this stage."""
+        forks = self.values.schedule.forks
+        return [number for number in self.order if self.stage in forks.get(number, ())]
+
+    def keep_states(self, which: str) -> None:
+        for number in self.forking():
+            row = self.rows[self.order.index(number)].clone()
+            state = self.values.states.setdefault((number, self.stage), State())
+            setattr(state, which, row)
+
+    def keep_z(self, layer: int, chunk: slice, z: Tensor, wanted: frozenset[int]) -> None:
+        """Keep the z of versions that others are born from, or whose heads are read."""
+        for own, number in zip(z, self.order[chunk], strict=True):
+            if number in wanted:
+                self.values.states[number, self.stage].z = own.clone()
+            for name in self.kept(number):
+                part = self.values.stages.part(name)
+                if part.stage != self.stage or part.kind not in ("z", "head"):
+                    continue
+                value = own[:, :, part.index]
+                if part.kind == "head":
+                    value = value @ self.values.weights.blocks[layer].o[part.index]
+                self.values.settled[name, number] = value.clone()
+
+    def kept(self, number: int) -> frozenset[str]:
+        return self.values.schedule.keep.get(number, frozenset())
+
+    def keep_cuts(self) -> None:
+        """Keep the cuts in front of this stage that others read."""
+        for slot, number in enumerate(self.order):
+            for name in self.kept(number):
+                part = self.values.stages.part(name)
+                if part.kind == "cut" and part.stage == self.stage:
+                    self.values.settled[name, number] = self.rows[slot].clone()
+
+    def keep_natural(self) -> None:
+        """Keep queries, keys, values, patterns, scales and logits that others read of rows."""
+        general = GeneralBirths(self.values, self.live, self.state)
+        kinds = ("q", "k", "v", "pattern", "scale", "logits")
+        for slot, number in enumerate(self.order):
+            for name in self.kept(number):
+                part = self.values.stages.part(name)
+                if part.stage == self.stage and part.kind in kinds:
+                    value = general.natural(name, self.rows[slot])
+                    self.values.settled[name, number] = value
+
+    # -- the end ---------------------------------------------------------------------------------
+
+    def finish_all(self, births: Births, born: Sequence[Birth]) -> None:
+        """Hand over the last stream of every version, and make those born here."""
+        for slot, number in enumerate(self.order):
+            self.finish(number, Final(stream=self.at_read(self.rows[slot])))
+        general = GeneralBirths(self.values, self.live, self.state)
+        for birth in born:
+            if birth.version.kind is Kind.DIRECT:
+                entering = self.live.narrow(self.state(birth.parent, self.stage).entering)
+                stream = entering + births.sent(birth, "logits", self.live.needed)
+                self.finish(birth.number, Final(stream=self.at_read(stream)))
+            elif birth.version.kind is not Kind.CUT:
+                self.counts.general += 1
+                self.finish(birth.number, general.final(birth, self.at_read))
+
+    def at_read(self, stream: Tensor) -> Tensor:
+        """Return a stream at the read columns of every prompt, [B, R, d]."""
+        if self.live.read is not None:
+            return stream
+        if not self.read.numel():
+            return stream[:, :0]
+        rows = torch.arange(len(stream), device=stream.device)[:, None]
+        return stream[rows, self.read - self.live.start]
