@@ -9,7 +9,7 @@
 | `Places`, `Columns` | the modules where mediators are read and set |
 | `SelfCheck`, `Comparison` | how closely the graph rebuilds the model, part by part |
 | `check_unchanged`, `state_of`, `ModuleState` | that a model is still the one that was lifted |
-| `lift_module`, `declare_module`, `LiftedModule` | any `nn.Module`, traced or declared (`modules`) |
+| `lift_module`, `declare_module`, `LiftedModule` | any `nn.Module` (`modules`) |
 | `head_part` | one head of what an attention's output projection is given |
 | `raised_casts`, `float64_copy` | a model's internal float32 casts raised to float64 |
 | `positions_of` | positions of padded prompts |

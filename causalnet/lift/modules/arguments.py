@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree  # torch has no public name for it
 
@@ -33,17 +34,21 @@ class Arguments:
         names: The tensors among the arguments, which are the inputs of the graph.
         leaves: Everything that is passed; what is no tensor is the same in every call.
         spec: How the leaves make positional and keyword arguments.
+        sizes: The sizes of the tensors, the number of rows left out.
+        types: Their types.
     """
 
     names: tuple[str, ...]
     leaves: tuple[Any, ...]
     spec: pytree.TreeSpec
+    sizes: Mapping[str, tuple[int, ...]]
+    types: Mapping[str, torch.dtype]
 
-    def call(self, module: nn.Module, inputs: Mapping[str, Tensor]) -> Any:
-        """Call a module on tensors by name, [B, ...] each.
+    def check(self, inputs: Mapping[str, Tensor]) -> None:
+        """Check that tensors by name are as those with which the module was lifted.
 
         Raises:
-            TermError: An input that is missing, or one that the module was not lifted with.
+            TermError: A tensor that is missing or unknown, or of another size or type.
         """
         if set(inputs) != set(self.names):
             raise TermError(
@@ -51,24 +56,39 @@ class Arguments:
                 f"The module was lifted with {', '.join(self.names)}.",
                 "Give a tensor for each of these.",
             )
+        for name, value in inputs.items():
+            if (tuple(value.shape[1:]), value.dtype) != (self.sizes[name], self.types[name]):
+                raise TermError(
+                    f"{name} is {list(value.shape)} of {value.dtype}.",
+                    f"The module was lifted with {['rows', *self.sizes[name]]} of "
+                    f"{self.types[name]}.",
+                    "Give tensors of that size, or lift the module with examples of this one.",
+                )
+
+    def call(self, module: nn.Module, inputs: Mapping[str, Tensor]) -> Any:
+        """Call a module on tensors by name, [B, ...] each."""
         filled = [inputs[one.name] if isinstance(one, _Named) else one for one in self.leaves]
         args, kwargs = pytree.tree_unflatten(filled, self.spec)
         return module(*args, **kwargs)
 
 
 def read_arguments(
-    module: nn.Module, example_inputs: ExampleInputs
+    module: nn.Module, example_inputs: ExampleInputs, least: int = LEAST_ROWS
 ) -> tuple[Arguments, dict[str, Tensor]]:
     """Return how a module is called, and the tensors by name, [B, ...] each.
 
     An argument keeps the name that the module's `forward` gives it; tensors inside a tuple, list
     or mapping have the place in it after a slash, as `pixels/0`.
 
+    Args:
+        module: The module.
+        example_inputs: What it is called with.
+        least: How many rows there are at least.
+
     Raises:
         LiftError: Arguments that `forward` does not take, no tensor among them, or tensors whose
-            first axes differ in length or are shorter than two.
+            first axes differ in length or are too short.
 
-    >>> import torch
     >>> arguments, tensors = read_arguments(nn.Linear(3, 2), torch.zeros(4, 3))
     >>> arguments.names, tensors["input"].shape
     (('input',), torch.Size([4, 3]))
@@ -92,8 +112,10 @@ def read_arguments(
         leaves.append(_Named(name) if isinstance(value, Tensor) else value)
         if isinstance(value, Tensor):
             tensors[name] = value.detach()
-    check_rows(tensors, LEAST_ROWS)
-    return Arguments(tuple(tensors), tuple(leaves), spec), tensors
+    check_rows(tensors, least)
+    sizes = {name: tuple(value.shape[1:]) for name, value in tensors.items()}
+    types = {name: value.dtype for name, value in tensors.items()}
+    return Arguments(tuple(tensors), tuple(leaves), spec, sizes, types), tensors
 
 
 def _split(example_inputs: ExampleInputs) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -164,7 +186,6 @@ def pick_output(result: Any, wanted: str | None) -> Tensor:
     Raises:
         LiftError: There is no such tensor, or none is named and there are several.
 
-    >>> import torch
     >>> pick_output({"logits": torch.ones(2), "hidden": torch.zeros(3)}, None).shape
     torch.Size([2])
     """

@@ -1,12 +1,13 @@
 """The self-check of a lifted module: its nodes against the module's own, under interventions.
 
 Two questions are asked of every node, on the module itself, with hooks: does its mechanism make the
-value that the module makes, and is that value settled by the node's parents?  For the second, the
-whole module is run on other inputs, with the parents set to what they are on the first ones; the
-node must be what it is on the first ones.  A missing edge fails that.
+value that the module makes, and is that value settled by the node's parents?  For the second, all
+inputs and nodes are set to what they are on other examples, but for the parents, which are set to
+what they are on the first ones; the node must be what it is on the first ones.  A missing edge
+fails that, also one from a node that the parents settle themselves.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -86,7 +87,14 @@ def check_rows_apart(parts: ModuleParts, inputs: Mapping[str, Tensor], natural: 
     Raises:
         LiftError: They do not.
     """
-    alone = run_hooked(parts, {name: value[:1] for name, value in inputs.items()})
+    try:
+        alone = run_hooked(parts, {name: value[:1] for name, value in inputs.items()})
+    except RuntimeError as error:
+        raise LiftError(
+            f"{type(parts.module).__name__} cannot be run on the first row alone: {error}.",
+            "It is run on batches of other sizes than that of the examples.",
+            "Take the number of rows from a tensor's shape where it is written as a number.",
+        ) from error
     again = run_hooked(parts, inputs)
     for name, value in natural.natural.items():
         for other, what in ((again.natural[name], "chance"), (alone.natural[name], "other rows")):
@@ -130,12 +138,13 @@ def check_parents(
             alone moves it.
     """
     found = []
+    away = run_hooked(parts, {name: _other(value) for name, value in inputs.items()})
     for name in (*parts.places, OUTPUT):
         held = graph.parents(name)
-        moved = _run_others(parts, inputs, natural, held)
+        moved = _run_mixed(parts, natural, away, held)
         found.append(_compared(name, moved.natural[name], natural.natural[name]))
         if not found[-1].difference <= found[-1].tolerance:
-            sender = next(_senders(parts, graph, inputs, natural, name), None)
+            sender = next(_senders(parts, graph, natural, away, name), None)
             told = f"{sender} -> {name}" if sender else f"an edge into {name}"
             raise LiftError(
                 f"{name} moves by {found[-1].difference:.1e} while its parents "
@@ -149,43 +158,30 @@ def check_parents(
     return found
 
 
-def _run_others(
-    parts: ModuleParts,
-    inputs: Mapping[str, Tensor],
-    natural: HookedRun,
-    held: Sequence[str],
+def _run_mixed(
+    parts: ModuleParts, here: HookedRun, away: HookedRun, held: Collection[str]
 ) -> HookedRun:
-    """Run on other rows, with some nodes as they are on the given ones."""
-    others = {name: value if name in held else _other(value) for name, value in inputs.items()}
-    keep: dict[str, Change] = {
-        name: _constant(natural.values[name]) for name in held if name not in inputs
-    }
-    return run_hooked(parts, others, keep)
+    """Run with the inputs and nodes that are held as they are here, and all others as away."""
+    mixed = {name: (here if name in held else away).values[name] for name in here.values}
+    inputs = {name: mixed[name] for name in parts.arguments.names}
+    return run_hooked(parts, inputs, {name: _constant(mixed[name]) for name in parts.places})
 
 
 def _senders(
     parts: ModuleParts,
     graph: MediatorGraph,
-    inputs: Mapping[str, Tensor],
     natural: HookedRun,
+    away: HookedRun,
     receiver: str,
 ) -> Iterator[str]:
     """Yield the nodes that alone move a receiver while everything else is held."""
-    away = _run_others(parts, inputs, natural, ())
-    known, names = set(graph.parents(receiver)), [*inputs, *parts.places]
+    known, names = set(graph.parents(receiver)), [*parts.arguments.names, *parts.places]
     allowed = _tolerance(natural.natural[receiver])
     for sender in names:
         if sender in known or sender == receiver:
             continue
-        given = {
-            name: away.values[name] if name == sender else value for name, value in inputs.items()
-        }
-        keep: dict[str, Change] = {
-            name: _constant((away if name == sender else natural).values[name])
-            for name in parts.places
-            if name != receiver
-        }
-        moved = run_hooked(parts, given, keep).natural[receiver]
+        held = {*names} - {sender}
+        moved = _run_mixed(parts, natural, away, held).natural[receiver]
         if not _difference(moved, natural.natural[receiver]) <= allowed:
             yield sender
 

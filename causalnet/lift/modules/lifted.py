@@ -207,7 +207,17 @@ def _read(module: nn.Module, example_inputs: ExampleInputs) -> tuple[Arguments, 
             "Dropout draws numbers there, and batch norm mixes the rows of a batch.",
             "Call module.eval() first.",
         )
-    return read_arguments(module, example_inputs)
+    arguments, tensors = read_arguments(module, example_inputs)
+    try:
+        with torch.no_grad():
+            arguments.call(module, tensors)
+    except RuntimeError as error:
+        raise LiftError(
+            f"{type(module).__name__} cannot be run on the example inputs: {error}.",
+            f"It was given {', '.join(f'{name} {list(t.shape)}' for name, t in tensors.items())}.",
+            "Give example_inputs with which module(...) runs.",
+        ) from error
+    return arguments, tensors
 
 
 def _called(

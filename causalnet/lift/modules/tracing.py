@@ -215,8 +215,8 @@ def _read(
         for name, placeholder in zip(names, signature.user_inputs, strict=True)
     }
     for name, node in inputs.items():
-        if isinstance(node.meta["val"].shape[0], int):
-            rows = node.meta["val"].shape[0]
+        rows = node.meta["val"].shape[0]
+        if isinstance(rows, int) or not rows.node.expr.free_symbols:
             raise _refused(module, f"its operations fix the number of rows of {name!r} at {rows}")
     stored = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
     state = {by_name[own]: path.removeprefix("module.") for own, path in stored.items()}
