@@ -18,7 +18,7 @@ from causalnet.interventions import (
 )
 from causalnet.tasks import Prompts
 
-__all__ = ["check_positions", "check_prompts", "check_rows"]
+__all__ = ["check_lengths", "check_positions", "check_rows", "check_tokens"]
 
 
 def check_rows(bindings: Bindings) -> None:
@@ -41,25 +41,31 @@ def check_rows(bindings: Bindings) -> None:
         )
 
 
-def check_prompts(prompts: Prompts, declared: Mapping[str, Any], vocabulary: int) -> None:
-    """Check that a model can read prompts: their tokens are its own, and not too many.
-
-    Args:
-        prompts: The prompts.
-        declared: What the model declares; `positions` is the longest prompt it was made for.
-        vocabulary: How many tokens it embeds.
+def check_lengths(prompts: Prompts, declared: Mapping[str, Any]) -> None:
+    """Check that no prompt is longer than the positions that the model was made for.
 
     Raises:
-        PromptError: A prompt that it cannot read; the row is named.
+        PromptError: A prompt that is; the row is named.
     """
     most = declared.get("positions")
-    for row, ids in enumerate(prompts.ids):
-        if most is not None and len(ids) > int(most):
+    if most is None:
+        return
+    for row, length in enumerate(prompts.lengths):
+        if length > int(most):
             raise PromptError(
-                f"Row {row} has {len(ids)} tokens: {prompts.texts[row][:60]!r}...",
+                f"Row {row} has {length} tokens: {prompts.texts[row][:60]!r}...",
                 f"The model was made for {most} positions.",
                 "Shorten the prompt.",
             )
+
+
+def check_tokens(prompts: Prompts, vocabulary: int) -> None:
+    """Check that a model embeds all tokens of its prompts.
+
+    Raises:
+        PromptError: A token that it does not have; the row is named.
+    """
+    for row, ids in enumerate(prompts.ids):
         if ids and not (min(ids) >= 0 and max(ids) < vocabulary):
             place = next(i for i, token in enumerate(ids) if not 0 <= token < vocabulary)
             raise PromptError(

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from causalnet.errors import AlignmentError, TermError
+from causalnet.errors import AlignmentError, InternalError, TermError
 from causalnet.execute.batch import TokenBatch
 from causalnet.interventions import Handle
 from causalnet.tasks import PromptPairs, Prompts
@@ -19,6 +19,7 @@ __all__ = [
     "Matrix",
     "PerPosition",
     "Pooled",
+    "check_is_value",
     "constant_rows",
 ]
 
@@ -174,24 +175,42 @@ def constant_rows(
         AlignmentError: A prompt whose template has no reference, or is longer than it.
         TermError: A vector of another width, one for an attention pattern, or a matrix.
     """
+    check_is_value(constant, attended)
     match constant:
         case Pooled(vector):
-            if attended:
-                raise TermError(
-                    "One vector was given for an attention pattern.",
-                    "Its entries are tokens, which differ from prompt to prompt.",
-                    "Write an operation: mask_pattern, redirect or uniform_pattern.",
-                )
             _check_width(vector, like)
             return vector.to(like)
         case PerPosition(by_template):
             return _by_position(by_template, batch, like, attended)
+        case Matrix():
+            raise InternalError("A matrix was taken for a value.")
+
+
+def check_is_value(constant: Constant, attended: bool) -> None:
+    """Check that a constant can be a value.
+
+    Args:
+        constant: The constant.
+        attended: Whether the last axis of the value is tokens that are attended to.
+
+    Raises:
+        TermError: One vector for an attention pattern, or a matrix.
+    """
+    match constant:
+        case Pooled() if attended:
+            raise TermError(
+                "One vector was given for an attention pattern.",
+                "Its entries are tokens, which differ from prompt to prompt.",
+                "Write an operation: mask_pattern, redirect or uniform_pattern.",
+            )
         case Matrix(values):
             raise TermError(
                 f"A matrix {list(values.shape)} was given as a value.",
                 "A value is one vector, or one for each position.",
                 "Bind it as Pooled or PerPosition.",
             )
+        case _:
+            pass
 
 
 def _by_position(

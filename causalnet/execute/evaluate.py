@@ -13,20 +13,18 @@ import torch
 from torch import Tensor
 
 from causalnet.errors import OutOfMemoryError, ParameterError
-from causalnet.execute.alignment import check_positions, check_prompts, check_rows
 from causalnet.execute.batch import Padding, TokenBatch
 from causalnet.execute.bindings import Answers, Bindings
 from causalnet.execute.chunk import Chunk
+from causalnet.execute.runnable import check_readable, check_runnable
 from causalnet.execute.schedule import Step, schedule
 from causalnet.interventions import (
     Base,
-    Contrast,
     Do,
     Leaf,
     Op,
     Self,
     World,
-    check_scalar,
 )
 from causalnet.lift import LiftedNetwork, check_unchanged
 from causalnet.lift.machine import is_out_of_memory
@@ -85,15 +83,9 @@ def evaluate(
         OutOfMemoryError: Memory ran out with a batch of one prompt.
         LiftError: The model was changed after it was lifted.
     """
-    check_unchanged(net)
-    check_rows(bindings)
     steps = schedule(leaves)
-    check_scalar(Contrast(tuple((1.0, leaf) for leaf in leaves)), net.graph)
-    for step in steps:
-        for world in _written(step):
-            check_positions(world, net.graph, bindings)
-    for prompts in bindings.inputs.values():
-        check_prompts(prompts, net.model.declared, net.vocabulary)
+    worlds = [world for step in steps for world in _written(step)]
+    check_runnable(leaves, worlds, net, bindings)
     tally = _Tally.start(len(steps), len(bindings), batch_size, progress)
     parts: dict[Leaf, list[Tensor]] = {leaf: [] for leaf in leaves}
     while tally.row < len(bindings):
@@ -188,10 +180,11 @@ def record(
 
     Raises:
         LiftError: The model was changed after it was lifted.
+        PromptError: A prompt that the model cannot read.
     """
     check_unchanged(net)
     count = len(prompts)
-    check_prompts(prompts, net.model.declared, net.vocabulary)
+    check_readable(prompts, net)
     bindings = Bindings({"base": prompts}, Answers(((),) * count, ((),) * count, "mean"))
     tally = _Tally.start(1, count, batch_size, None)
     with torch.no_grad():

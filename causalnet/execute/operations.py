@@ -17,7 +17,7 @@ from causalnet.execute.bindings import Bindings
 from causalnet.interventions import Handle, Op, Operation
 from causalnet.interventions.operations import describe_operation
 
-__all__ = ["OPERATIONS", "Body", "Setting", "apply_operation", "register_operation"]
+__all__ = ["OPERATIONS", "Body", "Setting", "apply_operation", "body_of", "register_operation"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -207,6 +207,21 @@ def register_operation(operation: Operation, body: Body) -> None:
         )
 
 
+def body_of(operation: Op) -> Body:
+    """Return the tensor body of an operation.
+
+    Raises:
+        TermError: An operation without a body.
+    """
+    body = OPERATIONS.get((operation.name, operation.version))
+    if body is None:
+        known = ", ".join(f"{name}/v{version}" for name, version in OPERATIONS)
+        raise TermError(
+            f"No operation {operation.name}/v{operation.version}.", f"There are {known}."
+        )
+    return body
+
+
 def apply_operation(
     operation: Op, arguments: tuple[Tensor, ...], setting: Setting, bindings: Bindings
 ) -> Tensor:
@@ -215,14 +230,8 @@ def apply_operation(
     Raises:
         TermError: An operation without a body, or a handle that is not bound.
     """
-    body = OPERATIONS.get((operation.name, operation.version))
-    if body is None:
-        known = ", ".join(f"{name}/v{version}" for name, version in OPERATIONS)
-        raise TermError(
-            f"No operation {operation.name}/v{operation.version}.", f"There are {known}."
-        )
     parameters = {
         name: bindings.tensor(value) if isinstance(value, Handle) else value
         for name, value in operation.parameters
     }
-    return body(arguments, parameters, setting)
+    return body_of(operation)(arguments, parameters, setting)

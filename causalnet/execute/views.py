@@ -12,7 +12,7 @@ from causalnet.execute.bindings import Bindings
 from causalnet.graphs import MediatorGraph
 from causalnet.interventions import Handle, Indices, Site, Subspace
 
-__all__ = ["Entries", "Projector", "View", "is_attended", "view_of"]
+__all__ = ["Entries", "Projector", "View", "is_attended", "projector_of", "view_of"]
 
 ROUNDINGS, COARSEST = 1000, 1e-4  # how many roundings a basis may be off, at most
 
@@ -67,7 +67,7 @@ def view_of(site: Site, graph: MediatorGraph, batch: TokenBatch, bindings: Bindi
         case Indices() as part:
             return _entries(site, part, graph, batch)
         case Subspace() as part:
-            return _projector(site, part, graph, bindings)
+            return projector_of(site, part, graph, bindings)
 
 
 def _entries(site: Site, part: Indices, graph: MediatorGraph, batch: TokenBatch) -> Entries:
@@ -94,7 +94,13 @@ def _entries(site: Site, part: Indices, graph: MediatorGraph, batch: TokenBatch)
     return Entries(chosen)
 
 
-def _projector(site: Site, part: Subspace, graph: MediatorGraph, bindings: Bindings) -> Projector:
+def projector_of(site: Site, part: Subspace, graph: MediatorGraph, bindings: Bindings) -> Projector:
+    """Return the projection onto a subspace of a site's value.
+
+    Raises:
+        TermError: A basis of another width, one without the column, or one that is not orthonormal
+            and has no dual.
+    """
     basis = bindings.tensor(part.basis)
     dual = basis if part.dual is None else bindings.tensor(part.dual)
     size = graph.axes(site.read_from)[-1].size

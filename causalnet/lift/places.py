@@ -72,10 +72,14 @@ def find_places(module: nn.Module, adapter: Adapter) -> Places:
     Raises:
         LiftError: A path that leads nowhere.
     """
-    blocks = tuple(_at(module, adapter.blocks, adapter).children())
+    # `children` leaves out a block that is there twice, which is a mistake to be told.
+    listed = _at(module, adapter.blocks, adapter)._modules.values()
+    blocks = tuple(block for block in listed if block is not None)
 
     def each(path: str) -> tuple[nn.Module, ...]:
         return tuple(_at(block, path, adapter) for block in blocks) if path else ()
+
+    _check_weights(module, blocks, adapter)
 
     def one(path: str) -> nn.Module | None:
         return _at(module, path, adapter) if path else None
@@ -100,6 +104,23 @@ def find_places(module: nn.Module, adapter: Adapter) -> Places:
         unembedding=_at(module, adapter.unembedding, adapter),
         rotary=one(adapter.rotary),
     )
+
+
+def _check_weights(module: nn.Module, blocks: tuple[nn.Module, ...], adapter: Adapter) -> None:
+    """Refuse a path that leads to a module without weights where a projection is expected."""
+    own = {adapter.tokens: module, adapter.unembedding: module}
+    inside = (adapter.query, adapter.key, adapter.value, adapter.fused, adapter.mixer)
+    mlp = (adapter.mlp_in, adapter.mlp_gate, adapter.mlp_out)
+    places = [*own.items(), *((path, block) for block in blocks for path in (*inside, *mlp))]
+    for path, root in places:
+        found = _at(root, path, adapter) if path else None
+        if found is not None and "weight" not in dict(found.named_parameters(recurse=False)):
+            where = f"{adapter.blocks}.{blocks.index(root)}.{path}" if root in blocks else path
+            raise LiftError(
+                f"{where} is a {type(found).__name__} that has no 'weight'.",
+                f"The adapter of {adapter.module_class} takes it for a projection or an embedding.",
+                "Name the module in the adapter that holds the weights.",
+            )
 
 
 def _at(root: nn.Module, path: str, adapter: Adapter) -> nn.Module:
