@@ -1,10 +1,11 @@
 """The work of births: deltas of outputs, receivers computed once more, whole stages."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 from causalnet.compiler.blocks import attention_works, mlp_works
 from causalnet.compiler.machine import Work
-from causalnet.compiler.program import Kind, Version, Write
+from causalnet.compiler.program import Kind, Program, Version, Write
 from causalnet.compiler.schedule import Schedule
 from causalnet.compiler.sizes import Sizes
 from causalnet.interventions import At, Edge
@@ -51,6 +52,27 @@ def birth_works(
                 yield from births.general(own)
 
 
+@lru_cache(maxsize=16)
+def _output_products(program: Program) -> tuple[int, ...]:
+    """Return for every version how many products of one head's z its outputs take."""
+    return tuple(
+        sum(_products(program, write) for write in version.writes)
+        if version.kind == Kind.OUTPUT
+        else 0
+        for version in program.versions
+    )
+
+
+def _products(program: Program, write: Write) -> int:
+    kind = program.stages.part(write.site.read_from).kind
+    if kind == "z":
+        return 1
+    if kind != "head":
+        return 0
+    is_read = isinstance(write.value, At)
+    return 1 + is_read + bool(write.site.at or write.site.part or not is_read)
+
+
 class _Births:
     def __init__(
         self, schedule: Schedule, sizes: Sizes, columns: int, needed: int, at_once: int
@@ -75,24 +97,12 @@ class _Births:
     # -- outputs ---------------------------------------------------------------------------------
 
     def outputs(self, numbers: Sequence[int]) -> Iterator[Work]:
-        products = flops = 0
-        for number in numbers:
-            for write in self.version(number).writes:
-                count = self.products(write)
-                products, flops = products + count, flops + count * self.mixed * self.needed
+        counts = _output_products(self.schedule.program)
+        products = sum(counts[number] for number in numbers)
         if products:
+            flops = products * self.mixed * self.needed
             yield Work("births", "product", self.needed, flops, 0, products)
         yield self.moving(len(numbers), self.needed // self.schedule.signature.prompts)
-
-    def products(self, write: Write) -> int:
-        """Return how many products of one head's z an output that is set takes."""
-        kind = self.stages.part(write.site.read_from).kind
-        if kind == "z":
-            return 1
-        if kind != "head":
-            return 0
-        is_read = isinstance(write.value, At)
-        return 1 + is_read + bool(write.site.at or write.site.part or not is_read)
 
     # -- edges -----------------------------------------------------------------------------------
 

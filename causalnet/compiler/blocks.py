@@ -18,7 +18,6 @@ def attention_works(
     queries: int,
     attended: int,
     at_once: int,
-    output: bool = True,
 ) -> Iterator[Work]:
     """Yield the work of an attention.
 
@@ -29,14 +28,13 @@ def attention_works(
         queries: Tokens that attend.
         attended: How many tokens each attends to, masked ones included.
         at_once: How many tokens go through a kernel at once.
-        output: Whether the heads' outputs are written into the stream, too.
     """
     if not tokens:
         return
     d, wide = sizes.shape.d_model, sizes.queries + 2 * sizes.keys
     calls = -(-tokens // at_once)
     projected = 2 * d * (queries * sizes.queries + tokens * 2 * sizes.keys)
-    mixed = 2 * d * queries * sizes.queries if output else 0
+    mixed = 2 * d * queries * sizes.queries
     each = min(tokens, at_once)
     yield Work(stage, "product", each, projected + mixed, 0, 4 * calls)
     weights = queries * attended * sizes.shape.heads

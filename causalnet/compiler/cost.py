@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from causalnet.compiler.birth_works import birth_works
 from causalnet.compiler.blocks import attention_works, mlp_works, unembedding_works
 from causalnet.compiler.machine import CPU, Machine, Work
-from causalnet.compiler.needs import needs_of_run, shared_columns, sole_columns
+from causalnet.compiler.needs import Needs, first_read_column, needs_of_runs, shared_columns
 from causalnet.compiler.program import NONE, Kind
 from causalnet.compiler.schedule import Schedule, Wave
 from causalnet.compiler.sizes import Sizes
@@ -35,20 +35,23 @@ class Cost:
         works: All work.
         forward: The work of the forward.
         machine: Whose rates tell the time.
+        repeats: How many batches like this there are; the forward is of all together.
     """
 
     works: tuple[Work, ...]
     forward: tuple[Work, ...]
     machine: Machine = CPU
+    repeats: int = 1
 
     def flops(self, stage: str | None = None) -> int:
         """Return the FLOPs of a stage, or of all."""
-        return sum(work.flops for work in self.works if stage in (None, work.stage))
+        own = (work.flops for work in self.works if stage in (None, work.stage))
+        return self.repeats * sum(own)
 
     def seconds(self, stage: str | None = None) -> float:
         """Return the time of a stage, or of all."""
         own = (work for work in self.works if stage in (None, work.stage))
-        return sum(map(self.machine.seconds, own))
+        return self.repeats * sum(map(self.machine.seconds, own))
 
     @cached_property
     def forward_flops(self) -> int:
@@ -70,7 +73,11 @@ class Cost:
 
 
 def cost_of(
-    schedule: Schedule, sizes: Sizes, machine: Machine = CPU, layout: "Layout | None" = None
+    schedule: Schedule,
+    sizes: Sizes,
+    machine: Machine = CPU,
+    layout: "Layout | None" = None,
+    repeats: int = 1,
 ) -> Cost:
     """Return what a schedule costs.
 
@@ -79,16 +86,17 @@ def cost_of(
         sizes: The network.
         machine: Whose rates tell the time.
         layout: What the executor leaves out; by default everything that it can.
+        repeats: How many batches like this there are.
     """
     pricing = _Pricing(schedule, sizes, layout or Layout())
     works = tuple(pricing.works())
-    return Cost(works, forward_works(schedule, sizes), machine)
+    return Cost(works, forward_works(schedule, sizes, repeats), machine, repeats)
 
 
-def forward_works(schedule: Schedule, sizes: Sizes) -> tuple[Work, ...]:
-    """Return the work of one plain forward of the prompts, with logits everywhere."""
+def forward_works(schedule: Schedule, sizes: Sizes, repeats: int = 1) -> tuple[Work, ...]:
+    """Return the work of one plain forward of all prompts, with logits everywhere."""
     signature = schedule.signature
-    tokens = signature.prompts * signature.columns
+    tokens = repeats * signature.prompts * signature.columns
     works: list[Work] = []
     for _ in range(sizes.shape.layers):
         works += attention_works("base", sizes, tokens, tokens, signature.columns, tokens)
@@ -138,41 +146,40 @@ class _Pricing:
     def __init__(self, schedule: Schedule, sizes: Sizes, layout: Layout) -> None:
         self.schedule, self.sizes, self.layout = schedule, sizes, layout
         self.signature, self.stages = schedule.signature, schedule.program.stages
-        sole = sole_columns(schedule) if layout.last_columns else None
-        self.sole = None if sole is None else len(sole)
+        self.read_from = first_read_column(schedule) if layout.last_columns else 0
 
     def works(self) -> Iterator[Work]:
-        for number in self.schedule.program.runs:
-            if self.schedule.until[number] != NONE:
-                yield from self.run(number)
+        yield from self.runs()
         for wave in self.schedule.waves:
             yield from self.wave(wave)
         yield from self.read_out()
 
     # -- base passes -----------------------------------------------------------------------------
 
-    def run(self, number: int) -> Iterator[Work]:
-        columns, prompts = self.signature.columns, self.signature.prompts
-        last, sizes = self.stages.last, self.sizes
-        needs = needs_of_run(self.schedule, number)
-        until = needs.until if self.layout.early_stop else last
-        shared = shared_columns(self.schedule, number) if self.layout.shared_prefix else 0
-        own = columns - shared
-        for layer in range(sizes.shape.layers):
-            attention = 1 + 2 * layer
-            if attention > until:
-                return
-            is_last = attention == last - 2
-            needed = own
-            if is_last and self.sole is not None and layer not in needs.z | needs.mid:
-                needed = self.sole
-            tokens, queries = prompts * own, prompts * needed
-            output = until > attention or layer in needs.mid
-            yield from attention_works(
-                "base", sizes, tokens, queries, columns, max(tokens, 1), output
-            )
-            if until > attention + 1 or layer in needs.mlp:
-                yield from mlp_works("base", sizes, queries, max(queries, 1))
+    def runs(self) -> Iterator[Work]:
+        needs = needs_of_runs(self.schedule)
+        for number, need in needs.items():
+            shared = 0
+            if self.layout.shared_prefix:
+                shared = shared_columns(self.schedule, number, next(iter(needs)))
+            yield from self.run(need, self.signature.columns - shared)
+
+    def run(self, needs: Needs, own: int) -> Iterator[Work]:
+        """Yield the work of a run, of which some columns are its own."""
+        prompts, columns, sizes = self.signature.prompts, self.signature.columns, self.sizes
+        whole = needs.is_whole or not self.layout.early_stop
+        layers = needs.layers if self.layout.early_stop else sizes.shape.layers
+        for layer in range(layers):
+            is_last, needed = layer == layers - 1, own
+            if is_last and whole:
+                needed = min(own, columns - self.read_from)
+            goes_on = whole or not is_last
+            output = goes_on or layer in needs.mid or layer in needs.z
+            queries = prompts * needed if output else 0
+            tokens = prompts * own
+            yield from attention_works("base", sizes, tokens, queries, columns, tokens)
+            if goes_on:
+                yield from mlp_works("base", sizes, queries, self.layout.at_once)
 
     # -- waves -----------------------------------------------------------------------------------
 
@@ -184,14 +191,16 @@ class _Pricing:
         born: dict[int, list[int]] = {}
         for number in wave.versions:
             born.setdefault(self.schedule.program.versions[number].born, []).append(number)
+        #: A single column's own key is no matrix product.
+        attended = columns - 1 if live == 1 else columns
         for stage in range(min(born), self.stages.last + 1):
             needed = live
-            if self.sole is not None and stage >= self.stages.last - 2:
-                needed = self.sole
+            if stage >= self.stages.last - 2:
+                needed = min(live, columns - self.read_from)
             alive = int(rows[stage]) * prompts
             if 0 < stage < self.stages.last and self.stages.is_attention(stage):
                 yield from attention_works(
-                    "suffix", self.sizes, alive * live, alive * needed, columns, at_once
+                    "suffix", self.sizes, alive * live, alive * needed, attended, at_once
                 )
             elif 0 < stage < self.stages.last:
                 yield from mlp_works("suffix", self.sizes, alive * needed, at_once)

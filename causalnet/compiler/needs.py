@@ -1,110 +1,149 @@
-"""What a schedule needs of its runs: what they cache, where they end, which columns are read."""
+"""What a schedule needs of its runs: what they keep, where they end, which columns are read."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from causalnet.compiler.program import NONE, Kind
+from causalnet.compiler.program import NONE, Kind, Version, Write
 from causalnet.compiler.schedule import Schedule
+from causalnet.interventions import At
 
-__all__ = ["Needs", "needs_of_run", "read_places", "shared_columns", "sole_columns"]
+__all__ = ["Needs", "first_read_column", "is_plain", "needs_of_runs", "shared_columns"]
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What others need of a run.
+    """What others need of a run: nothing else is kept.
 
     Attributes:
-        pre: Layers whose entering stream is cached.
-        mid: Layers whose stream between attention and MLP is cached.
-        z: Layers whose heads' z are cached.
-        mlp: Layers whose MLP's output is cached.
-        until: The last stage that is computed.
-        keys: How many layers have keys and values that waves attend to.
+        until: The last stage that is needed.
+        pre: Layers whose entering stream is kept.
+        mid: Layers whose stream between attention and MLP is kept.
+        z: Layers whose heads' z are kept.
+        layers: How many layers are run; the keys and values of all are kept.
+        is_whole: Whether the stream in front of the final norm is kept.
     """
 
+    until: int
     pre: frozenset[int]
     mid: frozenset[int]
     z: frozenset[int]
-    mlp: frozenset[int]
-    until: int
-    keys: int
+    layers: int
+    is_whole: bool
 
 
-def needs_of_run(schedule: Schedule, number: int) -> Needs:
-    """Return what waves, births and reads need of a run: nothing else is cached."""
-    program, stages = schedule.program, schedule.program.stages
-    waves = [wave for wave in schedule.waves if wave.root == number]
-    own = [version for wave in waves for version in wave.versions]
-    pre, mid, z, mlp = set[int](), set[int](), set[int](), set[int]()
+def needs_of_runs(schedule: Schedule) -> Mapping[int, Needs]:
+    """Return what is kept of every run that anybody needs, by its number.
+
+    The first one keeps what any needs, since the others take from it what they share.
+    """
+    own = {run: _needs_of_run(schedule, run) for run in schedule.program.runs}
+    found = {run: needs for run, needs in own.items() if needs is not None}
+    if not found:
+        return {}
+    first = next(iter(found))
+    return {**found, first: _together(schedule, list(found.values()))}
+
+
+def _needs_of_run(schedule: Schedule, number: int) -> Needs | None:
+    stages, versions = schedule.program.stages, schedule.program.versions
+    inside = [v for wave in schedule.waves if wave.root == number for v in wave.versions]
     until = schedule.until[number]
-    forks = set(schedule.forks.get(number, ()))
+    if until == NONE and not inside:
+        return None
+    pre, mid, z = set[int](), set[int](), set[int]()
     kept = set(schedule.keep.get(number, ()))
-    for version in own:
-        forks.add(program.versions[version].born)
-        forks |= schedule.forks.get(version, frozenset())
-        kept |= schedule.keep.get(version, frozenset())
-    for stage in forks:
-        layer = stages.layer_of(stage)
-        if stage in (0, stages.last):
-            until = max(until, stage)
-        elif stages.is_attention(stage):
+    for child in inside:
+        version = versions[child]
+        layer = stages.layer_of(version.born)
+        until = max(until, version.born, schedule.until[child])
+        kept |= schedule.keep.get(child, frozenset())
+        if version.born in (0, stages.last):
+            continue
+        if not stages.is_attention(version.born):
+            mid.add(layer)
+            continue
+        if version.kind != Kind.OUTPUT:
             pre.add(layer)
-            mid.add(layer)
+        if version.kind != Kind.CUT:
             z.add(layer)
-        else:
             mid.add(layer)
-            mlp.add(layer)
     for name in kept:
         part = stages.part(name)
         until = max(until, part.stage)
-        match part.kind:
-            case "z" | "head":
-                z.add(part.layer)
-            case "mlp":
-                mlp.add(part.layer)
-            case "q" | "k" | "v" | "pattern":
-                pre.add(part.layer)
-            case "scale" | "cut" if part.stage < stages.last:
-                (pre if stages.is_attention(part.stage) else mid).add(stages.layer_of(part.stage))
-    until = max([until, *(schedule.until[version] - 1 for version in own)])
-    deepest = max((schedule.until[version] for version in own), default=-1)
-    keys = sum(1 + 2 * layer <= deepest for layer in range(stages.shape.layers))
-    return Needs(frozenset(pre), frozenset(mid), frozenset(z), frozenset(mlp), until, keys)
+        if part.stage in (0, stages.last) or part.kind == "bias":
+            continue
+        if part.kind in ("z", "head"):
+            z.add(part.layer)
+        elif part.kind == "mlp":
+            mid.add(part.layer)
+        else:
+            (pre if stages.is_attention(part.stage) else mid).add(stages.layer_of(part.stage))
+    return _needs(schedule, until, pre, mid, z)
 
 
-def read_places(schedule: Schedule) -> tuple[tuple[int, int], ...]:
-    """Return the first and last column of every place where logits are read, each once."""
-    places = {(name, at): (low, high) for name, at, low, high in schedule.signature.places}
-    found: dict[tuple[int, int], None] = {}
-    for read in schedule.program.reads:
-        if read.readout.node == "logits":
-            found[places[read.input, read.readout.at]] = None
-            if read.reference != NONE:
-                found[places[read.reference_input, read.readout.at]] = None
-    return tuple(sorted(found))
+def _together(schedule: Schedule, needs: list[Needs]) -> Needs:
+    until = max(one.until for one in needs)
+    pre, mid, z = (
+        set[int]().union(*sides)
+        for sides in zip(*((one.pre, one.mid, one.z) for one in needs), strict=True)
+    )
+    return _needs(schedule, until, pre, mid, z)
 
 
-def sole_columns(schedule: Schedule) -> tuple[int, ...] | None:
-    """Return the only columns that the last block is needed at; None where all are."""
-    stages, places = schedule.program.stages, read_places(schedule)
-    if not places or any(low != high for low, high in places):
-        return None
+def _needs(schedule: Schedule, until: int, pre: set[int], mid: set[int], z: set[int]) -> Needs:
+    stages = schedule.program.stages
+    layers = min((until + 1) // 2, stages.shape.layers)
+    sides = frozenset(pre), frozenset(mid), frozenset(z)
+    return Needs(until, *sides, layers=layers, is_whole=until == stages.last)
+
+
+def first_read_column(schedule: Schedule) -> int:
+    """Return the first column that the last block is needed at."""
+    stages, program = schedule.program.stages, schedule.program
     first = stages.last - 2
-    for number, version in enumerate(schedule.program.versions):
-        at = [stages.part(name).stage for name in schedule.keep.get(number, ())]
-        inside = version.kind is Kind.GENERAL and version.born >= first
-        own = not version.is_run and first in at
-        if inside or own or any(stage > first for stage in at):
-            return None
-    return tuple(sorted({low for low, _ in places}))
+    places = {(name, at): low for name, at, low, _ in schedule.signature.places}
+    columns = []
+    for read in program.reads:
+        node = read.readout.node
+        if node == "logits":
+            columns.append(places[read.input, read.readout.at])
+            if read.reference != NONE:
+                columns.append(places[read.reference_input, read.readout.at])
+        elif stages.part(node).stage >= first:
+            return 0
+    for number, version in enumerate(program.versions):
+        if version.is_run:
+            continue
+        late = any(stages.part(name).stage >= first for name in schedule.keep.get(number, ()))
+        if late or (version.born >= first and not _is_plain_birth(schedule, version)):
+            return 0
+    return min(columns, default=0)
 
 
-def shared_columns(schedule: Schedule, number: int) -> int:
+def _is_plain_birth(schedule: Schedule, version: Version) -> bool:
+    plain = all(is_plain(schedule, write, version) for write in version.writes)
+    return plain and version.kind != Kind.GENERAL
+
+
+def is_plain(schedule: Schedule, write: Write, version: Version) -> bool:
+    """Return whether a write brings in another version's value, column by column."""
+    if not isinstance(write.value, At) or write.site.part is not None:
+        return False
+    if schedule.program.stages.part(write.site.read_from).kind == "pattern":
+        return False
+    ref = write.refs[0]
+    return ref.input == version.input or all(
+        (ref.input, version.input, at) in schedule.signature.aligned for at in write.site.at
+    )
+
+
+def shared_columns(schedule: Schedule, number: int, first: int) -> int:
     """Return how many columns a run shares with the first run: those before they differ."""
-    runs = [run for run in schedule.program.runs if schedule.until[run] != NONE]
-    if not runs or number == runs[0]:
+    if number == first:
         return 0
-    names = {schedule.program.versions[run].input for run in (runs[0], number)}
-    for first, second, column in schedule.signature.first_different:
-        if {first, second} == names:
-            return column
+    versions, columns = schedule.program.versions, schedule.signature.columns
+    names = {versions[number].input, versions[first].input}
+    for one, other, column in schedule.signature.first_different:
+        if {one, other} == names:
+            return min(column, columns - 1)
     return 0

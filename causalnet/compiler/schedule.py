@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from causalnet.compiler.passes.drop_unread import senders
 from causalnet.compiler.program import NONE, Kind, Program, Ref, Version, Write
 from causalnet.interventions import At, Position, Self
 
@@ -169,7 +170,7 @@ class _Scheduling:
         if isinstance(write.value, Self):
             return columns
         first = self.signature.first_token
-        is_value = isinstance(write.value, At)
+        is_value = isinstance(write.value, At) and self.is_same(write)
         if is_value:
             first = self.first_of(write.refs[0], number)
         if not site.at:
@@ -183,13 +184,21 @@ class _Scheduling:
                 found = min(found, max(low, first))
         return found
 
+    def is_same(self, write: Write) -> bool:
+        """Return whether a write brings in the value of the very mediator that it sets."""
+        part = self.program.stages.part
+        own, theirs = part(write.site.read_from), part(write.refs[0].node)
+        is_cut = own.kind == theirs.kind == "cut" and own.stage == theirs.stage
+        return own.name == theirs.name or is_cut
+
     def first_of(self, ref: Ref, number: int) -> int:
-        """Return the first column at which a value differs from that of a version's own run."""
+        """Return the first column at which a value may differ from what it replaces."""
         there = self.alias[ref.version]
         own, theirs = self.root[number], self.root[there]
         inputs = (self.program.versions[own].input, self.program.versions[theirs].input)
         apart = self.signature.columns if own == theirs else self.different.get(inputs, 0)
-        return min(apart, self.start[there])
+        parent = self.alias[self.program.versions[number].parent]
+        return min(apart, self.start[there], self.start[parent])
 
     def is_aligned(self, ref: Ref, version: Version, at: Position) -> bool:
         return (
@@ -219,9 +228,9 @@ class _Scheduling:
         """Find how long every version is needed, and for what."""
         versions = self.program.versions
         for read in self.program.reads:
-            self.want(read.readout.node, read.version)
+            self.want(read.readout.node, read.version, True)
             if read.reference != NONE:
-                self.want(read.readout.node, read.reference)
+                self.want(read.readout.node, read.reference, True)
         for number in reversed(range(len(versions))):
             version = versions[number]
             if version.is_run or self.alias[number] != number or self.until[number] == NONE:
@@ -231,11 +240,13 @@ class _Scheduling:
             self.forks.setdefault(parent, set()).add(version.born)
             for ref in self.program.refs(version):
                 self.want(ref.node, ref.version)
+            for node, home in senders(self.program, version):
+                self.want(node, home)
 
-    def want(self, node: str, version: int) -> None:
+    def want(self, node: str, version: int, is_read: bool = False) -> None:
         there = self.alias[version]
         self.until[there] = max(self.until[there], self.program.stages.part(node).stage)
-        if node != "logits":
+        if not (is_read and node == "logits"):
             self.keep.setdefault(there, set()).add(node)
 
     def waves(self) -> tuple[Wave, ...]:

@@ -120,6 +120,12 @@ class Stages:
             return "logits"
         return f"L{self.layer_of(stage)}.{'attention' if self.is_attention(stage) else 'mlp'}"
 
+    def cut_before(self, stage: int) -> str:
+        """Return the cut that a stage of attention, of an MLP or of the logits reads."""
+        if stage == self.last:
+            return f"L{self.shape.layers - 1}.resid_post"
+        return f"L{self.layer_of(stage)}.resid_{'pre' if self.is_attention(stage) else 'mid'}"
+
     def keys(self, layer: int, group: int, channel: str) -> str:
         """Return the name of a group's keys (`k`) or values (`v`)."""
         return f"L{layer}.{'KV' if self.shape.shares_keys else 'H'}{group}.{channel}"

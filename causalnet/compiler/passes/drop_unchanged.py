@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from causalnet.compiler.contents import Contents, contents_of
-from causalnet.compiler.program import Program, Version, Write
+from causalnet.compiler.program import NONE, Program, Version, Write
 from causalnet.compiler.rewriting import mapped
 from causalnet.compiler.stages import Stages
-from causalnet.interventions import At, Edge, Self
+from causalnet.interventions import At, Const, Edge, Noise, Self
 
 __all__ = ["drop_unchanged"]
 
@@ -21,12 +21,12 @@ def drop_unchanged(program: Program) -> Program:
         return program
     contents = contents_of(program)
     versions, new = program.versions, list(range(len(program.versions)))
-    has_edges = any(isinstance(w.site, Edge) for version in versions for w in version.writes)
+    hiding = _hide_what_was_sent(program)
     kept: list[Version] = []
     dropped = 0
     for number, version in enumerate(versions):
         if _may_be_idle(version):
-            idle = _idle(contents, version, has_edges)
+            idle = _idle(contents, version, number in hiding)
             dropped += len(idle)
             writes = tuple(w for at, w in enumerate(version.writes) if at not in idle)
             if not writes:
@@ -44,48 +44,68 @@ def _may_be_idle(version: Version) -> bool:
     return len(version.writes) > 1 or any(isinstance(w.value, Self) for w in version.writes)
 
 
-def _idle(contents: Contents, version: Version, has_edges: bool) -> set[int]:
+def _idle(contents: Contents, version: Version, hides: bool) -> set[int]:
     """Return which writes of a version change nothing."""
     found: set[int] = set()
     stages = contents.program.stages
     for together in _groups(stages, version):
-        if len(together) == 1:
-            number = together[0]
-            if _is_there(contents, version, version.writes[number], has_edges):
-                found.add(number)
-            continue
         left = list(together)
         for number in together:
-            write = version.writes[number]
-            if isinstance(write.value, Self):
-                fewer = True
-            elif has_edges and _is_cut(stages, write):  # it hides what was sent past it before
-                fewer = False
-            else:
-                fewer = contents.are_born_alike(
-                    _only(version, left), _only(version, [each for each in left if each != number])
-                )
-            if fewer:
-                left.remove(number)
+            rest = [each for each in left if each != number]
+            if _does_nothing(contents, version, number, rest, hides):
+                left = rest
                 found.add(number)
     return found
 
 
-def _only(version: Version, numbers: list[int]) -> Version:
-    return replace(version, writes=tuple(version.writes[number] for number in numbers))
-
-
-def _is_there(contents: Contents, version: Version, write: Write, has_edges: bool) -> bool:
-    """Return whether a write that no other one reaches sets the value that is there."""
+def _does_nothing(
+    contents: Contents, version: Version, number: int, rest: list[int], hides: bool
+) -> bool:
+    """Return whether a version is the same without a write, of those that it is grouped with."""
+    write = version.writes[number]
     if isinstance(write.value, Self):
         return True
+    if hides and _is_cut(contents.program.stages, write):
+        return any(_covers(version.writes[other], write) for other in rest if other > number)
+    if not rest and not _is_there(contents, version, write):
+        return False
+    return contents.are_born_alike(_only(version, [number, *rest]), _only(version, rest))
+
+
+def _only(version: Version, numbers: list[int]) -> Version:
+    return replace(version, writes=tuple(version.writes[number] for number in sorted(numbers)))
+
+
+def _is_there(contents: Contents, version: Version, write: Write) -> bool:
+    """Return whether a write sets the value that its version's parent has."""
     name = write.site.read_from
     if not isinstance(write.value, At) or write.refs[0].node != name:
         return False
-    if has_edges and _is_cut(contents.program.stages, write):
-        return False
-    there = contents.tag(name, write.refs[0].version)
-    return write.refs[0].input == version.input and there == contents.tag(name, version.parent)
+    return contents.tag(name, write.refs[0].version) == contents.tag(name, version.parent)
+
+
+def _covers(write: Write, below: Write) -> bool:
+    """Return whether a write of a cut sets all that one of a lower layer does."""
+    view = (write.site.at, write.site.part)
+    same = view in (((), None), (below.site.at, below.site.part))
+    return same and write.layer > below.layer and isinstance(write.value, At | Const | Noise)
+
+
+def _hide_what_was_sent(program: Program) -> frozenset[int]:
+    """Return the versions that set a cut between a sender and one of its receivers."""
+    versions, stages = program.versions, program.stages
+    cuts = {
+        n for n, version in enumerate(versions) if any(_is_cut(stages, w) for w in version.writes)
+    }
+    found: set[int] = set()
+    for number, version in enumerate(versions) if cuts else ():
+        sites = [write.site for write in version.writes]
+        sent = [stages.part(site.sender).stage for site in sites if isinstance(site, Edge)]
+        while sent and number != NONE:
+            if number in cuts and versions[number].born > min(sent):
+                found.add(number)
+            number = versions[number].parent
+    return frozenset(found)
 
 
 def _is_cut(stages: Stages, write: Write) -> bool:

@@ -50,7 +50,7 @@ def _representatives(program: Program, contents: Contents) -> list[int]:
             number
             for number, version in enumerate(versions)
             if (version.phase == phase or version.is_run)
-            and version.born < stage
+            and (version.born < stage or version.is_run)
             and same[number] == number
         ]
         known = _lookup(leaving, alive, born)
@@ -101,6 +101,7 @@ class _Values:
 
     def __init__(self, program: Program, contents: Contents, same: Sequence[int]) -> None:
         self.program, self.contents, self.same = program, contents, same
+        self.runs = program.runs
         self.keys: dict[tuple[str, int], tuple[str, int]] = {}
         self.found: dict[tuple[str, int], int] = {}
         for version in program.versions:
@@ -118,6 +119,8 @@ class _Values:
         key = self.keys[node, number] = node, self.contents.tag(node, number)
         homes = [self.home(node, number)]
         versions = self.program.versions
+        if not versions[homes[0]].is_run:
+            homes += [run for run in self.runs if self.contents.tag(node, run) == key[1]]
         while not versions[homes[-1]].is_run:
             parent = self.same[versions[homes[-1]].parent]
             if self.contents.tag(node, parent) != key[1]:

@@ -29,13 +29,13 @@ class Live:
         root: The run that the wave shares.
         start: The first live column.
         width: The number of columns of the prompts.
-        read: The columns that are still needed, where they are fewer than the live ones.
+        read: The first column that is still needed.
     """
 
     root: int
     start: int
     width: int
-    read: Tensor | None = None
+    read: int = 0
 
     @property
     def all(self) -> slice:
@@ -43,22 +43,14 @@ class Live:
         return slice(self.start, self.width)
 
     @property
-    def needed(self) -> "Tensor | slice":
+    def needed(self) -> slice:
         """The columns at which the stage's output is needed."""
-        return self.all if self.read is None else self.read
-
-    def is_needed(self, columns: Tensor | slice) -> bool:
-        """Return whether columns are those that are needed."""
-        if self.read is None:
-            return isinstance(columns, slice) and columns == self.all
-        return columns is self.read
+        return slice(max(self.start, self.read), self.width)
 
     def narrow(self, value: Tensor | None) -> Tensor:
         """Return a state at the columns that are needed, [B, columns, ...]."""
         found = present(value)
-        if self.read is None or found.shape[1] == len(self.read):
-            return found
-        return found[:, self.read - self.start]
+        return found[:, found.shape[1] - (self.width - self.needed.start) :]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,10 +115,10 @@ class Births:
         name, weight = f"L{layer}.H{head}", self.values.weights.blocks[layer].o[head]
         z_writes, needed = by_node.get(f"{name}.z", ()), self.live.needed
 
-        def z(columns: Tensor | slice) -> Tensor:
+        def z(columns: slice) -> Tensor:
             return self.natural_z(head, birth, columns)
 
-        def new_z(columns: Tensor | slice) -> Tensor:
+        def new_z(columns: slice) -> Tensor:
             return self.values.settled_at(z, z_writes, birth.version, columns)
 
         if name not in by_node:
@@ -136,10 +128,10 @@ class Births:
         )
         return new - z(needed) @ weight
 
-    def natural_z(self, head: int, birth: Birth, columns: Tensor | slice) -> Tensor:
+    def natural_z(self, head: int, birth: Birth, columns: slice) -> Tensor:
         """Return a head's z in the parent, [B, columns, d_head]."""
         window = present(self.state(birth.parent, birth.version.born).z)[:, :, head]
-        if self.live.is_needed(columns):
+        if columns == self.live.needed:
             return window
         layer = self.values.stages.layer_of(birth.version.born)
         before = self.values.of_run(f"L{layer}.H{head}.z", self.live.root)
@@ -160,13 +152,15 @@ class Births:
             self.live.needed,
         )
 
-    def natural_node(self, name: str, birth: Birth, columns: Tensor | slice) -> Tensor:
+    def natural_node(self, name: str, birth: Birth, columns: slice) -> Tensor:
         if birth.parent == self.live.root or self.values.stages.part(name).kind != "mlp":
             return self.values.of_run(name, self.live.root, columns)
-        before = self.values.of_run(name, self.live.root)
         block = self.values.weights.blocks[self.values.stages.part(name).layer]
         entering = self.live.narrow(self.state(birth.parent, birth.version.born).entering)
-        return self.whole(before, block.mlp(block.mlp_norm(entering)))[:, columns]
+        own = block.mlp(block.mlp_norm(entering))
+        if columns == self.live.needed:
+            return own
+        return self.whole(self.values.of_run(name, self.live.root), own)[:, columns]
 
     # -- the stream itself -----------------------------------------------------------------------
 
@@ -174,17 +168,17 @@ class Births:
         """Return the stream that enters a stage where it is set, [B, columns, d]."""
         version = birth.version
         window = self.live.narrow(self.state(birth.parent, version.born).entering)
-        before = self.values.of_run(self.values.stages.cut_before(version.born), self.live.root)
+        name = self.values.stages.cut_before(version.born)
 
-        def natural(columns: Tensor | slice) -> Tensor:
-            if self.live.is_needed(columns):
-                return window
-            return self.whole(before, window)[:, columns]
+        def whole(needed: Tensor) -> Tensor:
+            return self.whole(self.values.of_run(name, self.live.root), needed)
+
+        def natural(columns: slice) -> Tensor:
+            return window if columns == self.live.needed else whole(window)[:, columns]
 
         after = self.values.settled_at(natural, version.writes, version, self.live.needed)
         if self.values.hides_edges:
-            whole = self.whole(before, window)
-            self.values.around[birth.number] = (whole, self.whole(before, after))
+            self.values.around[birth.number] = (whole(window), whole(after))
         return after
 
     # -- edges into queries, keys, values --------------------------------------------------------
@@ -236,7 +230,7 @@ class Births:
         stream = present(self.state(birth.parent, birth.version.born).entering)
         return stream + self.sent(birth, receiver, self.live.all)
 
-    def sent(self, birth: Birth, receiver: str, columns: Tensor | slice) -> Tensor:
+    def sent(self, birth: Birth, receiver: str, columns: slice) -> Tensor:
         """Return by what the edges into a receiver move what it reads, [B, columns, d]."""
         senders: dict[str, list[Write]] = defaultdict(list)
         for write in birth.version.writes:
@@ -253,8 +247,8 @@ class Births:
     def project(self, receiver: str, slots: Tensor) -> Tensor:
         """Return queries, keys (both turned) or values of some slots, [N, B, P, d_head]."""
         is_query = self.values.stages.part(receiver).kind == "q"
-        if is_query and self.live.read is not None:
-            slots = slots[:, :, self.live.read - self.live.start]
+        if is_query:
+            slots = slots[:, :, self.live.needed.start - self.live.start :]
         value = self.values.projected(receiver, slots)
         if self.values.stages.part(receiver).kind == "v":
             return value
@@ -310,10 +304,10 @@ class Births:
     def allowed(self) -> Tensor | None:
         """Return who may attend to whom, [B, columns, T]; None where only order counts."""
         name = self.values.version(self.live.root).input
-        if not self.values.batches.is_padded(name) and self.live.read is None:
+        if not self.values.batches.is_padded(name):
             return None
         mask = self.values.batches[name].mask
-        return self.values.allowed(mask, self.live.width)[:, self.live.needed]
+        return self.values.allowed(mask, self.live.width - self.live.start)
 
     # -- edges into an MLP -----------------------------------------------------------------------
 
@@ -340,7 +334,7 @@ class _Sender:
     name: str
     version: int
 
-    def __call__(self, columns: Tensor | slice) -> Tensor:
+    def __call__(self, columns: slice) -> Tensor:
         return self.values.at(self.name, self.version, columns)
 
 

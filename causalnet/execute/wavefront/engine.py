@@ -16,7 +16,7 @@ from causalnet.execute.readouts import lens_logits, read_logits, read_value
 from causalnet.execute.wavefront.batches import make_batches
 from causalnet.execute.wavefront.columns import Difference
 from causalnet.execute.wavefront.finals import Final
-from causalnet.execute.wavefront.needs import needs_of_run
+from causalnet.execute.wavefront.needs import needs_of_run, wanted_of
 from causalnet.execute.wavefront.runs import Run, run
 from causalnet.execute.wavefront.values import Values
 from causalnet.execute.wavefront.wave import Counts, Limits, run_wave
@@ -80,7 +80,7 @@ class _Batch:
                 run_wave(
                     part,
                     self.values,
-                    self.narrow,
+                    self.read_from,
                     self.read_columns,
                     self.limits,
                     self.counts,
@@ -105,7 +105,9 @@ class _Batch:
     @cached_property
     def compared(self) -> frozenset[int]:
         """The versions whose ends are kept until all are there: those that `kl` compares."""
-        reads = [r for r in self.program.reads if r.reference != NONE and r.readout.node == "logits"]
+        reads = [
+            r for r in self.program.reads if r.reference != NONE and r.readout.node == "logits"
+        ]
         numbers = [number for read in reads for number in (read.version, read.reference)]
         return frozenset(self.schedule.alias[number] for number in numbers)
 
@@ -130,43 +132,47 @@ class _Batch:
         return listed.T if self.places else listed.view(0, 0)
 
     @cached_property
-    def narrow(self) -> Tensor | None:
-        """The only columns that the last block is needed at; None for all."""
+    def read_from(self) -> int:
+        """The first column that the last block is needed at."""
         stages, first = self.program.stages, self.program.stages.last - 2
-        if not self.places or any(len(set(columns)) > 1 for columns in self.places):
-            return None
+        if any(
+            stages.part(r.readout.node).stage >= first
+            for r in self.program.reads
+            if r.readout.node != "logits"
+        ):
+            return 0
         for number, version in enumerate(self.program.versions):
-            kept = [stages.part(name).stage for name in self.schedule.keep.get(number, ())]
-            late = [stage for stage in kept if stage >= first]
-            if late and not version.is_run:
-                return None
-            if version.kind is Kind.GENERAL and version.born >= first:
-                return None
-        listed = [columns[0] for columns in self.places]
-        return torch.tensor(listed, device=self.values.weights.device)
+            if version.is_run:
+                continue
+            kept = self.schedule.keep.get(number, ())
+            late = any(stages.part(name).stage >= first for name in kept)
+            plain = all(self.values.is_plain(write, version) for write in version.writes)
+            if late or (version.born >= first and not (plain and version.kind != Kind.GENERAL)):
+                return 0
+        return min((min(columns) for columns in self.places), default=0)
 
     # -- base passes -----------------------------------------------------------------------------
 
     def run_inputs(self) -> None:
         """Run every input that is needed; one that begins like the first shares that."""
+        needs = {number: needs_of_run(self.schedule, number) for number in self.program.runs}
+        needed = {number: need for number, need in needs.items() if need is not None}
         first: int | None = None
-        for number in self.program.runs:
-            wanted = needs_of_run(self.schedule, number)
-            if wanted is None:
-                continue
-            name = self.program.versions[number].input
-            batch, like, different = self.values.batches[name], None, 0
+        for number in needed:
+            name, like, different = self.program.versions[number].input, None, 0
             if first is not None:
                 different = self.first_different(self.program.versions[first].input, name)
-                like = self.values.runs[first] if 0 < different else None
+                like = self.values.runs[first] if different else None
+            own = [needed[number]] if first is not None else list(needed.values())
+            batch = self.values.batches[name]
             self.values.runs[number] = run(
                 self.values.weights,
                 batch.ids,
                 batch.position_ids,
                 batch.mask if self.values.batches.is_padded(name) else None,
-                wanted,
+                wanted_of(own, self.program.stages, self.read_from),
                 like,
-                different if like is not None else 0,
+                different,
             )
             self.counts.runs += 1
             first = number if first is None else first
@@ -180,7 +186,7 @@ class _Batch:
     def at_read(self, made: Run) -> Tensor:
         last = self.values.last(made)
         rows = torch.arange(len(last), device=last.device)[:, None]
-        return last[rows, self.read_columns]
+        return last[rows, self.read_columns - made.last_from]
 
     # -- waves -----------------------------------------------------------------------------------
 

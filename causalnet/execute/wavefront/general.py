@@ -125,7 +125,11 @@ class GeneralBirths:
 
     def mlp(self, flow: Flow, birth: Birth) -> Tensor:
         layer, net = self.values.stages.layer_of(birth.version.born), self.values.net
-        block, name, stream = self.values.weights.blocks[layer], f"L{layer}.mlp", self.cut(flow, birth)
+        block, name, stream = (
+            self.values.weights.blocks[layer],
+            f"L{layer}.mlp",
+            self.cut(flow, birth),
+        )
         if flow.reads_otherwise(name):
             norm = None if net.adapter.norm == "none" else net.places.mlp_norms[layer]
             normed = flow.received(name, stream, norm)

@@ -1,13 +1,53 @@
 """What a run must keep for the versions that are born from it and the values that are read."""
 
-from causalnet.compiler import Kind, Schedule
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from causalnet.compiler import Kind, Schedule, Stages
 from causalnet.compiler.program import NONE
 from causalnet.execute.wavefront.runs import Wanted
 
-__all__ = ["needs_of_run"]
+__all__ = ["Needs", "needs_of_run", "wanted_of"]
 
 
-def needs_of_run(schedule: Schedule, number: int) -> Wanted | None:
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What others need of a run.
+
+    Attributes:
+        until: The last stage that is needed.
+        pre: Layers whose input is needed.
+        mid: Layers whose stream between attention and MLP is needed.
+        z: Layers whose z are needed.
+    """
+
+    until: int
+    pre: frozenset[int]
+    mid: frozenset[int]
+    z: frozenset[int]
+
+
+def wanted_of(needs: Sequence[Needs], stages: Stages, read_from: int) -> Wanted:
+    """Return what to keep of a run so that all these needs are met."""
+    until = max(need.until for need in needs)
+    layers = min((until + 1) // 2, stages.shape.layers)
+    is_whole = until == stages.last
+
+    def union(name: str) -> frozenset[int]:
+        return frozenset[int]().union(*(getattr(need, name) for need in needs))
+
+    return Wanted(
+        layers=layers,
+        kv=layers,
+        pre=union("pre"),
+        mid=union("mid"),
+        z=union("z"),
+        last_from=read_from if is_whole else 0,
+        post=is_whole,
+    )
+
+
+def needs_of_run(schedule: Schedule, number: int) -> Needs | None:
     """Return what to keep of a run, None where nobody needs it.
 
     Args:
@@ -19,7 +59,7 @@ def needs_of_run(schedule: Schedule, number: int) -> Wanted | None:
     if schedule.until[number] == NONE and not inside:
         return None
     stages, versions = schedule.program.stages, schedule.program.versions
-    pre, mid, z, mlp = (set[int]() for _ in range(4))
+    pre, mid, z = (set[int]() for _ in range(3))
     until = schedule.until[number]
     for child in inside:
         version, layer = versions[child], stages.layer_of(versions[child].born)
@@ -29,8 +69,6 @@ def needs_of_run(schedule: Schedule, number: int) -> Wanted | None:
         is_plain = version.kind is Kind.OUTPUT
         if not stages.is_attention(version.born):
             mid.add(layer)
-            if is_plain:
-                mlp.add(layer)
             continue
         if not is_plain:
             pre.add(layer)
@@ -49,9 +87,9 @@ def needs_of_run(schedule: Schedule, number: int) -> Wanted | None:
             case "z" | "head":
                 z.add(part.layer)
             case "mlp":
-                mlp.add(part.layer)
+                mid.add(part.layer)
             case "bias":
                 continue
             case _:
                 (pre if stages.is_attention(part.stage) else mid).add(stages.layer_of(part.stage))
-    return Wanted(frozenset(pre), frozenset(mid), frozenset(z), frozenset(mlp), until)
+    return Needs(until, frozenset(pre), frozenset(mid), frozenset(z))

@@ -99,6 +99,8 @@ class Values:
         window = self.settled.get((node, number))
         if self.version(number).is_run:
             return self.of_run(node, number)
+        if window is None and self.stages.part(node).kind == "bias":
+            return self.of_run(node, self.root(number))  # a constant
         if window is None:
             raise InternalError(f"{node} of v{number} was not kept.")
         start = self.schedule.start[number]
@@ -106,13 +108,13 @@ class Values:
             return window
         return torch.cat([self.of_run(node, self.root(number))[:, :start], window], 1)
 
-    def at(self, node: str, number: int, columns: Tensor | slice) -> Tensor:
+    def at(self, node: str, number: int, columns: slice) -> Tensor:
         """Return a node's value at some columns, [B, columns, ...]."""
         number = self.home(node, number)
         if self.version(number).is_run:
             return self.of_run(node, number, columns)
         window, start = self.settled.get((node, number)), self.schedule.start[number]
-        if window is not None and isinstance(columns, slice) and start <= (columns.start or 0):
+        if window is not None and start <= (columns.start or 0):
             return window[:, (columns.start or 0) - start :]
         return self.full(node, number)[:, columns]
 
@@ -124,29 +126,45 @@ class Values:
             number = self.schedule.alias[self.version(number).parent]
         return number
 
-    def of_run(self, node: str, number: int, columns: Tensor | slice = slice(None)) -> Tensor:
+    def of_run(self, node: str, number: int, columns: slice = slice(None)) -> Tensor:
         """Return a node's value in a run, [B, columns, ...]."""
         run, part = self.runs[number], self.stages.part(node)
         match part.kind:
             case "cut":
-                return self._cut(run, part.stage)[:, columns]
+                return self._cut(run, part.stage, columns)
             case "z":
-                return run.z[part.layer][:, columns, part.index]
+                return self.from_run(run, run.z[part.layer], part.layer, columns)[:, :, part.index]
             case "head":
-                z = run.z[part.layer][:, columns, part.index]
+                z = self.from_run(run, run.z[part.layer], part.layer, columns)[:, :, part.index]
                 return z @ self.weights.blocks[part.layer].o[part.index]
             case "mlp":
-                return run.mlp[part.layer][:, columns]
+                return self._mlp(run, part.layer, number)[:, columns]
         key = (node, number)
         if key not in self._made:
             self._made[key] = self._computed(node, number)
         return self._made[key][:, columns]
 
-    def _cut(self, run: Run, stage: int) -> Tensor:
+    def from_run(self, run: Run, kept: Tensor, layer: int, columns: slice) -> Tensor:
+        """Return columns of what a run kept of a layer, which may lack the first ones."""
+        first, start = run.first_column(layer), columns.start or 0
+        if start < first:
+            raise InternalError(f"Column {start} of layer {layer} of a run was not kept.")
+        return kept[:, start - first :]
+
+    def _cut(self, run: Run, stage: int, columns: slice) -> Tensor:
         layer = self.stages.layer_of(stage)
         if stage == self.stages.last:
-            return self.last(run)
-        return run.pre[layer] if self.stages.is_attention(stage) else run.mid[layer]
+            return self.from_run(run, self.last(run), layer - 1, columns)
+        if self.stages.is_attention(stage):
+            return run.pre[layer][:, columns]
+        return self.from_run(run, run.mid[layer], layer, columns)
+
+    def _mlp(self, run: Run, layer: int, number: int) -> Tensor:
+        key = (f"L{layer}.mlp", number)
+        if key not in self._made:
+            block = self.weights.blocks[layer]
+            self._made[key] = block.mlp(block.mlp_norm(run.mid[layer]))
+        return self._made[key]
 
     def last(self, run: Run) -> Tensor:
         """Return a run's stream in front of the final norm, [B, T, d]."""
@@ -219,7 +237,9 @@ class Values:
         late = self.weights.angles(positions[:, -stream.shape[1] :])
         query = self.weights.rotate(query[:, :, None], late)[:, :, 0]
         key = self.weights.rotate(key[:, :, None], self.weights.angles(positions))[:, :, 0]
-        return patterns(query, key, self.allowed(mask, stream.shape[1]), self.weights.factor)
+        nothing, factor = key[:, :0], self.weights.factor
+        allowed = self.allowed(mask, mask.shape[1])
+        return patterns(query[None], key[None], nothing, factor, allowed)[0]
 
     def allowed(self, mask: Tensor, live: int) -> Tensor:
         """Return who may attend to whom, [B, live, T], for the last columns."""
@@ -254,10 +274,10 @@ class Values:
 
     def settled_at(
         self,
-        natural: Callable[[Tensor | slice], Tensor],
+        natural: Callable[[slice], Tensor],
         writes: Sequence[Write],
         version: Version,
-        columns: Tensor | slice,
+        columns: slice,
     ) -> Tensor:
         """Return a value with writes on top, at some columns.
 
@@ -269,7 +289,7 @@ class Values:
         """
         if not writes:
             return natural(columns)
-        if not all(self._is_plain(write, version) for write in writes):
+        if not all(self.is_plain(write, version) for write in writes):
             whole = natural(slice(None))
             return fold(whole, self.edits(writes, version))[:, columns]
         if len(writes) == 1 and not writes[0].site.at and not self.batches.is_padded(version.input):
@@ -281,7 +301,7 @@ class Values:
             value = torch.where(chosen, fresh, value)
         return value
 
-    def _is_plain(self, write: Write, version: Version) -> bool:
+    def is_plain(self, write: Write, version: Version) -> bool:
         """Return whether a write brings in another version's value, column by column."""
         if not isinstance(write.value, At) or write.site.part is not None:
             return False

@@ -4,7 +4,7 @@ The rows are [W, B, P, d], the stream at live columns; what lies before them is 
 keys and values every row shares and none copies.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from causalnet.compiler import Kind, Wave
 from causalnet.execute.wavefront.attention import attend
-from causalnet.execute.wavefront.births import Birth, Births, Live, present
+from causalnet.execute.wavefront.births import Birth, Births, Live
 from causalnet.execute.wavefront.finals import Final
 from causalnet.execute.wavefront.general import GeneralBirths
 from causalnet.execute.wavefront.values import State, Values
@@ -61,7 +61,7 @@ class Limits:
 def run_wave(
     wave: Wave,
     values: Values,
-    narrow: Tensor | None,
+    read_from: int,
     read: Tensor,
     limits: Limits,
     counts: Counts,
@@ -72,14 +72,14 @@ def run_wave(
     Args:
         wave: The wave.
         values: The values so far; what is kept goes there.
-        narrow: The only columns that the last block is needed at; None for all.
+        read_from: The first column that the last block is needed at.
         read: The columns at which the last stream is read, for every prompt, [B, R].
         limits: How much is done at once.
         counts: Counts what is executed.
         finish: Called with every version that is needed to the end.
     """
     counts.waves += 1
-    _Running(wave, values, narrow, read, limits, counts, finish).run()
+    _Running(wave, values, read_from, read, limits, counts, finish).run()
 
 
 @dataclass(slots=True, eq=False)
@@ -88,7 +88,7 @@ class _Running:
 
     wave: Wave
     values: Values
-    narrow: Tensor | None
+    read_from: int
     read: Tensor
     limits: Limits
     counts: Counts
@@ -200,10 +200,10 @@ class _Running:
         padded = self.values.batches.is_padded(name)
         allowed = self.values.allowed(batch.mask, self.live.width - start) if padded else None
         narrows = self.narrows()
-        queries = present(self.narrow) - start if narrows else None
         before = self.rows
         if narrows:
             self.narrow_rows()
+        queries = slice(self.live.needed.start - start, None)
         wanted = frozenset(self.forking())
         for chunk in self.chunks(before):
             z = attend(
@@ -220,23 +220,21 @@ class _Running:
             self.keep_z(layer, chunk, z, wanted)
             out = self.rows[chunk]
             flat = out.view(-1, out.shape[-1])
-            flat += block.out(z.view(len(flat), -1))
+            flat += block.out(z.reshape(len(flat), -1))
         self.counts.attention += len(self.order)
         self.keep_states("leaving")
 
     def narrows(self) -> bool:
         """Return whether from this attention on only the read columns are needed."""
         is_last = self.stage == self.values.stages.last - 2
-        return self.narrow is not None and is_last and self.live.read is None
+        return is_last and self.read_from > self.live.start
 
     def narrow_rows(self) -> None:
         """Keep the read columns of every row."""
-        narrow, old = present(self.narrow), self.rows
-        self.rows = self.empty(len(old), len(narrow))
-        if self.order:
-            count = len(self.order)
-            torch.index_select(old[:count], 2, narrow - self.live.start, out=self.rows[:count])
-        self.live = Live(self.live.root, self.live.start, self.live.width, narrow)
+        old, count, first = self.rows, len(self.order), self.read_from
+        self.rows = self.empty(len(old), self.live.width - first)
+        self.rows[:count] = old[:count, :, first - self.live.start :]
+        self.live = Live(self.live.root, self.live.start, self.live.width, first)
 
     def mlp(self) -> None:
         layer = self.values.stages.layer_of(self.stage)
@@ -275,17 +273,18 @@ class _Running:
         )
 
     def state_of_run(self, number: int, stage: int) -> State:
-        run, stages, live = self.values.runs[number], self.values.stages, self.live
-        layer = stages.layer_of(stage)
+        run, stages, values = self.values.runs[number], self.values.stages, self.values
+        layer, live = stages.layer_of(stage), self.live
         if stage == stages.last:
-            return State(entering=self.values.last(run)[:, live.needed])
+            return State(entering=values.from_run(run, values.last(run), layer - 1, live.needed))
         if not stages.is_attention(stage):
-            return State(entering=run.mid[layer][:, live.needed])
-        return State(
-            entering=run.pre[layer][:, live.all] if layer in run.pre else None,
-            leaving=run.mid[layer][:, live.needed] if layer in run.mid else None,
-            z=run.z[layer][:, live.needed] if layer in run.z else None,
-        )
+            return State(entering=values.from_run(run, run.mid[layer], layer, live.needed))
+
+        def kept(of: Mapping[int, Tensor]) -> Tensor | None:
+            return values.from_run(run, of[layer], layer, live.needed) if layer in of else None
+
+        entering = run.pre[layer][:, live.all] if layer in run.pre else None
+        return State(entering=entering, leaving=kept(run.mid), z=kept(run.z))
 
     def forking(self) -> list[int]:
         """Return the versions in this wave that others are born from at this stage."""
@@ -352,9 +351,7 @@ class _Running:
 
     def at_read(self, stream: Tensor) -> Tensor:
         """Return a stream at the read columns of every prompt, [B, R, d]."""
-        if self.live.read is not None:
-            return stream
         if not self.read.numel():
             return stream[:, :0]
         rows = torch.arange(len(stream), device=stream.device)[:, None]
-        return stream[rows, self.read - self.live.start]
+        return stream[rows, self.read - self.live.needed.start]
