@@ -1,16 +1,18 @@
 """The work of births: deltas of outputs, receivers computed once more, whole stages."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from causalnet.compiler.blocks import attention_works, mlp_works
 from causalnet.compiler.machine import Work
-from causalnet.compiler.program import Kind, Program, Version, Write
+from causalnet.compiler.needs import is_plain
+from causalnet.compiler.program import Kind, Version, Write
 from causalnet.compiler.schedule import Schedule
 from causalnet.compiler.sizes import Sizes
-from causalnet.interventions import At, Edge
+from causalnet.interventions import Edge
 
-__all__ = ["birth_works"]
+__all__ = ["birth_works", "mlps_of_runs"]
 
 _CALLS = 6
 """Kernels of a birth beside its products: looking values up, subtracting, adding to the stream."""
@@ -52,25 +54,74 @@ def birth_works(
                 yield from births.general(own)
 
 
+@dataclass(frozen=True, slots=True)
+class _Products:
+    """How often a head's z is multiplied with its part of W_O.
+
+    Attributes:
+        needed: At the columns where the stage's output is needed.
+        whole: At all columns.
+    """
+
+    needed: int = 0
+    whole: int = 0
+
+    def __add__(self, other: "_Products") -> "_Products":
+        return _Products(self.needed + other.needed, self.whole + other.whole)
+
+
+def _settled(schedule: Schedule, write: Write, version: Version) -> _Products:
+    """Return the products behind a head's output with one write on top."""
+    if not is_plain(schedule, write, version):
+        part = schedule.program.stages.part
+        return _Products(0, 1 + sum(part(ref.node).kind == "head" for ref in write.refs))
+    return _Products(2 if write.site.at else 1)
+
+
 @lru_cache(maxsize=16)
-def _output_products(program: Program) -> tuple[int, ...]:
-    """Return for every version how many products of one head's z its outputs take."""
+def _products(schedule: Schedule) -> tuple[_Products, ...]:
+    """Return for every version the products that its writes take."""
     return tuple(
-        sum(_products(program, write) for write in version.writes)
-        if version.kind == Kind.OUTPUT
-        else 0
-        for version in program.versions
+        sum((_of_write(schedule, write, version) for write in version.writes), _Products())
+        for version in schedule.program.versions
     )
 
 
-def _products(program: Program, write: Write) -> int:
-    kind = program.stages.part(write.site.read_from).kind
-    if kind == "z":
-        return 1
-    if kind != "head":
-        return 0
-    is_read = isinstance(write.value, At)
-    return 1 + is_read + bool(write.site.at or write.site.part or not is_read)
+def _of_write(schedule: Schedule, write: Write, version: Version) -> _Products:
+    kind = schedule.program.stages.part(write.site.read_from).kind
+    if kind == "head":
+        return _Products(1) + _settled(schedule, write, version)
+    return _Products(int(kind == "z" and version.kind == Kind.OUTPUT))
+
+
+def mlps_of_runs(schedule: Schedule) -> frozenset[tuple[int, int]]:
+    """Return the layers and runs whose MLP's output births or reads need: it is computed again."""
+    found: set[tuple[int, int]] = set()
+    stages, versions = schedule.program.stages, schedule.program.versions
+
+    def note(node: str, number: int) -> None:
+        part = stages.part(node)
+        if part.kind != "mlp":
+            return
+        number = schedule.alias[number]
+        while versions[number].born > part.stage:
+            number = schedule.alias[versions[number].parent]
+        if versions[number].is_run:
+            found.add((part.layer, number))
+
+    for wave in schedule.waves:
+        for number in wave.versions:
+            version = versions[number]
+            for write in version.writes:
+                for ref in write.refs:
+                    note(ref.node, ref.version)
+                sender, parent = write.site.read_from, schedule.alias[version.parent]
+                is_whole = is_plain(schedule, write, version) and not write.site.at
+                if isinstance(write.site, Edge) or (not is_whole and versions[parent].is_run):
+                    note(sender, parent)
+    for read in schedule.program.reads:
+        note(read.readout.node, read.version)
+    return frozenset(found)
 
 
 class _Births:
@@ -81,6 +132,7 @@ class _Births:
         self.stages, self.shape = schedule.program.stages, sizes.shape
         self.live = schedule.signature.prompts * columns
         self.needed = schedule.signature.prompts * needed
+        self.whole = schedule.signature.prompts * schedule.signature.columns
         self.columns = columns
         #: One product of one head's z with its part of W_O.
         self.mixed = 2 * self.shape.d_head * self.shape.d_model
@@ -97,29 +149,32 @@ class _Births:
     # -- outputs ---------------------------------------------------------------------------------
 
     def outputs(self, numbers: Sequence[int]) -> Iterator[Work]:
-        counts = _output_products(self.schedule.program)
-        products = sum(counts[number] for number in numbers)
-        if products:
-            flops = products * self.mixed * self.needed
-            yield Work("births", "product", self.needed, flops, 0, products)
+        yield from self.multiplied(numbers, self.needed)
+        mlps = sum(self.is_mlp_of_version(number) for number in numbers)
+        yield from mlp_works("births", self.sizes, mlps * self.needed, self.needed)
         yield self.moving(len(numbers), self.needed // self.schedule.signature.prompts)
+
+    def multiplied(self, numbers: Sequence[int], tokens: int) -> Iterator[Work]:
+        """Yield the products of z with W_O behind outputs and what edges send."""
+        counts = _products(self.schedule)
+        found = sum((counts[number] for number in numbers), _Products())
+        if found.needed or found.whole:
+            flops = self.mixed * (found.needed * tokens + found.whole * self.whole)
+            yield Work("births", "product", tokens, flops, 0, found.needed + found.whole)
+
+    def is_mlp_of_version(self, number: int) -> bool:
+        """Return whether an MLP's own value in another version than a run is needed below."""
+        version = self.version(number)
+        parent = self.version(self.schedule.alias[version.parent])
+        write = version.writes[0]
+        is_mlp = self.stages.part(write.site.read_from).kind == "mlp"
+        is_whole = is_plain(self.schedule, write, version) and not write.site.at
+        return is_mlp and not parent.is_run and not is_whole
 
     # -- edges -----------------------------------------------------------------------------------
 
-    def sent(self, writes: Iterable[Write], tokens: int) -> tuple[int, int]:
-        """Return the products, and their FLOPs, of what edges send."""
-        products = 0
-        for write in writes:
-            if self.stages.part(write.site.read_from).kind == "head":
-                products += 1 + isinstance(write.value, At)
-        return products, products * self.mixed * tokens
-
     def direct(self, numbers: Sequence[int]) -> Iterator[Work]:
-        products = flops = 0
-        for number in numbers:
-            some, own = self.sent(self.version(number).writes, self.needed)
-            products, flops = products + some, flops + own
-        yield Work("births", "product", self.needed, flops, 0, products)
+        yield from self.multiplied(numbers, self.needed)
         yield self.moving(len(numbers), self.needed // self.schedule.signature.prompts)
 
     def slots(self, numbers: Sequence[int]) -> Iterator[Work]:
@@ -127,23 +182,17 @@ class _Births:
         if self.stages.is_attention(born):
             yield from self.attention_slots(numbers)
             return
-        products = flops = 0
-        for number in numbers:
-            some, own = self.sent(self.version(number).writes, self.needed)
-            products, flops = products + some, flops + own
-        yield Work("births", "product", self.needed, flops, 0, products)
+        yield from self.direct(numbers)
         yield from mlp_works("births", self.sizes, len(numbers) * self.needed, self.at_once)
-        yield self.moving(len(numbers), self.needed // self.schedule.signature.prompts)
 
     def attention_slots(self, numbers: Sequence[int]) -> Iterator[Work]:
         shape, d = self.shape, self.shape.d_model
-        products = flops = jobs = 0
+        yield from self.multiplied(numbers, self.live)
+        flops = jobs = 0
         naturals: set[tuple[str, int]] = set()
         for number in numbers:
             version = self.version(number)
             parent = self.schedule.alias[version.parent]
-            some, own = self.sent(version.writes, self.live)
-            products, flops = products + some, flops + own
             receivers = {w.site.receiver for w in version.writes if isinstance(w.site, Edge)}
             heads: set[int] = set()
             for receiver in receivers:
@@ -164,7 +213,7 @@ class _Births:
             tokens = self.needed if self.stages.part(name).kind == "q" else self.live
             flops += 2 * tokens * d * shape.d_head
         flops += jobs * self.mixed * self.needed
-        yield Work("births", "product", self.live, flops, 0, products + len(naturals))
+        yield Work("births", "product", self.live, flops, 0, len(naturals) + 1)
         attended = self.schedule.signature.columns
         mixed = 4 * jobs * self.needed * attended * shape.d_head
         moved = 4 * jobs * self.needed * attended * self.sizes.number

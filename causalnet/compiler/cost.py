@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from causalnet.compiler.birth_works import birth_works
+from causalnet.compiler.birth_works import birth_works, mlps_of_runs
 from causalnet.compiler.blocks import attention_works, mlp_works, unembedding_works
 from causalnet.compiler.machine import CPU, Machine, Work
 from causalnet.compiler.needs import Needs, first_read_column, needs_of_runs, shared_columns
@@ -150,6 +150,7 @@ class _Pricing:
 
     def works(self) -> Iterator[Work]:
         yield from self.runs()
+        yield from self.mlps_again()
         for wave in self.schedule.waves:
             yield from self.wave(wave)
         yield from self.read_out()
@@ -180,6 +181,16 @@ class _Pricing:
             yield from attention_works("base", sizes, tokens, queries, columns, tokens)
             if goes_on:
                 yield from mlp_works("base", sizes, queries, self.layout.at_once)
+
+    def mlps_again(self) -> Iterator[Work]:
+        """Yield the work of MLPs of runs whose outputs births take: none is kept."""
+        needs = needs_of_runs(self.schedule)
+        for layer, number in sorted(mlps_of_runs(self.schedule)):
+            need = needs[number]
+            is_narrow = need.is_whole and layer == need.layers - 1
+            columns = self.signature.columns - (self.read_from if is_narrow else 0)
+            tokens = self.signature.prompts * columns
+            yield from mlp_works("births", self.sizes, tokens, tokens)
 
     # -- waves -----------------------------------------------------------------------------------
 
