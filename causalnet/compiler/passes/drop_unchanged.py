@@ -65,8 +65,10 @@ def _does_nothing(
     write = version.writes[number]
     if isinstance(write.value, Self):
         return True
-    if hides and _is_cut(contents.program.stages, write):
-        return any(_covers(version.writes[other], write) for other in rest if other > number)
+    stages = contents.program.stages
+    if hides and _is_cut(stages, write):
+        others = [version.writes[other] for other in rest]
+        return any(_is_cut(stages, other) and _covers(other, write) for other in others)
     if not rest and not _is_there(contents, version, write):
         return False
     return contents.are_born_alike(_only(version, [number, *rest]), _only(version, rest))
