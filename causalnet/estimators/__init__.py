@@ -2,7 +2,11 @@
 
 | name | what | source |
 |---|---|---|
+| `atp` | attribution patching of nodes: one pass backwards | Nanda 2023 |
+| `atp_star` | the same with patterns computed again and gradients dropped | Kramár et al. 2024 |
 | `eap` | edge attribution patching: all residual edges, one pass backwards | Syed et al. 2024 |
+| `eap_ig` | the same, averaged on a way between the worlds | Hanna et al. 2024 |
+| `mask_ig` | integrated gradients of the masks of all edges | Sundararajan et al. 2017 |
 | `Attribution`, `Score` | scores with their convention and error statement | |
 | `Check` | a random sample of scores beside exact effects | |
 | `Method` | an estimator: formula, where its gradient is taken, how it fails | |
@@ -10,9 +14,11 @@
 No estimator takes the place of an exact effect by itself: its name and its error go with it.
 """
 
+from causalnet.estimators.atp import atp, atp_star
 from causalnet.estimators.attribution import Attribution, Passes, Score, exact_effect
 from causalnet.estimators.checking import Check
 from causalnet.estimators.eap import eap
+from causalnet.estimators.integrated import eap_ig, mask_ig
 from causalnet.estimators.methods import Method
 from causalnet.estimators.sites import EdgeSites, NodeSites, edge_sites
 
@@ -24,7 +30,11 @@ __all__ = [
     "NodeSites",
     "Passes",
     "Score",
+    "atp",
+    "atp_star",
     "eap",
+    "eap_ig",
     "edge_sites",
     "exact_effect",
+    "mask_ig",
 ]

@@ -19,8 +19,9 @@ from causalnet.estimators.sites import Sites
 from causalnet.estimators.weights import Decoder, decoder_of
 from causalnet.estimators.windows import window_of
 from causalnet.execute import Bindings
-from causalnet.execute.alignment import check_positions, check_prompts
-from causalnet.interventions import At, Base, Direction, Do, Node, Position, ReadOut
+from causalnet.execute.alignment import check_positions
+from causalnet.execute.runnable import check_readable
+from causalnet.interventions import At, Base, Direction, Do, Node, Position, ReadOut, Site
 from causalnet.lift import LiftedNetwork, check_unchanged
 from causalnet.lift.machine import is_out_of_memory
 from causalnet.tasks import PromptPairs
@@ -74,14 +75,22 @@ class Job:
             )
         check_unchanged(self.net)
         check_readout(self.readout)
+        self.check_site(Node("embed", self.at))
+        for prompts in (self.pairs.base, self.pairs.source):
+            check_readable(prompts, self.net)
+            prompts.at(self.readout.at)
+
+    def check_site(self, site: Site) -> None:
+        """Check that an interchange at a site lines up in every pair.
+
+        Raises:
+            AlignmentError: It does not.
+            PromptError: A position that the prompts do not have.
+        """
         worlds = Base("base"), Base("source")
         below, other = worlds if self.direction == "noising" else worlds[::-1]
-        patched = Do(below, ((Node("embed", self.at), At("embed", other)),))
+        patched = Do(below, ((site, At(site.read_from, other)),))
         check_positions(patched, self.net.graph, Bindings.of(self.pairs))
-        vocabulary = self.net.graph.shape.vocabulary
-        for prompts in (self.pairs.base, self.pairs.source):
-            check_prompts(prompts, self.net.model.declared, vocabulary)
-            prompts.at(self.readout.at)
 
     def run(
         self, method: Method, sites: Sites, scored: Scored, settings: Mapping[str, str]

@@ -62,13 +62,14 @@ class Outcome:
         Raises:
             AnswerError: An answer or foil outside the vocabulary, or no foil.
         """
-        if self.readout.name != logit_diff.name:
+        few = self._few() if self.readout.name == logit_diff.name else None
+        if few is None:
             return read_logits(self.readout, self.logits(slot), self.answers, self.rows, reference)
-        tokens, answers = self._few()
+        tokens, answers = few
         whole = self.decoder.unembedding
-        few = Affine(whole.into[:, tokens], None if whole.bias is None else whole.bias[tokens])
+        chosen = Affine(whole.into[:, tokens], None if whole.bias is None else whole.bias[tokens])
         rows = range(len(self.rows))
-        return read_logits(self.readout, self._unembedded(slot, few), answers, rows, None)
+        return read_logits(self.readout, self._unembedded(slot, chosen), answers, rows, None)
 
     def gradient(self, slot: Tensor, reference: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return the outcome, [B], and its gradient at what is read for the logits, [B, d]."""
@@ -82,19 +83,21 @@ class Outcome:
         norm = self.decoder.final_norm
         return unembedding(slot if norm is None else norm(slot).value)
 
-    def _few(self) -> tuple[Tensor, Answers]:
-        """Return the tokens that a logit difference scores, and the answers among them."""
+    def _few(self) -> tuple[Tensor, Answers] | None:
+        """Return the tokens that a logit difference scores, and the answers among them.
+
+        None where one of them is no token.
+        """
         sets = [
             tuple(column[row] for row in self.rows)
             for column in (self.answers.answers, self.answers.foils)
         ]
         size = self.decoder.shape.vocabulary
-        used = sorted({token for rows in sets for row in rows for token in row if token < size})
+        used = sorted({token for rows in sets for row in rows for token in row})
+        if not all(0 <= token < size for token in used):
+            return None
         place = {token: index for index, token in enumerate(used)}
-        among = [
-            tuple(tuple(place.get(token, len(used)) for token in row) for row in rows)
-            for rows in sets
-        ]
+        among = [tuple(tuple(place[token] for token in row) for row in rows) for rows in sets]
         device = self.decoder.tokens.device
         return torch.tensor(used, device=device), Answers(
             among[0], among[1], self.answers.reduction

@@ -20,6 +20,7 @@ __all__ = [
     "AttentionTrace",
     "Context",
     "FinalTrace",
+    "Mix",
     "MlpTrace",
     "Prefix",
     "Stage",

@@ -7,7 +7,7 @@ from itertools import accumulate
 from typing import TypeAlias
 
 from causalnet.errors import TermError, UnknownMediatorError
-from causalnet.graphs import MediatorGraph, TransformerShape, nearest
+from causalnet.graphs import MediatorGraph, TransformerShape, canonical, nearest
 from causalnet.interventions import Edge, Node, Position, Site
 
 __all__ = ["EdgeSites", "NodeSites", "Sites", "edge_sites"]
@@ -37,6 +37,10 @@ class NodeSites:
         """Return one of them."""
         return self.sites[index]
 
+    def __iter__(self) -> Iterator[Site]:
+        """Go through them in order."""
+        return iter(self.sites)
+
     def label(self, index: int) -> str:
         """Return what one of them is called."""
         return str(self.sites[index])
@@ -47,8 +51,10 @@ class NodeSites:
         Raises:
             UnknownMediatorError: None of them is called so; near names are given.
         """
-        if name in self._places:
-            return self._places[name]
+        node, bracket, at = name.partition("[")
+        for wanted in (name, canonical(node) + bracket + at):
+            if wanted in self._places:
+                return self._places[wanted]
         raise UnknownMediatorError(
             f"No score of {name!r}.", f"Nearest: {', '.join(nearest(name, self._places))}."
         )
@@ -59,13 +65,13 @@ class EdgeSites:
     """Every edge of the residual stream, receiver after receiver, senders in order.
 
     Attributes:
-        writers: The writers of the stream, in order.
+        graph: The graph of the network.
         receivers: The receivers, in the order in which they are computed.
-        counts: How many of the writers each of them reads.
+        counts: How many of the stream's writers each of them reads.
         at: Positions of the senders' values; none means all.
     """
 
-    writers: tuple[str, ...]
+    graph: MediatorGraph
     receivers: tuple[str, ...]
     counts: tuple[int, ...]
     at: tuple[Position, ...] = ()
@@ -76,7 +82,7 @@ class EdgeSites:
     def __post_init__(self) -> None:
         """Number senders and receivers."""
         object.__setattr__(self, "_starts", (0, *accumulate(self.counts)))
-        for name, column in (("_writer", self.writers), ("_receiver", self.receivers)):
+        for name, column in (("_writer", self.graph.writers), ("_receiver", self.receivers)):
             object.__setattr__(self, name, {each: index for index, each in enumerate(column)})
 
     def __len__(self) -> int:
@@ -87,7 +93,7 @@ class EdgeSites:
         """Return one of them."""
         index = range(len(self))[index]
         receiver = bisect_right(self._starts, index) - 1
-        sender = self.writers[index - self._starts[receiver]]
+        sender = self.graph.writers[index - self._starts[receiver]]
         return Edge(sender, self.receivers[receiver], self.at)
 
     def __iter__(self) -> Iterator[Site]:
@@ -102,12 +108,16 @@ class EdgeSites:
         """Return the numbers of the edges into a receiver, senders in order.
 
         Raises:
-            UnknownMediatorError: No receiver is called so; near names are given.
+            UnknownMediatorError: No such mediator; near names are given.
+            TermError: A mediator that does not read the stream.
         """
-        if receiver not in self._receiver:
-            near = ", ".join(nearest(receiver, self.receivers))
-            raise UnknownMediatorError(f"No receiver {receiver!r}.", f"Nearest: {near}.")
-        place = self._receiver[receiver]
+        name = self.graph.find(receiver).name
+        if name not in self._receiver:
+            raise TermError(
+                f"{name} does not read the residual stream.",
+                "Queries, keys, values, MLPs and the logits do.",
+            )
+        place = self._receiver[name]
         return slice(self._starts[place], self._starts[place + 1])
 
     def index(self, name: str) -> int:
@@ -115,24 +125,15 @@ class EdgeSites:
 
         Raises:
             UnknownMediatorError: No such sender or receiver; near names are given.
-            TermError: The text is no edge, or the receiver is computed before the sender.
+            TermError: The text is no edge, or the receiver does not read the sender.
         """
         sender, arrow, rest = (part.strip() for part in name.partition("->"))
-        receiver = rest.partition("[")[0]
         if not arrow:
             raise TermError(f"{name!r} is no edge.", "", "Write 'L9.H6 -> L20.H0.q'.")
+        receiver = rest.partition("[")[0]
         block = self.into(receiver)
-        place = self._writer.get(sender)
-        if place is None:
-            near = ", ".join(nearest(sender, self.writers))
-            raise UnknownMediatorError(f"No sender {sender!r}.", f"Nearest: {near}.")
-        last = self.writers[block.stop - block.start - 1]
-        if place >= block.stop - block.start:
-            raise TermError(
-                f"{sender} writes after {receiver} has read.",
-                f"It reads {self.writers[0]}..{last}.",
-            )
-        return int(block.start) + place
+        edge = self.graph.edge(sender, receiver)
+        return int(block.start) + self._writer[edge.sender.name]
 
 
 Sites: TypeAlias = NodeSites | EdgeSites
@@ -149,7 +150,7 @@ def edge_sites(graph: MediatorGraph, at: Sequence[Position] = ()) -> EdgeSites:
     receivers = [name for layer in range(graph.shape.layers) for name in _of(graph.shape, layer)]
     receivers.append("logits")
     counts = tuple(len(graph.writers_before(name)) for name in receivers)
-    return EdgeSites(graph.writers, tuple(receivers), counts, tuple(at))
+    return EdgeSites(graph, tuple(receivers), counts, tuple(at))
 
 
 def _of(shape: TransformerShape, layer: int) -> Iterator[str]:

@@ -93,8 +93,13 @@ class Window:
         """How many columns the window has."""
         return self.below.ids.shape[1] - self.start
 
-    def picked(self, at: Sequence[Position]) -> Picked:
-        """Return what positions select; no position selects every token, of pairs that align."""
+    def picked(self, at: Sequence[Position], each: bool = False) -> Picked:
+        """Return what positions select; no position selects every token, of pairs that align.
+
+        Args:
+            at: The positions.
+            each: Whether each is selected by itself.  Else a token with two names counts once.
+        """
         if not at:
             columns = torch.arange(self.width, device=self.below.ids.device)
             columns = columns.expand(len(self.below.ids), -1)
@@ -104,8 +109,9 @@ class Window:
             torch.stack([side.columns(position) for position in at], 1) - self.start
             for side in (self.below, self.other)
         )
-        earlier = (below[:, :, None] == below[:, None]).tril(-1).any(-1)  # one token, two names
-        counted = (below >= 0) & (other >= 0) & ~earlier
+        counted = (below >= 0) & (other >= 0)
+        if not each:
+            counted &= ~(below[:, :, None] == below[:, None]).tril(-1).any(-1)
         return Picked(below.clamp_min(0), other.clamp_min(0), counted)
 
 
