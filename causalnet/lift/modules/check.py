@@ -9,9 +9,10 @@ fails that, also one from a node that the parents settle themselves.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, fx
 
 from causalnet.errors import LiftError
 from causalnet.graphs import MediatorGraph
@@ -24,6 +25,7 @@ __all__ = ["ModuleCheck", "check_module", "check_parents", "check_replay", "chec
 
 EXACT = 1e-10  # relative to the largest entry of a value, in float64
 ROUNDINGS = 1000.0  # how many roundings of a coarser type
+MOST_SETTLED = 64  # of a traced graph, whose edges the trace vouches for
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,9 @@ class ModuleCheck:
         rows: How many example inputs there were.
         replayed: Every node recomputed from its parents, against the module; none where the graph
             was declared.
-        settled: Every node of the module, run on other inputs with the parents set, against what
-            it is on the first ones.
+        settled: Nodes of the module, run on other inputs with the parents set, against what they
+            are on the first ones: every node of a graph that was declared, and at most 64 of one
+            that was traced, evenly spread.
         varied: The inputs that differ between examples; edges from others could not be tried.
     """
 
@@ -76,7 +79,8 @@ def check_module(
         natural = run_hooked(parts, inputs)
         check_rows_apart(parts, inputs, natural)
         replayed = check_replay(mechanisms, natural) if mechanisms is not None else ()
-        settled = check_parents(parts, graph, inputs, natural)
+        most = None if mechanisms is None else MOST_SETTLED
+        settled = check_parents(parts, graph, inputs, natural, most)
     varied = tuple(name for name, value in inputs.items() if not torch.equal(value, _other(value)))
     return ModuleCheck(len(natural.values[OUTPUT]), tuple(replayed), tuple(settled), varied)
 
@@ -113,10 +117,10 @@ def check_replay(mechanisms: Mechanisms, natural: HookedRun) -> Sequence[Compari
     Raises:
         LiftError: A node differs.
     """
-    found = []
+    found, known = [], dict[fx.Node, Any]()
     for name in mechanisms.of:
         value = natural.natural[name]
-        again = mechanisms.compute(name, natural.values, len(value))
+        again = mechanisms.compute(name, natural.values, len(value), known)
         found.append(_compared(name, again, value))
         if not found[-1].difference <= found[-1].tolerance:
             raise LiftError(
@@ -129,9 +133,20 @@ def check_replay(mechanisms: Mechanisms, natural: HookedRun) -> Sequence[Compari
 
 
 def check_parents(
-    parts: ModuleParts, graph: MediatorGraph, inputs: Mapping[str, Tensor], natural: HookedRun
+    parts: ModuleParts,
+    graph: MediatorGraph,
+    inputs: Mapping[str, Tensor],
+    natural: HookedRun,
+    most: int | None = None,
 ) -> Sequence[Comparison]:
-    """Compare every node with what it is when only its parents are as they were.
+    """Compare nodes with what they are when only their parents are as they were.
+
+    Args:
+        parts: The module and its places.
+        graph: The graph.
+        inputs: Example inputs, [B, ...] each.
+        natural: The module's run on them.
+        most: How many nodes are tried at most; None tries all.
 
     Raises:
         LiftError: A node moves although all its parents are held; the sender is named where one
@@ -139,7 +154,8 @@ def check_parents(
     """
     found = []
     away = run_hooked(parts, {name: _other(value) for name, value in inputs.items()})
-    for name in (*parts.places, OUTPUT):
+    names = (OUTPUT, *parts.places)
+    for name in names[:: -(-len(names) // (most or len(names)))]:
         held = graph.parents(name)
         moved = _run_mixed(parts, natural, away, held)
         found.append(_compared(name, moved.natural[name], natural.natural[name]))
