@@ -48,7 +48,7 @@ def attend(
     forbidden = _forbidden(allowed, chosen, columns, x.device)
     prefix = _Prefix.of(weights, prefix_k, prefix_v, angles if columns == 1 else None)
     step = max(1, chunk_tokens // (prompts * columns))
-    for part, out in zip(x.split(step), z.split(step), strict=True):
+    for part, out in zip(torch.split(x, step), torch.split(z, step), strict=True):
         normed = block.attention_norm(part)
         if columns == 1:
             _attend_at_one_column(block, weights, normed, prefix, forbidden, out)
@@ -125,7 +125,8 @@ def _attend_in_window(
     asked = normed[:, :, chosen.start : chosen.stop : chosen.step]
     own = None
     if angles is not None:
-        own = tuple(side[:, chosen.start : chosen.stop : chosen.step] for side in angles)
+        cos, sin = (side[:, chosen.start : chosen.stop : chosen.step] for side in angles)
+        own = cos, sin
     q = _by_group(block.q(asked), groups, per_group, own)
     k = _by_group(block.k(normed), groups, 1, angles).flatten(0, 2).flatten(1, 2)
     v = _by_group(block.v(normed), groups, 1, None).flatten(0, 2).flatten(1, 2)
@@ -251,8 +252,8 @@ def _scores(q: Tensor, k: Tensor) -> Tensor:
     if _is_shared(q):  # keys of all jobs side by side
         side_by_side = k.transpose(0, 1).flatten(1, 2)
         product = torch.bmm(q[0], side_by_side.mT)
-        return product.unflatten(-1, (k.shape[0], k.shape[2])).permute(2, 0, 1, 3)
-    return q @ k.mT
+        return product.view(*product.shape[:2], k.shape[0], k.shape[2]).permute(2, 0, 1, 3)
+    return torch.matmul(q, k.mT)
 
 
 def _times(left: Tensor, right: Tensor) -> Tensor:
@@ -262,5 +263,6 @@ def _times(left: Tensor, right: Tensor) -> Tensor:
             return torch.bmm(left[0], right[0]).expand(left.shape[0], -1, -1, -1)
         rows = left.transpose(0, 1).flatten(1, 2)  # rows of all jobs side by side
         product = torch.bmm(rows, right[0])
-        return product.unflatten(1, (left.shape[0], left.shape[2])).transpose(0, 1)
-    return left @ right
+        sizes = (len(product), left.shape[0], left.shape[2], product.shape[-1])
+        return product.view(sizes).transpose(0, 1)
+    return torch.matmul(left, right)

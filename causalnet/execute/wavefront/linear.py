@@ -7,6 +7,7 @@ where the matrix is a slice of another one's columns; those stay with MKL.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -33,9 +34,8 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return F.linear(x, weight, bias)
 
 
-_HAS_ONEDNN = torch.backends.mkldnn.is_available() and hasattr(
-    torch.ops.mkldnn, "_linear_pointwise"
-)
+_MKLDNN: Any = torch.backends.mkldnn  # torch gives it no types
+_HAS_ONEDNN = _MKLDNN.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
 def _suits_onednn(x: Tensor, weight: Tensor) -> bool:

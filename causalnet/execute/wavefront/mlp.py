@@ -82,6 +82,6 @@ class Mlp:
             chunk_tokens: Tokens at a time: the hidden layer [chunk_tokens, d_mlp] is all the memory
                 that is needed, and stays in the processor's caches.
         """
-        for part in x.view(-1, x.shape[-1]).split(chunk_tokens):
+        for part in torch.split(x.view(-1, x.shape[-1]), chunk_tokens):
             part += self(self.norm(part))
         return x

@@ -75,8 +75,9 @@ class Norm:
             return x
         numerator = self.numerator(x)
         normed = (numerator / scale.to(numerator)).to(x.dtype)
-        normed = normed if self.weight is None else normed * self.weight
-        return normed if self.bias is None else normed + self.bias
+        scaled: Tensor = normed if self.weight is None else normed * self.weight
+        shifted: Tensor = scaled if self.bias is None else scaled + self.bias
+        return shifted
 
     def numerator(self, x: Tensor) -> Tensor:
         """Return what the norm divides, [..., d], in at least float32."""

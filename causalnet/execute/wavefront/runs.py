@@ -165,8 +165,8 @@ class _Forward:
     def keys_and_values(self, layer: int, block: Block, normed: Tensor) -> tuple[Tensor, Tensor]:
         """Return the keys and values of all columns [B, T, G, d_head]."""
         per_group = (self.weights.shape.kv_heads, self.weights.shape.d_head)
-        k = self.weights.rotate(block.k(normed).unflatten(-1, per_group), self.angles)
-        v = block.v(normed).unflatten(-1, per_group)
+        k = self.weights.rotate(torch.unflatten(block.k(normed), -1, per_group), self.angles)
+        v = torch.unflatten(block.v(normed), -1, per_group)
         if not self.start or self.like is None:
             return k, v
         if layer >= len(self.like.k):
@@ -177,7 +177,7 @@ class _Forward:
     def attend(self, block: Block, normed: Tensor, k: Tensor, v: Tensor, skipped: int) -> Tensor:
         """Return z [B, P - skipped, H, d_head] of the columns after the skipped ones."""
         shape = self.weights.shape
-        q = block.q(normed[:, skipped:]).unflatten(-1, (shape.heads, shape.d_head))
+        q = torch.unflatten(block.q(normed[:, skipped:]), -1, (shape.heads, shape.d_head))
         angles = None if self.angles is None else _after(self.angles, skipped)
         q = self.weights.rotate(q, angles)
         is_causal = self.is_whole and not skipped

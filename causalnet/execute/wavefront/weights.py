@@ -190,7 +190,7 @@ class _Reader:
             k=self.columns(places.keys[layer]),
             v=self.columns(places.values[layer]),
             out=out,
-            o=out.weight.T.unflatten(0, (shape.heads, shape.d_head)),
+            o=torch.unflatten(out.weight.T, 0, (shape.heads, shape.d_head)),
             attention_norm=self.norm(norms[layer] if norms else None),
             mlp=self.mlp(layer),
         )

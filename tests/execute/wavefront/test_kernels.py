@@ -189,9 +189,9 @@ def test_windows_attend_as_whole_worlds_do(case: dict[str, Any]) -> None:
     x[:, :, :start] = x[:1, :, :start]  # all worlds share the prefix
     angles = w.angles(positions)
     normed = block.attention_norm(x)
-    q = w.rotate(block.q(normed).unflatten(-1, (shape.heads, -1)), angles)
-    k = w.rotate(block.k(normed).unflatten(-1, (shape.kv_heads, -1)), angles)
-    v = block.v(normed).unflatten(-1, (shape.kv_heads, -1))
+    q = w.rotate(torch.unflatten(block.q(normed), -1, (shape.heads, -1)), angles)
+    k = w.rotate(torch.unflatten(block.k(normed), -1, (shape.kv_heads, -1)), angles)
+    v = torch.unflatten(block.v(normed), -1, (shape.kv_heads, -1))
     allowed = torch.ones(length, length, dtype=torch.bool).tril().expand(len(ids), -1, -1)
     allowed = allowed & mask.bool()[:, None] if case["padded"] else allowed
     wide_k, wide_v = (side.repeat_interleave(shape.heads_per_group, 3) for side in (k, v))
@@ -233,7 +233,8 @@ def test_jobs_of_one_head_attend_as_plain_attention_does(
     _, mask = ragged(batch, length, 1, case["seed"])
     allowed = torch.ones(length, length, dtype=torch.bool).tril().expand(batch, -1, -1)
     allowed = allowed & mask.bool()[:, None] if case["padded"] else allowed
-    wanted = plain_attention(*(side[:, :, :, None] for side in (q, k, v)), allowed, 0.3)
+    one_head = [side[:, :, :, None] for side in (q, k, v)]
+    wanted = plain_attention(one_head[0], one_head[1], one_head[2], allowed, 0.3)
     queries = case["queries"] or slice(None)
     windows_of_jobs = [side[:, :, start:] for side in (k, v)]
     for index in (0, 1):
@@ -241,8 +242,10 @@ def test_jobs_of_one_head_attend_as_plain_attention_does(
             windows_of_jobs[index] = windows_of_jobs[index][:1].expand(jobs, -1, -1, -1)
     found = mixed(
         q[:, :, start:][:, :, queries],
-        *windows_of_jobs,
-        *before,
+        windows_of_jobs[0],
+        windows_of_jobs[1],
+        before[0],
+        before[1],
         factor=0.3,
         allowed=allowed[:, start:] if case["padded"] else None,
         queries=queries,
@@ -381,9 +384,8 @@ def test_products_are_equal_whatever_the_strides_of_the_weights() -> None:
     close(Projection(whole.T).columns(8, 16)(x) + bias, wanted, 1e-5)
     assert linear(x[:0], whole.T).shape == (0, 5, 24)
     needing = x.clone().requires_grad_()
-    linear(needing, whole.T).sum().backward()
-    assert needing.grad is not None
-    close(needing.grad, whole.sum(1).expand_as(x), 1e-5)
+    (gradient,) = torch.autograd.grad(linear(needing, whole.T).sum(), needing)
+    close(gradient, whole.sum(1).expand_as(x), 1e-5)
 
 
 def test_the_mlp_adds_in_place_chunk_by_chunk() -> None:
