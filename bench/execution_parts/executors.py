@@ -1,7 +1,9 @@
 """What is measured: the one place that knows how causalnet is called."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import _lru_cache_wrapper
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, TypeAlias
@@ -9,24 +11,41 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-import causalnet.execute
 from causalnet.compiler import Schedule, Signature, compile_reads, schedule_program
 from causalnet.execute import Bindings, evaluate
 from causalnet.interventions import Leaf, Read, nie
 from causalnet.lift import LiftedNetwork
 from causalnet.tasks import PromptPairs
 
-__all__ = ["EXECUTORS", "Ours", "attributed", "hooks", "planned", "screened", "wavefront"]
+__all__ = [
+    "EXECUTORS",
+    "Ours",
+    "attributed",
+    "forget",
+    "hooks",
+    "planned",
+    "screened",
+    "wavefront",
+]
 
 Ours: TypeAlias = Callable[[Sequence[Leaf], LiftedNetwork, Bindings], Mapping[Leaf, Tensor]]
+
+
+def forget() -> None:
+    """Empty every memory of earlier plans, so that a job plans for itself."""
+    rooms = tuple(f"causalnet.{room}" for room in ("compiler", "execute", "estimators"))
+    for name, module in list(sys.modules.items()):
+        if name.startswith(rooms):
+            for value in vars(module).values():
+                if isinstance(value, _lru_cache_wrapper):
+                    value.cache_clear()
 
 
 def wavefront(
     leaves: Sequence[Leaf], net: LiftedNetwork, bindings: Bindings
 ) -> Mapping[Leaf, Tensor]:
-    """Run terms by the compiler and the wavefront executor, with nothing planned beforehand."""
-    schedule_program.cache_clear()
-    run_leaves: Any = causalnet.execute.run_leaves  # type: ignore[attr-defined]  # to come
+    """Run terms by the compiler and the wavefront executor."""
+    run_leaves: Any = import_module("causalnet.execute.run_leaves").run_leaves
     values: Mapping[Leaf, Tensor] = run_leaves(leaves, net, bindings, executor="wavefront").values
     return values
 
@@ -41,7 +60,6 @@ EXECUTORS: dict[str, Ours] = {"wavefront": wavefront, "hooks": hooks}
 
 def planned(reads: Sequence[Read], net: LiftedNetwork, pairs: PromptPairs, first: int) -> Schedule:
     """Compile terms and schedule them for pairs of one length that first differ at one token."""
-    schedule_program.cache_clear()
     length, inputs = pairs.base.lengths[0], ("base", "source")
     named: list[tuple[int | str, int]] = [(at, at) for at in range(length)]
     named.append(("end", length - 1))
@@ -86,7 +104,6 @@ def screened(net: LiftedNetwork, pairs: PromptPairs) -> Callable[[], Mapping[str
     screen: Any = import_module("causalnet.estimators.screening").screen_then_verify
 
     def job() -> Mapping[str, Tensor]:
-        schedule_program.cache_clear()
         heads = net.heads()
         k = min(40, 2 * len(heads) // 3)
         exact = screen(net, nie(heads, at="end"), pairs, rank="atp", k=k, control=20).exact

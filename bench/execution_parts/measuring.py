@@ -18,7 +18,7 @@ from execution_parts.comparing import (
     logit_difference,
     run_baselines,
 )
-from execution_parts.executors import EXECUTORS, attributed, planned, screened
+from execution_parts.executors import EXECUTORS, attributed, forget, planned, screened
 from execution_parts.outcome import Figures, Options
 from execution_parts.rows import Case, Row, Setting, heads_at_end, leaves_of, most_important
 
@@ -133,6 +133,7 @@ def _planning(
     memory = Memory()
     runs = []
     for _ in range(options.repeats):
+        forget()
         schedule, seconds = cpu(lambda: planned(reads, setting.net, setting.pairs, first))
         runs.append(seconds)
     versions = sum(len(wave.versions) for wave in schedule.waves)
@@ -165,10 +166,14 @@ def _run(
         peaks.append(memories[0].peak())
         return made
 
-    made, first = clock.timed(watched, ready=lambda: memories.append(Memory()))
+    def ready() -> None:
+        forget()
+        memories.append(Memory())
+
+    made, first = clock.timed(watched, ready)
     timed = [first]
     while len(timed) < repeats and sum(run.seconds for run in timed) < ENOUGH:
-        timed.append(clock.timed(job)[1])
+        timed.append(clock.timed(job, forget)[1])
     return made, replace(
         figures,
         ours=factor * median(run.forwards for run in timed),
