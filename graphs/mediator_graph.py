@@ -148,6 +148,9 @@ class MediatorGraph:
             UnknownMediatorError: No such mediator (nearest names are given), or a key or value
                 asked of a head that shares it (the group is named).
         """
+        known = self._order.get(str(name))
+        if known is not None:  # spelt as the graph does, as nearly always
+            return self.nodes[known].mediator
         for wanted in (str(name), canonical(str(name))):
             if wanted in self._order:
                 return self.nodes[self._order[wanted]].mediator

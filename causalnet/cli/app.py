@@ -111,6 +111,14 @@ def explain(
         str, typer.Option(help="For a query, the model whose mediators it names.")
     ] = SMOLLM2,
     rows: Annotated[int, typer.Option(help="For a query, how many rows are written out.")] = 1,
+    prompts: Annotated[int, typer.Option(help="For a query, how many prompts.")] = 16,
+    tokens: Annotated[int, typer.Option(help="For a query, how many tokens a prompt has.")] = 16,
+    first_different: Annotated[
+        int, typer.Option(help="For a query, the first token at which base and source differ.")
+    ] = 0,
+    budget: Annotated[
+        str | None, typer.Option(help="For a query, the memory there is beside the model: 2GB.")
+    ] = None,
     seed: Seed = None,
     device: Device = None,
     dtype: DType = None,
@@ -118,9 +126,10 @@ def explain(
     quiet: Quiet = False,
 ) -> int:
     """Say what claims or a query mean, would run and would cost; run nothing."""
-    from causalnet.cli.explain import run_explain
+    from causalnet.cli.explain import Assumed, run_explain
 
-    return run_explain(target, model, rows, seed, device, dtype, Terminal(json, quiet))
+    assumed = Assumed(rows, prompts, tokens, first_different, budget)
+    return run_explain(target, model, assumed, seed, device, dtype, Terminal(json, quiet))
 
 
 @app.command()

@@ -94,6 +94,7 @@ def _of_write(schedule: Schedule, write: Write, version: Version) -> _Products:
     return _Products(int(kind == "z" and version.kind == Kind.OUTPUT))
 
 
+@lru_cache(maxsize=16)
 def mlps_of_runs(schedule: Schedule) -> frozenset[tuple[int, int]]:
     """Return the layers and runs whose MLP's output births or reads need: it is computed again."""
     found: set[tuple[int, int]] = set()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from causalnet.compiler.program import NONE, Kind, Version, Write
 from causalnet.compiler.schedule import Schedule
@@ -31,6 +32,7 @@ class Needs:
     is_whole: bool
 
 
+@lru_cache(maxsize=32)
 def needs_of_runs(schedule: Schedule) -> Mapping[int, Needs]:
     """Return what is kept of every run that anybody needs, by its number.
 

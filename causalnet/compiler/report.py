@@ -67,7 +67,7 @@ class PlanReport:
     def lines(self) -> list[str]:
         """Return the parts of the report, each under its name."""
         return [
-            *self._worlds(),
+            *self._waves(),
             *self._rules(),
             *self._cost(),
             f"BOUND     {self.bound}",
@@ -75,13 +75,24 @@ class PlanReport:
             f"BUDGET    {self.fit}",
         ]
 
-    def _worlds(self) -> list[str]:
+    def zero_lines(self) -> list[str]:
+        """Return how many rows are zero, and which."""
+        if not self.zero:
+            return [f"ZERO      none of {self.rows} is proved zero on such prompts"]
+        named = ", ".join(self.zero[:6]) + (", ..." if len(self.zero) > 6 else "")
+        return [
+            f"ZERO      {len(self.zero)} of {self.rows} proved zero on such prompts, whatever the "
+            "weights are",
+            f"          {named}",
+        ]
+
+    def _waves(self) -> list[str]:
         program, waves = self.schedule.program, self.schedule.waves
         live = sum(len(wave.versions) for wave in waves)
         runs, columns = len(program.runs), self.schedule.signature.columns
         lines = [
-            f"WORLDS    {self.worlds} worlds become {runs} runs of inputs and {live} versions in "
-            f"{len(waves)} waves; {self.schedule.void} void"
+            f"WAVES     {self.worlds} worlds become {runs} runs of inputs and {live} versions in "
+            f"{len(waves)} waves; {self.schedule.void} void on such prompts"
         ]
         listed = waves if len(waves) <= 4 else waves[:3]
         for wave in listed:
