@@ -9,6 +9,7 @@ from torch import Tensor
 from causalnet.errors import AlignmentError, ParameterError
 from causalnet.estimators.attribution import Attribution
 from causalnet.estimators.chunks import Job
+from causalnet.estimators.eap import blank
 from causalnet.estimators.endpoints import Endpoints
 from causalnet.estimators.methods import ATP, ATP_STAR
 from causalnet.estimators.node_products import (
@@ -57,7 +58,8 @@ def atp(
         at: Positions at which nodes are patched; none means all.
         each_position: Score each position by itself; else all of them, patched together.
         direction: `noising` patches the base from the source, `denoising` the other way.
-        batch_size: Pairs in a batch; halved when memory runs out.
+        batch_size: Pairs in a batch at most; fewer where they would take more than half a
+            gigabyte, and halved when memory runs out.
         per_prompt: Keep every prompt's scores.
 
     Raises:
@@ -115,7 +117,8 @@ def atp_star(
         at: Positions at which nodes are patched; none means all.
         each_position: Score each position by itself; else all of them, patched together.
         direction: `noising` patches the base from the source, `denoising` the other way.
-        batch_size: Pairs in a batch; halved when memory runs out.
+        batch_size: Pairs in a batch at most; fewer where they would take more than half a
+            gigabyte, and halved when memory runs out.
         per_prompt: Keep every prompt's scores.
 
     Raises:
@@ -262,8 +265,8 @@ class _Asked:
 
     def blank(self, batch: Batch) -> Tensor:
         """Return scores of 0, [B, nodes, rows]."""
-        stream = batch.ends.below[1].slot
-        return stream.new_zeros(len(stream), len(self.nodes), batch.rows)
+        scores = blank(batch.ends.below[1].slot, len(self.nodes) * batch.rows)
+        return torch.unflatten(scores, 1, (len(self.nodes), batch.rows))
 
 
 def _length(pairs: PromptPairs) -> int:

@@ -1,5 +1,6 @@
 """Scores of nodes or edges, with everything that is needed to read them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -95,7 +96,7 @@ class Attribution:
     passes: Passes
     net: LiftedNetwork
     pairs: PromptPairs
-    settings: dict[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Return how many scores there are."""

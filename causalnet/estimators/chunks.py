@@ -12,12 +12,12 @@ from torch import Tensor
 
 from causalnet.errors import OutOfMemoryError, ParameterError, TermError
 from causalnet.estimators.attribution import Attribution, Passes
-from causalnet.estimators.endpoints import Endpoints, endpoints_of
+from causalnet.estimators.endpoints import Endpoints, bytes_of, endpoints_of
 from causalnet.estimators.methods import Method
 from causalnet.estimators.outcomes import Outcome, check_readout
 from causalnet.estimators.sites import Sites
 from causalnet.estimators.weights import Decoder, decoder_of
-from causalnet.estimators.windows import window_of
+from causalnet.estimators.windows import live_columns, window_of
 from causalnet.execute import Bindings
 from causalnet.execute.alignment import check_positions
 from causalnet.execute.runnable import check_readable
@@ -27,6 +27,8 @@ from causalnet.lift.machine import is_out_of_memory
 from causalnet.tasks import PromptPairs
 
 __all__ = ["Job", "Scored"]
+
+BUDGET = 1 << 29  # bytes beside the model that a batch is planned to take
 
 Scored: TypeAlias = Callable[[Endpoints], Tensor]
 """From both worlds of a batch to its scores, [B, sites]."""
@@ -42,7 +44,8 @@ class Job:
         readout: The outcome.
         direction: Which world is patched.
         at: Positions at which sites are patched; none means all.
-        batch_size: Pairs in a batch; halved when memory runs out.
+        batch_size: Pairs in a batch at most; fewer where they would take more than half a
+            gigabyte, and halved when memory runs out.
         per_prompt: Whether every prompt's scores are kept.
 
     Raises:
@@ -107,7 +110,9 @@ class Job:
             NumericalError: NaN or infinity in either world.
             OutOfMemoryError: Memory ran out with a batch of one pair.
         """
-        decoder, sums, row, size = decoder_of(self.net), _Sums(self.per_prompt), 0, self.batch_size
+        decoder, sums, row = decoder_of(self.net), _Sums(self.per_prompt), 0
+        columns = live_columns(self.pairs.base, self.pairs.source)
+        size = max(1, min(self.batch_size, BUDGET // bytes_of(decoder, columns)))
         while row < len(self.pairs):
             rows = range(row, min(row + size, len(self.pairs)))
             try:

@@ -18,7 +18,7 @@ from causalnet.interventions.queries import positions_of
 from causalnet.lift import LiftedNetwork
 from causalnet.tasks import PromptPairs
 
-__all__ = ["add_edges", "eap", "writers_of"]
+__all__ = ["add_edges", "blank", "eap", "writers_of"]
 
 
 def eap(
@@ -46,7 +46,8 @@ def eap(
         readout: The outcome.
         at: Positions of the senders' values; none means all.
         direction: `noising` patches the base from the source, `denoising` the other way.
-        batch_size: Pairs in a batch; halved when memory runs out.
+        batch_size: Pairs in a batch at most; fewer where they would take more than half a
+            gigabyte, and halved when memory runs out.
         per_prompt: Keep every prompt's scores, 8 bytes each.
 
     Raises:
@@ -64,11 +65,17 @@ def eap(
     def scored(ends: Endpoints) -> Tensor:
         picked = ends.window.picked(job.at)
         sent = ends.sent(picked)
-        scores = sent.new_zeros(len(sent), len(sites))
+        scores = blank(sent, len(sites))
         add_edges(scores, sites, net.graph.shape, sent, ends.backward(ends.below), picked)
         return scores
 
     return job.run(EAP, sites, scored, {})
+
+
+def blank(like: Tensor, count: int) -> Tensor:
+    """Return scores of 0, [B, count], in float32 at least: sums in bfloat16 keep two digits."""
+    wide = torch.promote_types(like.dtype, torch.float32)
+    return torch.zeros(len(like), count, dtype=wide, device=like.device)
 
 
 def add_edges(

@@ -27,7 +27,15 @@ from causalnet.estimators.weights import Decoder
 from causalnet.estimators.windows import Picked, Side, Window
 from causalnet.interventions import Base
 
-__all__ = ["Endpoints", "Trace", "attention_of", "endpoints_of", "mlp_of", "moved"]
+__all__ = [
+    "Endpoints",
+    "Trace",
+    "attention_of",
+    "bytes_of",
+    "endpoints_of",
+    "mlp_of",
+    "moved",
+]
 
 Trace: TypeAlias = Mapping[int, Stage]
 """What a pass gave, by stage."""
@@ -170,6 +178,15 @@ def endpoints_of(decoder: Decoder, window: Window, outcome: Outcome, direction: 
         values[1] - values[0],
         counts,
     )
+
+
+def bytes_of(decoder: Decoder, columns: int) -> int:
+    """Return what a pair takes: both passes, what the writers send, and one pass on the way."""
+    shape, writers = decoder.shape, 1 + decoder.shape.layers * (decoder.shape.heads + 2)
+    inside = 2 * (shape.heads + shape.kv_heads) * shape.d_head + 2 * shape.d_mlp
+    in_layer = 3 * shape.d_model + inside
+    numbers = 3 * shape.layers * in_layer + 2 * writers * shape.d_model
+    return columns * numbers * decoder.tokens.element_size()
 
 
 def moved(below: Tensor, other: Tensor, picked: Picked) -> Tensor:

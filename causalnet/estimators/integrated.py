@@ -8,7 +8,7 @@ from torch import Tensor
 from causalnet.errors import TermError
 from causalnet.estimators.attribution import Attribution
 from causalnet.estimators.chunks import Job
-from causalnet.estimators.eap import add_edges, writers_of
+from causalnet.estimators.eap import add_edges, blank, writers_of
 from causalnet.estimators.endpoints import Endpoints
 from causalnet.estimators.methods import (
     EAP_IG_ACTIVATIONS,
@@ -63,7 +63,8 @@ def eap_ig(
         readout: The outcome.
         at: Positions of the senders' values; none means all.
         direction: `noising` patches the base from the source, `denoising` the other way.
-        batch_size: Pairs in a batch; halved when memory runs out.
+        batch_size: Pairs in a batch at most; fewer where they would take more than half a
+            gigabyte, and halved when memory runs out.
         per_prompt: Keep every prompt's scores.
 
     Raises:
@@ -110,7 +111,8 @@ def mask_ig(
         rule: Points (j - 1/2)/steps (`midpoint`) or j/steps (`right`).
         readout: The outcome.
         direction: `noising` patches the base from the source, `denoising` the other way.
-        batch_size: Pairs in a batch; halved when memory runs out.
+        batch_size: Pairs in a batch at most; fewer where they would take more than half a
+            gigabyte, and halved when memory runs out.
         per_prompt: Keep every prompt's scores.
 
     Raises:
@@ -136,8 +138,7 @@ def _integrated(job: Job, method: Method, way: _Way, steps: int, rule: Rule) -> 
     job.check_site(Node("embed"))  # a way between two prompts moves all their tokens
 
     def scored(ends: Endpoints) -> Tensor:
-        slot = ends.below[1].slot
-        scores = slot.new_zeros(len(slot), len(sites))
+        scores = blank(ends.below[1].slot, len(sites))
         way(ends, sites, scores, factors)
         return scores
 

@@ -99,7 +99,7 @@ EAP_IG_INPUTS = EAP.but(
     name="EAP-IG-inputs/v1",
     gradient_at="the mean over worlds whose embeddings are on the way from below to the other",
     error="first order in the edge, averaged along the way of the inputs; the edges out of the "
-    "embedding do not add up to the total effect, but node scores of the embedding do",
+    "embedding add up to the total effect as steps grow, other edges to nothing in particular",
     source="Hanna et al. 2024",
 )
 EAP_IG_ACTIVATIONS = EAP.but(

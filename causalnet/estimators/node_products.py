@@ -122,7 +122,8 @@ def add_nodes(
     """
     for found in gradients:
         for channel, (numbers, indices) in wanted.get(found.stage, {}).items():
-            scores[:, numbers] = product(batch, found, channel)[..., indices].transpose(1, 2)
+            values = product(batch, found, channel)[..., indices]
+            scores[:, numbers] = values.transpose(1, 2).to(scores.dtype)
 
 
 def plain_product(batch: Batch, found: Gradients, channel: Channel) -> Tensor:

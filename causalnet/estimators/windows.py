@@ -15,7 +15,7 @@ from torch import Tensor
 from causalnet.interventions import Position
 from causalnet.tasks import Prompts
 
-__all__ = ["Picked", "Side", "Window", "window_of"]
+__all__ = ["Picked", "Side", "Window", "live_columns", "window_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,6 +113,18 @@ class Window:
         if not each:
             counted &= ~(below[:, :, None] == below[:, None]).tril(-1).any(-1)
         return Picked(below.clamp_min(0), other.clamp_min(0), counted)
+
+
+def live_columns(below: Prompts, other: Prompts) -> int:
+    """Return how many columns a window of these pairs has at most."""
+    width = 0
+    for ours, theirs in zip(below.ids, other.ids, strict=True):
+        same = 0
+        if below.lengths == other.lengths:
+            pairs = enumerate(zip(ours, theirs, strict=True))
+            same = next((place for place, (one, two) in pairs if one != two), len(ours))
+        width = max(width, max(len(ours), len(theirs)) - same)
+    return max(width, 1)
 
 
 def window_of(

@@ -18,13 +18,16 @@ from causalnet.errors import (
     UnknownMediatorError,
 )
 from causalnet.estimators import Attribution, atp, atp_star, eap, eap_ig, mask_ig
-from causalnet.estimators.endpoints import endpoints_of
+from causalnet.estimators.endpoints import bytes_of, endpoints_of
+from causalnet.estimators.weights import decoder_of
 from causalnet.interventions import accuracy, kl, lens, logit_diff, parse_scalar
-from causalnet.lift import raised_casts
+from causalnet.lift import lift, raised_casts
 from causalnet.lift.places import parameter
+from causalnet.models import load
 from causalnet.tasks import PromptPairs
 from tests.estimators.pairs import exactly, pairs_sharing
-from tests.toys import fresh_net, net, taken_as_it_is, word_pairs
+from tests.small_models import tiny_llama
+from tests.toys import fresh_net, net, taken_as_it_is, word_pairs, words
 
 ESTIMATORS = (atp, atp_star, eap, eap_ig, mask_ig)
 
@@ -256,6 +259,24 @@ def test_batches_are_halved_when_memory_runs_out(monkeypatch: pytest.MonkeyPatch
     room = 0
     with pytest.raises(OutOfMemoryError, match="one pair"):
         eap(net(), pairs)
+
+
+def test_long_prompts_are_run_in_smaller_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    from causalnet.estimators import chunks
+
+    pairs = pairs_sharing(2, n=5)
+    whole = eap(net(), pairs)
+    monkeypatch.setattr(chunks, "BUDGET", 2 * bytes_of(decoder_of(net()), 4))
+    assert eap(net(), pairs).passes == replace(whole.passes, forwards=6, backwards=3)
+
+
+def test_bfloat16_keeps_the_ranks() -> None:
+    """Eight bits of precision in the values; sums in float32."""
+    module = tiny_llama(dtype=torch.bfloat16)
+    network = lift(load(module, tokenizer=words(), dtype="bfloat16"))
+    pairs = pairs_sharing(2)
+    coarse, fine = (eap(each, pairs).scores for each in (network, net()))
+    assert np.corrcoef(coarse, fine)[0, 1] > 0.99
 
 
 def test_kl_to_the_world_itself_has_no_slope() -> None:

@@ -145,6 +145,20 @@ def test_edges_into_the_logits_add_up_to_the_total_effect(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_edges_out_of_the_embedding_add_up_to_the_total_effect(kind: str) -> None:
+    network, pairs = net(kind), pairs_sharing(2)
+    out = [
+        number for number, site in enumerate(edge_sites(network.graph)) if "embed ->" in str(site)
+    ]
+    errors = []
+    for steps in (8, 80):
+        found, values = scored(eap_ig, network, pairs, steps=steps)
+        errors.append(np.abs(values[out].sum(0) - found.total).max())
+    assert errors[1] < 2e-2
+    assert errors[1] < errors[0] / 30
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_edges_out_of_a_stage_add_up_to_the_effect_of_its_writers(kind: str) -> None:
     network, pairs = net(kind), pairs_sharing(2)
     patched = Do(BASE, tuple((Node(f"L1.H{head}"), At(f"L1.H{head}", SOURCE)) for head in range(4)))
