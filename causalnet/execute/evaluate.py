@@ -16,7 +16,7 @@ from causalnet.errors import OutOfMemoryError, ParameterError
 from causalnet.execute.batch import Padding, TokenBatch
 from causalnet.execute.bindings import Answers, Bindings
 from causalnet.execute.chunk import Chunk
-from causalnet.execute.runnable import check_readable, check_runnable
+from causalnet.execute.runnable import check_leaves, check_readable, check_runnable
 from causalnet.execute.schedule import Step, schedule
 from causalnet.interventions import (
     Base,
@@ -83,6 +83,7 @@ def evaluate(
         OutOfMemoryError: Memory ran out with a batch of one prompt.
         LiftError: The model was changed after it was lifted.
     """
+    check_leaves(leaves)
     steps = schedule(leaves)
     worlds = [world for step in steps for world in _written(step)]
     check_runnable(leaves, worlds, net, bindings)
@@ -122,8 +123,12 @@ class _Tally:
     def start(
         cls, worlds: int, prompts: int, batch_size: int, progress: Progress | None
     ) -> "_Tally":
-        if batch_size < 1:
-            raise ParameterError(f"batch_size is {batch_size}.", "A batch has at least one prompt.")
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise ParameterError(
+                f"batch_size is {batch_size!r}.",
+                "A batch is a whole number of prompts, at least one.",
+                "Write for example batch_size=16.",
+            )
         return cls(worlds, prompts, min(batch_size, prompts), progress)
 
     def rows(self) -> range:

@@ -8,8 +8,16 @@ from collections.abc import Iterable, Sequence
 from torch import Tensor
 
 from causalnet.errors import AnswerError, TermError
-from causalnet.execute.bindings import Answers, Bindings, Constant, Pooled, check_is_value
+from causalnet.execute.bindings import (
+    Answers,
+    Bindings,
+    Matrix,
+    PerPosition,
+    Pooled,
+    check_is_value,
+)
 from causalnet.execute.operations import body_of
+from causalnet.execute.readouts import REDUCTIONS
 from causalnet.execute.views import is_attended, projector_of
 from causalnet.graphs import MediatorGraph, Role
 from causalnet.interventions import (
@@ -70,18 +78,31 @@ def _check_value(site: Site, value: Value, graph: MediatorGraph, bindings: Bindi
                 pass
 
 
-def _check_constant(constant: Constant, site: Site, graph: MediatorGraph) -> None:
-    check_is_value(constant, is_attended(site.read_from, graph))
-    axes = graph.axes(site.read_from)
-    size = axes[-1].size if axes and axes[-1].role is Role.FREE else None
-    if size is not None and isinstance(constant, Pooled):
-        _check_width(constant.vector, site, size)
-
-
-def _check_width(vector: Tensor, site: Site, size: int) -> None:
-    if vector.ndim and vector.shape[-1] != size:
+def _check_constant(constant: object, site: Site, graph: MediatorGraph) -> None:
+    if not isinstance(constant, Pooled | PerPosition | Matrix):
         raise TermError(
-            f"A constant of width {vector.shape[-1]} was given for {site}.",
+            f"A {type(constant).__name__} is bound to a constant of {site}.",
+            "Bound are Pooled, PerPosition and Matrix.",
+            "Write Pooled(vector), as cn.vector does.",
+        )
+    check_is_value(constant, is_attended(site.read_from, graph))
+    if isinstance(constant, Pooled):
+        axes = graph.axes(site.read_from)
+        size = axes[-1].size if axes and axes[-1].role is Role.FREE else None
+        _check_vector(constant.vector, site, size)
+
+
+def _check_vector(vector: Tensor, site: Site, size: int | None) -> None:
+    if vector.ndim != 1 or vector.is_complex():
+        kind = " of complex numbers" if vector.is_complex() else ""
+        raise TermError(
+            f"A constant of shape {list(vector.shape)}{kind} was given for {site}.",
+            "It is one vector of real numbers, for every prompt and position.",
+            "For a vector at each position, bind PerPosition.",
+        )
+    if size is not None and len(vector) != size:
+        raise TermError(
+            f"A constant of width {len(vector)} was given for {site}.",
             f"The value that it replaces is {size} wide.",
         )
 
@@ -90,14 +111,21 @@ def check_answers(leaves: Iterable[Leaf], bindings: Bindings, vocabulary: int) -
     """Check the token sets that read-outs score.
 
     Raises:
-        AnswerError: A token outside the vocabulary, or an empty set; the row is named.
+        AnswerError: A token outside the vocabulary, or an empty set, whose row is named; or an
+            unknown reduction.
         TermError: Answers that are not bound.
     """
     reads = [leaf.read if isinstance(leaf, Grad) else leaf for leaf in leaves]
     named = dict.fromkeys((read.readout.name, read.readout.answers) for read in reads)
     for name, bound in named:
+        answers = bindings.answers_named(bound)
+        if answers.reduction not in REDUCTIONS:
+            raise AnswerError(
+                f"The answers {bound!r} are reduced by {answers.reduction!r}.",
+                f"There are {' and '.join(REDUCTIONS)}.",
+            )
         for which in SCORED.get(name, ()):
-            _check_tokens(_sets(bindings.answers_named(bound), which), vocabulary)
+            _check_tokens(_sets(answers, which), vocabulary)
 
 
 def _sets(answers: Answers, which: str) -> Sequence[tuple[int, ...]]:

@@ -10,7 +10,7 @@ from causalnet.execute.bindings import Answers
 from causalnet.interventions import ReadOut
 from causalnet.lift import LiftedNetwork
 
-__all__ = ["lens_logits", "read_logits", "read_value"]
+__all__ = ["REDUCTIONS", "lens_logits", "read_logits", "read_value"]
 
 
 def read_logits(
@@ -36,7 +36,7 @@ def read_logits(
     foils = [answers.foils[row] for row in rows]
     match readout.name:
         case "logit_difference":
-            reduce = _REDUCTIONS[answers.reduction]
+            reduce = REDUCTIONS[answers.reduction]
             return _over(logits, chosen, reduce) - _over(logits, foils, reduce)
         case "probability":
             return _log_probability(logits, chosen).exp()
@@ -101,7 +101,8 @@ def _logsumexp(scores: Tensor) -> Tensor:
     return scores.logsumexp(0)
 
 
-_REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {"mean": _mean, "logsumexp": _logsumexp}
+REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {"mean": _mean, "logsumexp": _logsumexp}
+"""How the logits of a token set become one number."""
 
 
 def _over(

@@ -2,14 +2,31 @@
 
 from collections.abc import Sequence
 
+from causalnet.errors import TermError
 from causalnet.execute.alignment import check_lengths, check_positions, check_rows, check_tokens
 from causalnet.execute.bindings import Bindings
 from causalnet.execute.fitting import check_answers, check_values
-from causalnet.interventions import Contrast, Leaf, World, check_scalar
+from causalnet.interventions import Contrast, Grad, Leaf, Read, World, check_scalar
 from causalnet.lift import LiftedNetwork, check_unchanged
 from causalnet.tasks import Prompts
 
-__all__ = ["check_readable", "check_runnable"]
+__all__ = ["check_leaves", "check_readable", "check_runnable"]
+
+
+def check_leaves(leaves: Sequence[object]) -> None:
+    """Check that what is asked for can be computed: read-outs in worlds, and derivatives.
+
+    Raises:
+        TermError: Something else; it is named with its place in the list.
+    """
+    for place, leaf in enumerate(leaves):
+        if not isinstance(leaf, Read | Grad):
+            raise TermError(
+                f"Number {place} of what is asked for is a {type(leaf).__name__}: "
+                f"{str(leaf)[:60]}.",
+                "An executor computes a Read or a Grad.",
+                "Write for example Read(logit_diff, world).",
+            )
 
 
 def check_runnable(

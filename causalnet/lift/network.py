@@ -124,6 +124,12 @@ def lift(model: "LanguageModel", grain: Literal["channels"] = "channels") -> Lif
             "There is 'channels': embedding, heads with q, k, v, pattern and z, MLPs, logits.",
             "Lift at that, and see the graph at another: coarsen(net.graph, 'heads').",
         )
+    if isinstance(model, torch.nn.Module):
+        raise LiftError(
+            f"A {type(model).__name__} was given, which is not loaded.",
+            "A loaded model has a tokenizer, the facts of its checkpoint and its hashes.",
+            "Write cn.lift(cn.load(module, tokenizer=tokenizer)).",
+        )
     check_condition(model.module)
     declared: Mapping[str, object] = model.declared
     parts = take_apart(model.module, adapter_for(model.module), declared)

@@ -61,6 +61,7 @@ def take_apart(module: nn.Module, adapter: Adapter, declared: Mapping[str, objec
     facts = {**dict(adapter.declared), **declared}
     places = find_places(module, adapter)
     _check_formulas(facts)
+    _check_layers(places)
     _check_tied(places, facts)
     shape, scaling = _shape(places, adapter, facts), facts.get("rope_scaling")
     constants = Constants(
@@ -139,6 +140,27 @@ def _shape(places: Places, adapter: Adapter, facts: Mapping[str, object]) -> Tra
         attention_bias=bias,
         normed=adapter.norm != "none",
     )
+
+
+def _check_layers(places: Places) -> None:
+    """Refuse layers of different sizes: a graph has as many heads in each, as wide."""
+    columns = {"query": places.queries, "key": places.keys, "value": places.values}
+    widths = {
+        f"{name} columns": [side.stop - side.start for side in each]
+        for name, each in columns.items()
+    }
+    for name, modules in (("output", places.mixers), ("MLP input", places.mlp_in)):
+        shapes = [tuple(parameter(module, "weight").shape) for module in modules]
+        widths[f"{name} weights"] = [width for _, width in shapes]
+        widths[f"rows of {name} weights"] = [width for width, _ in shapes]
+    for name, found in widths.items():
+        odd = [layer for layer, width in enumerate(found) if width != found[0]]
+        if odd:
+            raise LiftError(
+                f"Layer {odd[0]} has {found[odd[0]]} {name}, layer 0 has {found[0]}.",
+                "All layers of a lifted model have one shape.",
+                "Lift it by tracing: causalnet.lift.lift_module(module, ...).",
+            )
 
 
 def _compare(sizes: Mapping[str, int], facts: Mapping[str, object]) -> None:

@@ -271,6 +271,21 @@ def an_architecture_without_an_adapter(work: Work) -> None:
     work.module.__class__ = type("Newer", (type(work.module),), {})
 
 
+@fault(lifting, LiftError, "Layer 1 has 32 key columns, layer 0 has 16")
+def a_layer_with_another_number_of_groups(work: Work) -> None:
+    attention = layer(work).self_attn
+    for name in ("k_proj", "v_proj"):
+        setattr(attention, name, nn.Linear(32, 32, bias=False, dtype=torch.float64))
+    attention.num_key_value_groups = 1
+
+
+@fault(lifting, LiftError, "Layer 1 has 24 rows of MLP input weights, layer 0 has 48")
+def a_layer_whose_mlp_was_pruned(work: Work) -> None:
+    mlp = layer(work).mlp
+    for name, shape in (("gate_proj", (32, 24)), ("up_proj", (32, 24)), ("down_proj", (24, 32))):
+        setattr(mlp, name, nn.Linear(*shape, bias=False, dtype=torch.float64))
+
+
 # -- weights that are no numbers, or not there ---------------------------------------------------
 
 
@@ -328,6 +343,11 @@ def a_device_that_is_not_there(work: Work) -> None:
 @fault(lifting, CausalNetError, "'int4'", "float32")
 def a_number_format_that_models_are_not_loaded_in(work: Work) -> None:
     work.options["dtype"] = "int4"
+
+
+@fault(lifting, LiftError, "A LlamaForCausalLM was given", "cn.load(module")
+def a_network_that_was_not_loaded(work: Work) -> None:
+    work._model = work.module
 
 
 @fault(lifting, CausalNetError, "A dict cannot be loaded", "torch.nn.Module")

@@ -143,6 +143,14 @@ def no_token_to_score(work: Work) -> None:
     scored(work, ())
 
 
+@fault(running, AnswerError, "'answers' are reduced by 'max'", "mean and logsumexp")
+def an_unknown_reduction_of_answers(work: Work) -> None:
+    def reduced(bound: Bindings) -> Bindings:
+        return replace(bound, answers=replace(bound.answers, reduction="max"))
+
+    work.after_binding = reduced
+
+
 # -- padding -------------------------------------------------------------------------------------
 
 
@@ -207,3 +215,8 @@ def padding_on_no_side(work: Work) -> None:
 @fault(running, ParameterError, "batch_size is 0")
 def a_batch_of_no_prompts(work: Work) -> None:
     work.running["batch_size"] = 0
+
+
+@fault(running, ParameterError, "batch_size is '8'", "whole number")
+def a_batch_size_in_quotes(work: Work) -> None:
+    work.running["batch_size"] = "8"

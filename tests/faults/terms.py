@@ -1,10 +1,12 @@
 """Terms that do not fit the network, and constants that do not fit the terms."""
 
+from typing import Any
+
 import torch
 
 from causalnet.effects import matrix, vector
 from causalnet.errors import NumericalError, TermError, UnknownMediatorError
-from causalnet.execute import Constant, PerPosition
+from causalnet.execute import Constant, PerPosition, Pooled
 from causalnet.interventions import (
     Ablation,
     AblationKind,
@@ -108,6 +110,12 @@ def a_column_that_the_basis_does_not_have(work: Work) -> None:
     viewed(work, Subspace(handle, (0, 5)), (handle, bound))
 
 
+@fault(running, TermError, "Number 0 of what is asked for is a Do", "Read(")
+def a_world_in_place_of_a_read_out(work: Work) -> None:
+    world: Any = Do(Base("base"), ((work.site, work.value),))
+    work.leaves = (world,)
+
+
 @fault(running, TermError, "L1.mlp[end] and L1.mlp[5]", "row 0")
 def two_names_of_one_token(work: Work) -> None:
     two = ((Node("L1.mlp", ("end",)), Const()), (Node("L1.mlp", (5,)), Self()))
@@ -132,6 +140,25 @@ def a_constant_that_is_not_bound(work: Work) -> None:
 @fault(running, TermError, "width 5", "32 wide")
 def a_constant_of_another_width(work: Work) -> None:
     constant(work, "narrow", torch.zeros(5))
+
+
+@fault(running, TermError, "shape [6, 32]", "L1.mlp", "PerPosition")
+def a_vector_for_each_token_of_one_prompt(work: Work) -> None:
+    constant(work, "rows", torch.zeros(6, 32))
+
+
+@fault(running, TermError, "complex numbers", "L1.mlp")
+def a_constant_of_complex_numbers(work: Work) -> None:
+    handle, _ = vector("waves", torch.zeros(32))
+    values = torch.zeros(32, dtype=torch.complex64)
+    work.value, work.constants = Const(handle), {handle: Pooled(values)}
+
+
+@fault(running, TermError, "A Tensor is bound", "L1.mlp", "Pooled(vector)")
+def a_tensor_in_place_of_a_constant(work: Work) -> None:
+    constant(work, "bare", torch.zeros(32))
+    bare: Any = torch.zeros(32)
+    work.constants = dict.fromkeys(work.constants, bare)
 
 
 @fault(running, TermError, "A matrix [32, 2]", "one vector")
