@@ -1,6 +1,7 @@
 """The signature of prompts that are not there yet."""
 
-from causalnet.compiler.program import NONE, Program
+from causalnet.compiler.program import Program
+from causalnet.compiler.report import positions_of_program
 from causalnet.compiler.schedule import Signature
 from causalnet.errors import ParameterError
 from causalnet.interventions import Position
@@ -35,7 +36,7 @@ def assumed_signature(
     places = {
         (name, at): _column(at, tokens, first_different)
         for name in inputs
-        for at in sorted(_positions(program), key=str)
+        for at in sorted(positions_of_program(program), key=str)
     }
     different = tuple(
         (one, other, first_different)
@@ -43,7 +44,10 @@ def assumed_signature(
         for other in inputs[index + 1 :]
     )
     aligned = frozenset(
-        (one, other, at) for one in inputs for other in inputs for at in _positions(program)
+        (one, other, at)
+        for one in inputs
+        for other in inputs
+        for at in positions_of_program(program)
     )
     listed = tuple((name, at, column, column) for (name, at), column in places.items())
     return Signature(prompts, tokens, 0, different, listed, aligned)
@@ -59,12 +63,3 @@ def _column(at: Position, tokens: int, first_different: int) -> int:
             )
         return at % tokens
     return tokens - 1 if at.lower() == "end" else min(first_different, tokens - 1)
-
-
-def _positions(program: Program) -> frozenset[Position]:
-    """Return all positions that are set or read."""
-    found: set[Position] = {read.readout.at for read in program.reads}
-    for version in program.versions:
-        if version.parent != NONE:
-            found.update(at for write in version.writes for at in write.site.at)
-    return frozenset(found)

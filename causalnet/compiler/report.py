@@ -19,6 +19,7 @@ from causalnet.compiler.sizes import Sizes
 from causalnet.graphs import MediatorGraph
 from causalnet.interventions import (
     Leaf,
+    Position,
     Read,
     Scalar,
     evaluate_scalar,
@@ -26,12 +27,20 @@ from causalnet.interventions import (
     worlds_needed,
 )
 
-__all__ = ["PlanReport", "plan_report", "program_of", "zero_rows"]
+__all__ = ["PlanReport", "plan_report", "positions_of_program", "program_of", "zero_rows"]
 
 
 def program_of(reads: Sequence[Read], graph: MediatorGraph) -> Program:
     """Return the program of some read-outs, each once."""
     return compile_reads(tuple(dict.fromkeys(reads)), graph)
+
+
+def positions_of_program(program: Program) -> frozenset[Position]:
+    """Return all positions at which a program sets or reads."""
+    found: set[Position] = {read.readout.at for read in program.reads}
+    for version in program.versions:
+        found.update(at for write in version.writes for at in write.site.at)
+    return frozenset(found)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
