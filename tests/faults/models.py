@@ -275,7 +275,7 @@ def an_architecture_without_an_adapter(work: Work) -> None:
 def a_layer_with_another_number_of_groups(work: Work) -> None:
     attention = layer(work).self_attn
     for name in ("k_proj", "v_proj"):
-        setattr(attention, name, nn.Linear(32, 32, bias=False, dtype=torch.float64))
+        setattr(attention, name, nn.Linear(32, 32, bias=False, dtype=torch.float64).eval())
     attention.num_key_value_groups = 1
 
 
@@ -283,7 +283,7 @@ def a_layer_with_another_number_of_groups(work: Work) -> None:
 def a_layer_whose_mlp_was_pruned(work: Work) -> None:
     mlp = layer(work).mlp
     for name, shape in (("gate_proj", (32, 24)), ("up_proj", (32, 24)), ("down_proj", (24, 32))):
-        setattr(mlp, name, nn.Linear(*shape, bias=False, dtype=torch.float64))
+        setattr(mlp, name, nn.Linear(*shape, bias=False, dtype=torch.float64).eval())
 
 
 # -- weights that are no numbers, or not there ---------------------------------------------------
