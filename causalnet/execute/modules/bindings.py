@@ -21,7 +21,7 @@ class Examples:
 
     Attributes:
         tensors: The module's arguments by name, [n, ...] each.
-        positions: Named positions along token axes, an index for each row.
+        positions: Named positions along axes of positions, an index for each row.
     """
 
     tensors: Mapping[str, Tensor]

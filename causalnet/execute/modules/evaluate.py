@@ -28,6 +28,7 @@ from causalnet.interventions import (
     check_scalar,
     evaluate_scalar,
     layers_of,
+    parse_query,
     reads_of,
 )
 from causalnet.lift import LiftedModule
@@ -145,9 +146,9 @@ def _check_site(site: Site, reads: Sequence[str], net: LiftedModule) -> None:
     for name in (site.read_from, *reads) if site.at else ():
         if position_axis(net.graph.axes(name)) is None:
             raise TermError(
-                f"{site} is at positions, and {name} has no token axis.",
-                "A token axis is one where it is declared.",
-                "Lift with axes={'...': ('token', 'feature')}.",
+                f"{site} is at positions, and {name} has no axis of positions.",
+                "An axis is one of positions where it is declared to be, by the name 'pos'.",
+                "Lift with axes={'...': ('pos', 'feature')}.",
             )
 
 
@@ -162,7 +163,7 @@ def _check_key(world: World) -> None:
 
 
 def evaluate_query(
-    query: Query,
+    query: Query | str,
     net: LiftedModule,
     bindings: ModuleBindings,
     *,
@@ -171,7 +172,7 @@ def evaluate_query(
     """Return the effects of a query on all rows: for each of its labels, [n].
 
     Args:
-        query: The query; its ablations are the counterfactual or zero.
+        query: The query, or its text; its ablations are the counterfactual or zero.
         net: The lifted module.
         bindings: The tensors behind inputs, answers, constants.
         batch_size: Rows in a batch.
@@ -190,6 +191,7 @@ def evaluate_query(
     {'0': (2,)}
     """
     rows = len(bindings)
+    query = parse_query(query, net.graph) if isinstance(query, str) else query
     check_query(query, net.graph, dict.fromkeys(bindings.inputs, rows))
     evaluation = evaluate_module(tuple(query.leaves), net, bindings, batch_size=batch_size)
     values = {

@@ -229,7 +229,7 @@ class Rows:
             if readout.at != "end":
                 raise TermError(
                     f"{readout} is read at {readout.at!r}, and {readout.node} has no positions.",
-                    "A token axis is one where it is declared: axes={...: ('token', ...)}.",
+                    "An axis is one of positions where it is declared: axes={...: ('pos', ...)}.",
                     f"Read it at 'end', which is all of it, or declare the axis of {readout.node}.",
                 )
             found = value
@@ -241,7 +241,7 @@ class Rows:
             raise TermError(
                 f"{readout} reads {list(found.shape)} of {readout.node}.",
                 "A read-out scores one row of numbers for each example, [rows, classes].",
-                "Choose another output when lifting, or declare its token axis.",
+                "Choose another output when lifting, or declare its axis of positions.",
             )
         return found
 

@@ -11,7 +11,7 @@
 """
 
 from causalnet.lift.modules.arguments import Arguments, ExampleInputs
-from causalnet.lift.modules.axes import TOKEN, AxisNames, head_part
+from causalnet.lift.modules.axes import AxisNames, head_part
 from causalnet.lift.modules.check import ModuleCheck, check_module
 from causalnet.lift.modules.hooked import Change, HookedRun, ModuleParts, run_hooked
 from causalnet.lift.modules.lifted import LiftedModule, declare_module, lift_module
@@ -20,7 +20,6 @@ from causalnet.lift.modules.places import OUTPUT, ModulePlace
 
 __all__ = [
     "OUTPUT",
-    "TOKEN",
     "Arguments",
     "AxisNames",
     "Change",

@@ -7,17 +7,15 @@ from torch import Tensor
 
 from causalnet.errors import LiftError
 from causalnet.graphs import Axis, Role
+from causalnet.graphs.positions import POSITION_AXIS
 from causalnet.interventions import Indices
 
-__all__ = ["TOKEN", "AxisNames", "axes_of", "check_patterns", "head_part"]
+__all__ = ["AxisNames", "axes_of", "check_patterns", "head_part"]
 
 AxisNames = Mapping[str, Sequence[str]]
-"""For patterns of node names, the names of the axes after the first: `{"layers.*": ("token",
-"feature")}`."""
-
-TOKEN = "token"
-"""The axis along which sites have positions.  It is one only where it is declared: that a size is
-the number of tokens cannot be seen."""
+"""For patterns of node names, the names of the axes after the first: `{"layers.*": ("pos",
+"feature")}`.  The one called `pos` is an axis of positions; it is one only where it is declared,
+for that a size is the number of tokens cannot be seen."""
 
 _IMAGES = {3: ("channel", "height", "width"), 4: ("channel", "depth", "height", "width")}
 
@@ -33,8 +31,8 @@ def axes_of(name: str, value: Tensor, declared: AxisNames) -> tuple[Axis, ...]:
         LiftError: Another number of names than the value has axes.
 
     >>> import torch
-    >>> [axis.name for axis in axes_of("a", torch.zeros(2, 3, 5), {"a": ("token", "feature")})]
-    ['batch', 'token', 'feature']
+    >>> [axis.name for axis in axes_of("a", torch.zeros(2, 3, 5), {"a": ("pos", "feature")})]
+    ['batch', 'pos', 'feature']
     """
     sizes = tuple(value.shape[1:])
     found = next((names for pattern, names in declared.items() if fnmatchcase(name, pattern)), None)
@@ -49,7 +47,7 @@ def axes_of(name: str, value: Tensor, declared: AxisNames) -> tuple[Axis, ...]:
             f"Write axes={{{name!r}: {names[: len(sizes)]!r}}} with {len(sizes)} names.",
         )
     after = (
-        Axis(axis, Role.POSITION if axis == TOKEN else Role.FREE, size)
+        Axis(axis, Role.POSITION if axis == POSITION_AXIS else Role.FREE, size)
         for axis, size in zip(names, sizes, strict=True)
     )
     return (Axis("batch", Role.BATCH), *after)

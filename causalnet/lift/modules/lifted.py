@@ -111,7 +111,7 @@ def lift_module(
         nodes: Patterns of the submodules whose outputs are nodes, as `layers.*`; None takes all.
         inputs_of: Patterns of the submodules whose first inputs are nodes as well, `name/in`: an
             attention's output projection is given the heads side by side (`head_part`).
-        axes: Names of axes by patterns of nodes.  One that is called `token` is an axis along
+        axes: Names of axes by patterns of nodes.  One that is called `pos` is an axis along
             which sites have positions.
         output: Which output read-outs score, as `logits` or `1`, where there are several.
 

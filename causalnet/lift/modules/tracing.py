@@ -7,6 +7,7 @@ operation is which node, exactly, and a submodule that returns what it was given
 docs/decisions/0008-tracing.md says why torch.export.
 """
 
+import warnings
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -80,7 +81,9 @@ def trace(
     marked = _Marked(module, Marks(arguments, output, outputs_of, inputs_of))
     every_row = {"inputs": {name: {0: Dim.AUTO} for name in inputs}}
     try:
-        with torch.no_grad():
+        with torch.no_grad(), warnings.catch_warnings():
+            # torch warns of itself when it copies a traced program.
+            warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)
             exported = export(marked, (dict(inputs),), strict=False, dynamic_shapes=every_row)
             program = exported.run_decompositions({})  # in-place operations become plain ones
     except Exception as error:  # tracing runs the module's own code, which may raise anything

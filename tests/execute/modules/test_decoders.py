@@ -45,8 +45,8 @@ def lifted(kind: str) -> LiftedModule:
             module,
             ids(word_pairs(3).base),
             axes={
-                "logits": ("token", "class"),
-                **{pattern.format("*"): ("token", "feature") for pattern in NAMES[kind]},
+                "logits": ("pos", "class"),
+                **{pattern.format("*"): ("pos", "feature") for pattern in NAMES[kind]},
             },
             inputs_of=["*.c_proj" if kind == "gpt2" else "*.o_proj"],
         )
@@ -113,7 +113,7 @@ def test_an_edge_into_one_mlp_is_that_of_the_decoders_graph() -> None:
         net("gpt2").model.module,
         ids(word_pairs(3).base),
         nodes=["*.wte", "*.wpe", "*.attn", "*.mlp", "*.ln_?", "*.ln_f", "lm_head"],
-        axes={"logits": ("token", "class")},
+        axes={"logits": ("pos", "class")},
     )
     assert own.sender in fine.graph.parents(own.receiver)  # blocks are no nodes here
     given = ModuleBindings.of(fine, ids(pairs.base), ids(pairs.source), answers=right, foils=wrong)

@@ -1,5 +1,6 @@
 """Random worlds on a small module against the meaning of terms, by mechanisms written by hand."""
 
+import hashlib
 import random
 from collections.abc import Mapping
 from functools import lru_cache
@@ -116,12 +117,12 @@ def by_hand(net: LiftedModule) -> SCM:
 
 
 def _numpy(constant: Any) -> Any:
-    return (constant.vector if isinstance(constant, Pooled) else constant.values).numpy()
+    if isinstance(constant, Pooled):
+        return np.tile(constant.vector.numpy(), (ROWS, 1))
+    return constant.values.numpy()
 
 
 def _noise(key: str, like: Any) -> Any:
-    import hashlib
-
     rows = []
     for row in range(ROWS):
         digest = hashlib.sha256(f"{key}|{row}".encode()).digest()[:16]

@@ -4,8 +4,9 @@ from functools import lru_cache
 
 import pytest
 import torch
+from torch import Tensor, nn
 
-from causalnet.errors import TermError
+from causalnet.errors import FireCountError, TermError
 from causalnet.execute.modules import ModuleBindings, evaluate_module
 from causalnet.interventions import (
     At,
@@ -137,6 +138,30 @@ def test_an_edge_that_hooks_cannot_set_is_refused() -> None:
     with pytest.raises(TermError, match=r"plus -> out cannot be set.*lift_module"):
         world = Do(BASE, ((Edge("plus", "out"), Const()),))
         evaluate_module([Read(logit_diff, world)], network, given)
+
+
+class Sometimes(nn.Module):
+    """Calls its second layer where the first gives anything positive."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(3, 2), nn.Linear(2, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h: Tensor = self.first(x)
+        return self.second(h) if bool((h > 0).any()) else h
+
+
+def test_a_module_that_takes_another_course_is_refused() -> None:
+    module = Sometimes().double().eval().requires_grad_(False)
+    module.first.weight.fill_(1.0)
+    module.first.bias.zero_()
+    rows = torch.tensor([[1.0, 2.0, 3.0], [0.5, 0.0, 1.0]], dtype=torch.float64)
+    edges = [("x", "first"), ("first", "second"), ("second", "logits")]
+    network = declare_module(module, rows, nodes=["first", "second"], edges=edges)
+    given = ModuleBindings.of(network, -rows, answers=[0, 1])
+    with pytest.raises(FireCountError, match=r"second.*called 0 times"):
+        evaluate_module([Read(probability, BASE)], network, given)
 
 
 def test_derivatives_through_hooks_are_those_of_finite_steps() -> None:

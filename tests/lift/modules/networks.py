@@ -199,7 +199,7 @@ def trained(kind: str) -> Any:
             }
             loss = nn.functional.cross_entropy(logits_of(module(**inputs)), labels[rows])
             optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]  # torch has no types for it
+            torch.autograd.backward(loss)
             optimiser.step()
     return module.double().eval().requires_grad_(False)
 
@@ -211,7 +211,7 @@ def lifted(kind: str) -> LiftedModule:
     return lift_module(
         trained(kind),
         examples(kind, slice(0, 4))[0],
-        axes={pattern: ("token", "feature") for pattern in tokens},
+        axes={pattern: ("pos", "feature") for pattern in tokens},
         inputs_of=["*.o_proj"] if kind == "vit" else (),
     )
 

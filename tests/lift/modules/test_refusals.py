@@ -93,9 +93,9 @@ def test_names_that_are_not_there_are_refused() -> None:
     with pytest.raises(LiftError, match=r"No submodule is called 'liner'.*linear"):
         lift_module(module, ROWS, nodes=["liner"])
     with pytest.raises(LiftError, match="no node is called so"):
-        lift_module(module, ROWS, axes={"layers.*": ("token", "feature")})
+        lift_module(module, ROWS, axes={"layers.*": ("pos", "feature")})
     with pytest.raises(LiftError, match="there are 1 axes"):
-        lift_module(module, ROWS, axes={"linear": ("token", "feature")})
+        lift_module(module, ROWS, axes={"linear": ("pos", "feature")})
     with pytest.raises(UnknownMediatorError, match="linear"):
         lift_module(module, ROWS)["liner"]
 

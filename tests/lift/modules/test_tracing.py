@@ -110,7 +110,7 @@ def test_a_shared_module_is_a_node_for_each_call() -> None:
 def test_axes_are_named_by_number_or_as_declared() -> None:
     net = lifted("vit")
     tokens = net.graph.axes("vit.layers.0")[1]
-    assert (tokens.name, tokens.role, tokens.size) == ("token", Role.POSITION, 17)
+    assert (tokens.name, tokens.role, tokens.size) == ("pos", Role.POSITION, 17)
     assert [axis.name for axis in net.graph.axes("pixel_values")][1:] == [
         "channel",
         "height",
