@@ -1,0 +1,77 @@
+"""The rates of this machine, measured in less than a second."""
+
+import time
+from collections.abc import Callable
+
+import torch
+
+from causalnet.compiler.machine import Machine
+from causalnet.compiler.sizes import Sizes
+
+__all__ = ["calibrate"]
+
+_TOKENS = (16, 64, 256, 1024)
+_SECONDS = 0.05  # for each rate
+
+
+def calibrate(sizes: Sizes, device: torch.device | str = "cpu") -> Machine:
+    """Return the rates of kernels with the shapes of a network.
+
+    Time is that of the CPU where the device is one, since others may use the machine as well.
+
+    Args:
+        sizes: The network.
+        device: Where the kernels run.
+    """
+    place, shape = torch.device(device), sizes.shape
+    dtype = {2: torch.bfloat16, 8: torch.float64}.get(sizes.number, torch.float32)
+
+    def made(*axes: int) -> torch.Tensor:
+        return torch.randn(axes, device=place, dtype=dtype)
+
+    # A gate and an input projection in turn: one weight alone would stay in the caches.
+    weights = [made(shape.d_mlp, shape.d_model) for _ in range(4)]
+    products = []
+    for tokens in _TOKENS:
+        x = made(tokens, shape.d_model)
+        seconds = _seconds(lambda x=x: [torch.nn.functional.linear(x, w) for w in weights], place)  # type: ignore[misc]
+        flops = 2 * tokens * shape.d_model * shape.d_mlp * len(weights)
+        products.append((tokens, flops / seconds))
+    rows, width, attended = 64 * shape.heads_per_group, shape.d_head, 16
+    left, right = made(64, rows, width), made(64, width, attended)
+    scores = 2 * 64 * rows * width * attended / _seconds(lambda: torch.bmm(left, right), place)
+    wide = made(1024, shape.d_mlp)
+    moved = 3 * wide.numel() * wide.element_size()
+    bandwidth = moved / _seconds(lambda: torch.nn.functional.silu(wide).mul_(wide), place) * 5 / 3
+    small = made(8)
+    call = _seconds(lambda: small + small, place)
+    rising = tuple(
+        (tokens, max(rate for _, rate in products[: index + 1]))
+        for index, (tokens, _) in enumerate(products)
+    )
+    return Machine(f"this machine's {place.type}", rising, scores, bandwidth, call)
+
+
+def _seconds(kernel: Callable[[], object], place: torch.device) -> float:
+    """Return the seconds of one call, the least of several rounds."""
+    clock = time.process_time if place.type == "cpu" else time.perf_counter
+    kernel()
+    best, rounds = float("inf"), 1
+    began = clock()
+    while clock() - began < _SECONDS:
+        _wait(place)
+        start = clock()
+        for _ in range(rounds):
+            kernel()
+        _wait(place)
+        spent = clock() - start
+        best = min(best, max(spent, 1e-9) / rounds)
+        rounds = rounds if spent > 1e-3 else 2 * rounds
+    return best
+
+
+def _wait(place: torch.device) -> None:
+    if place.type == "cuda":
+        torch.cuda.synchronize(place)
+    elif place.type == "mps":
+        torch.mps.synchronize()
