@@ -5,7 +5,7 @@ are held to.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeAlias, TypeVar
 
@@ -44,13 +44,19 @@ class Evaluation:
         values: Read or derivative to values, [n].
         forwards: Forward passes that were run, each over one batch.
         batch_size: Prompts in a full batch, after any halving.
-        halvings: How often memory ran out and the batch was halved.
+        halvings: How often memory ran out and a batch, or a wave, was halved.
+        executor: `hooks`, `wavefront`, or both where derivatives were taken by hooks.
+        notes: What a user should know of how it was run: what fell to hooks, what was halved.
+        executed: What the wavefront executed, by name.
     """
 
     values: Mapping[Leaf, Tensor]
     forwards: int
     batch_size: int
     halvings: int
+    executor: str = "hooks"
+    notes: tuple[str, ...] = ()
+    executed: Mapping[str, int] = field(default_factory=dict)
 
 
 def evaluate(

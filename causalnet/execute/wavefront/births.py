@@ -1,8 +1,8 @@
 """How versions are born at a stage: from their parent's state, as deltas on its stream.
 
 A birth whose outputs are set is a delta, `(z' - z) W_O` (linear) or `value' - value`.  Where edges
-into queries, keys, values or an MLP are set, that receiver alone is computed once more, for all such
-births at once.  K and V belong to a K/V group: a change there moves every head of the group.
+into queries, keys, values or an MLP are set, that receiver alone is computed once more, for all
+such births at once.  K and V belong to a K/V group: a change there moves every head of the group.
 """
 
 from collections import defaultdict
@@ -153,6 +153,7 @@ class Births:
         )
 
     def natural_node(self, name: str, birth: Birth, columns: slice) -> Tensor:
+        """Return the embedding, an MLP's output or a bias in the parent, [B, columns, d]."""
         if birth.parent == self.live.root or self.values.stages.part(name).kind != "mlp":
             return self.values.of_run(name, self.live.root, columns)
         block = self.values.weights.blocks[self.values.stages.part(name).layer]
@@ -221,6 +222,7 @@ class Births:
         return {key: list(indices) for key, indices in found.items()}
 
     def chunks(self, jobs: Sequence[int]) -> list[Sequence[int]]:
+        """Return jobs in parts that go through a kernel at once."""
         tokens = len(self.values.batches.rows) * (self.live.width - self.live.start)
         size = max(1, self.tokens_at_once // max(1, tokens))
         return [jobs[first : first + size] for first in range(0, len(jobs), size)]

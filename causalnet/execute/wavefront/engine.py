@@ -1,42 +1,38 @@
 """The wavefront executor: one batch of prompts through base passes, waves and read-outs."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from causalnet.compiler import Kind, Program, ReadOf, Schedule, Wave, schedule_program
+from causalnet.compiler import Program, ReadOf, Schedule, schedule_program
+from causalnet.compiler.memory import split
+from causalnet.compiler.needs import first_read_column, needs_of_runs, shared_columns
 from causalnet.compiler.program import NONE
 from causalnet.errors import InternalError
 from causalnet.execute.bindings import Bindings
+from causalnet.execute.edits import is_sound
 from causalnet.execute.readouts import lens_logits, read_logits, read_value
 from causalnet.execute.wavefront.batches import make_batches
 from causalnet.execute.wavefront.columns import Difference
-from causalnet.execute.wavefront.finals import Final
-from causalnet.execute.wavefront.needs import needs_of_run, wanted_of
-from causalnet.execute.wavefront.runs import Run, run
+from causalnet.execute.wavefront.finals import Final, UnsoundError
+from causalnet.execute.wavefront.runs import Run, Wanted, run
 from causalnet.execute.wavefront.values import Values
 from causalnet.execute.wavefront.wave import Counts, Limits, run_wave
 from causalnet.execute.wavefront.weights import Weights
 from causalnet.interventions import Position
 from causalnet.lift import LiftedNetwork
 
-__all__ = ["run_batch"]
+__all__ = ["prepare", "run_batch"]
 
 
-def run_batch(
-    program: Program,
-    net: LiftedNetwork,
-    weights: Weights,
-    bindings: Bindings,
-    rows: Sequence[int],
-    limits: Limits,
-    counts: Counts,
-) -> list[Tensor]:
-    """Return the read-outs of a program on some prompts, [B] each, in the program's order.
+def prepare(
+    program: Program, net: LiftedNetwork, weights: Weights, bindings: Bindings, rows: Sequence[int]
+) -> Values:
+    """Return some prompts as tensors, with the schedule of a program on them.
 
     Args:
         program: The program.
@@ -44,15 +40,29 @@ def run_batch(
         weights: Its weights as functions.
         bindings: Prompts, answers, constants.
         rows: Which prompts.
-        limits: How much is done at once; values are the same.
-        counts: Counts what is executed.
     """
     names = {version.input for version in program.versions} | {r.input for r in program.reads}
     batches = make_batches(bindings, sorted(names), rows, net.model.device)
     schedule = schedule_program(program, batches.signature(program))
-    values = Values(net, weights, bindings, batches, schedule)
+    return Values(net, weights, bindings, batches, schedule)
+
+
+def run_batch(
+    values: Values, limits: Limits, counts: Counts, after_each: Callable[[], None]
+) -> list[Tensor]:
+    """Return the read-outs of a program on some prompts, [B] each, in the program's order.
+
+    Args:
+        values: The prompts and the schedule.
+        limits: How much is done at once; values are the same.
+        counts: Counts what is executed.
+        after_each: Called after every run and wave.
+
+    Raises:
+        UnsoundError: A stream that is not finite.
+    """
     with torch.no_grad():
-        return _Batch(values, limits, counts).run()
+        return _Batch(values, limits, counts, after_each).run()
 
 
 @dataclass(eq=False)
@@ -62,6 +72,7 @@ class _Batch:
     values: Values
     limits: Limits
     counts: Counts
+    after_each: Callable[[], None]
     answers: dict[int, Tensor] = field(default_factory=dict)
     finals: dict[int, Final] = field(default_factory=dict)
 
@@ -75,17 +86,19 @@ class _Batch:
 
     def run(self) -> list[Tensor]:
         self.run_inputs()
-        for wave in self.schedule.waves:
-            for part in self.split(wave):
-                run_wave(
-                    part,
-                    self.values,
-                    self.read_from,
-                    self.read_columns,
-                    self.limits,
-                    self.counts,
-                    self.finish,
-                )
+        read_from = first_read_column(self.schedule)
+        rows = self.limits.versions
+        for wave in (self.schedule if rows is None else split(self.schedule, rows)).waves:
+            run_wave(
+                wave,
+                self.values,
+                read_from,
+                self.read_columns,
+                self.limits,
+                self.counts,
+                self.finish,
+            )
+            self.after_each()
         for number, read in enumerate(self.program.reads):
             if number not in self.answers:
                 self.answers[number] = self.answer(read)
@@ -131,72 +144,56 @@ class _Batch:
         listed = torch.tensor(self.places, dtype=torch.long, device=self.values.weights.device)
         return listed.T if self.places else listed.view(0, 0)
 
-    @cached_property
-    def read_from(self) -> int:
-        """The first column that the last block is needed at."""
-        stages, first = self.program.stages, self.program.stages.last - 2
-        if any(
-            stages.part(r.readout.node).stage >= first
-            for r in self.program.reads
-            if r.readout.node != "logits"
-        ):
-            return 0
-        for number, version in enumerate(self.program.versions):
-            if version.is_run:
-                continue
-            kept = self.schedule.keep.get(number, ())
-            late = any(stages.part(name).stage >= first for name in kept)
-            plain = all(self.values.is_plain(write, version) for write in version.writes)
-            if late or (version.born >= first and not (plain and version.kind != Kind.GENERAL)):
-                return 0
-        return min((min(columns) for columns in self.places), default=0)
-
     # -- base passes -----------------------------------------------------------------------------
 
     def run_inputs(self) -> None:
         """Run every input that is needed; one that begins like the first shares that."""
-        needs = {number: needs_of_run(self.schedule, number) for number in self.program.runs}
-        needed = {number: need for number, need in needs.items() if need is not None}
-        first: int | None = None
-        for number in needed:
-            name, like, different = self.program.versions[number].input, None, 0
-            if first is not None:
-                different = self.first_different(self.program.versions[first].input, name)
-                like = self.values.runs[first] if different else None
-            own = [needed[number]] if first is not None else list(needed.values())
-            batch = self.values.batches[name]
-            self.values.runs[number] = run(
+        needs, stages = needs_of_runs(self.schedule), self.program.stages
+        read_from, first = first_read_column(self.schedule), next(iter(needs), NONE)
+        for number, need in needs.items():
+            name = self.program.versions[number].input
+            batch, shared = self.values.batches[name], shared_columns(self.schedule, number, first)
+            is_last = need.layers == stages.shape.layers
+            wanted = Wanted(
+                layers=need.layers,
+                kv=need.layers,
+                pre=need.pre,
+                mid=need.mid,
+                z=need.z,
+                last_from=read_from if is_last else 0,
+                post=need.is_whole,
+            )
+            made = run(
                 self.values.weights,
                 batch.ids,
                 batch.position_ids,
                 batch.mask if self.values.batches.is_padded(name) else None,
-                wanted_of(own, self.program.stages, self.read_from),
-                like,
-                different,
+                wanted,
+                self.values.runs[first] if shared else None,
+                shared,
+                self.limits.tokens,
             )
+            self.values.runs[number] = made
             self.counts.runs += 1
-            first = number if first is None else first
+            self.check_sound(number, made)
             if self.reads.get(number) or number in self.compared:
-                self.finish(number, Final(stream=self.at_read(self.values.runs[number])))
+                self.finish(number, Final(stream=self.at_read(made)))
+            self.after_each()
 
-    def first_different(self, first: str, second: str) -> int:
-        pairs = {frozenset(p[:2]): p[2] for p in self.schedule.signature.first_different}
-        return pairs[frozenset((first, second))]
+    def check_sound(self, number: int, made: Run) -> None:
+        """Refuse a run whose last stream, or the last values that it has, are not finite."""
+        ends = [side[-1].flatten(2) for side in (made.k, made.v) if len(side)]
+        ends += [] if made.post_last is None else [made.post_last]
+        mask = self.values.batches[self.program.versions[number].input].mask
+        for end in ends:
+            broken = (~is_sound(end) & mask[:, mask.shape[1] - end.shape[1] :]).any(-1)
+            if broken.any():
+                raise UnsoundError(number, int(broken.nonzero()[0]))
 
     def at_read(self, made: Run) -> Tensor:
         last = self.values.last(made)
         rows = torch.arange(len(last), device=last.device)[:, None]
         return last[rows, self.read_columns - made.last_from]
-
-    # -- waves -----------------------------------------------------------------------------------
-
-    def split(self, wave: Wave) -> list[Wave]:
-        """Return a wave in parts of as many versions as go at once; parents come first."""
-        size = max(1, self.limits.versions)
-        return [
-            Wave(wave.root, wave.start, wave.versions[at : at + size], wave.level)
-            for at in range(0, len(wave.versions), size)
-        ]
 
     # -- read-outs -------------------------------------------------------------------------------
 

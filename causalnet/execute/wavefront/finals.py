@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-__all__ = ["Final"]
+__all__ = ["Final", "UnsoundError"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,3 +20,12 @@ class Final:
     stream: Tensor | None = None
     normed: Tensor | None = None
     logits: Tensor | None = None
+
+
+class UnsoundError(Exception):
+    """A stream is not finite; turned into a `NumericalError` that names where it came from."""
+
+    def __init__(self, version: int, row: int) -> None:
+        """Keep the version and the row of the batch."""
+        super().__init__(f"version {version}, row {row}")
+        self.version, self.row = version, row

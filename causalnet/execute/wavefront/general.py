@@ -1,7 +1,7 @@
 """Births that no kernel makes: one stage computed once more for one version, as the oracle does.
 
-Attention with patterns, scales or single channels set, or several kinds of writes at one stage.  The
-values settle as in the hook executor (`Flow`), on functions of the weights instead of hooks.
+Attention with patterns, scales or single channels set, or several kinds of writes at one stage.
+The values settle as in the hook executor (`Flow`), on functions of the weights instead of hooks.
 """
 
 from collections.abc import Callable
@@ -65,6 +65,7 @@ class GeneralBirths:
     # -- stages ----------------------------------------------------------------------------------
 
     def attention(self, flow: Flow, birth: Birth) -> Tensor:
+        """Return the stream after a layer's attention, [B, T, d]."""
         values = self.values
         layer = values.stages.layer_of(birth.version.born)
         batch, stream = values.batches[birth.version.input], self.cut(flow, birth)
@@ -101,10 +102,11 @@ class GeneralBirths:
                     side[..., own] = projection.columns(own.start, own.stop)(read)
                 if flow.touches(name):
                     side[..., own] = flow.settle(name, side[..., own].clone())
-            sides.append(side.unflatten(-1, (-1, width)))
+            sides.append(side.view(*side.shape[:-1], -1, width))
         return sides
 
     def channel(self, layer: int, index: int, channel: str) -> str:
+        """Return the name of a head's query or a group's key or value."""
         if channel == "q":
             return f"L{layer}.H{index}.q"
         return self.values.stages.keys(layer, index, channel)
@@ -124,6 +126,7 @@ class GeneralBirths:
         return after + flow.settle(f"L{layer}.attn_bias", block.bias.expand_as(stream))
 
     def mlp(self, flow: Flow, birth: Birth) -> Tensor:
+        """Return the stream after a layer's MLP, [B, T, d]."""
         layer, net = self.values.stages.layer_of(birth.version.born), self.values.net
         block, name, stream = (
             self.values.weights.blocks[layer],
@@ -165,6 +168,7 @@ class GeneralBirths:
         flow.around[count] = self.values.around[number]
 
     def is_cut(self, name: str) -> bool:
+        """Return whether a mediator is a residual cut."""
         return self.values.stages.part(name).kind == "cut"
 
     def cut(self, flow: Flow, birth: Birth) -> Tensor:
@@ -182,6 +186,7 @@ class GeneralBirths:
     # -- what is kept ----------------------------------------------------------------------------
 
     def keep(self, flow: Flow, birth: Birth) -> None:
+        """Keep what others read of a birth, and the cut that it sets."""
         start = self.values.schedule.start[birth.number]
         for name in self.values.schedule.keep.get(birth.number, ()):
             if self.values.stages.part(name).stage == birth.version.born:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from causalnet.compiler import Kind, Schedule, Stages, Version, Write
+from causalnet.compiler.needs import is_plain
 from causalnet.errors import InternalError
 from causalnet.execute.batch import TokenBatch
 from causalnet.execute.bindings import Bindings
@@ -289,7 +290,7 @@ class Values:
         """
         if not writes:
             return natural(columns)
-        if not all(self.is_plain(write, version) for write in writes):
+        if not all(is_plain(self.schedule, write, version) for write in writes):
             whole = natural(slice(None))
             return fold(whole, self.edits(writes, version))[:, columns]
         if len(writes) == 1 and not writes[0].site.at and not self.batches.is_padded(version.input):
@@ -300,18 +301,6 @@ class Values:
             chosen = self.selected(version.input, write.site.at)[:, columns, None]
             value = torch.where(chosen, fresh, value)
         return value
-
-    def is_plain(self, write: Write, version: Version) -> bool:
-        """Return whether a write brings in another version's value, column by column."""
-        if not isinstance(write.value, At) or write.site.part is not None:
-            return False
-        if is_attended(write.site.read_from, self.net.graph):
-            return False
-        ref = write.refs[0]
-        return ref.input == version.input or all(
-            self.batches.columns(ref.input, at) == self.batches.columns(version.input, at)
-            for at in write.site.at
-        )
 
     def selected(self, name: str, at: tuple[Position, ...]) -> Tensor:
         """Return which tokens of an input some positions select, [B, T]."""

@@ -1,4 +1,4 @@
-"""One wave: all its versions as rows of one tensor, through the layers, born and retired on the way.
+"""One wave: its versions as rows of one tensor, born and retired on the way through the layers.
 
 The rows are [W, B, P, d], the stream at live columns; what lies before them is the root's, whose
 keys and values every row shares and none copies.
@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 
 from causalnet.compiler import Kind, Wave
+from causalnet.compiler.cost import TOKENS_AT_ONCE
+from causalnet.execute.edits import is_sound
 from causalnet.execute.wavefront.attention import attend
-from causalnet.execute.wavefront.births import Birth, Births, Live
-from causalnet.execute.wavefront.finals import Final
+from causalnet.execute.wavefront.births import Birth, Births, Live, present
+from causalnet.execute.wavefront.finals import Final, UnsoundError
 from causalnet.execute.wavefront.general import GeneralBirths
 from causalnet.execute.wavefront.values import State, Values
 
@@ -32,7 +34,7 @@ class Counts:
         general: Births by a stage computed once more.
         births: Versions that were born.
         waves: Waves, after splitting.
-        halvings: How often memory ran out and a wave or a batch was halved.
+        merged: Births that turned out bit-equal to their parents, which then stood for them.
     """
 
     runs: int = 0
@@ -42,7 +44,7 @@ class Counts:
     general: int = 0
     births: int = 0
     waves: int = 0
-    halvings: int = 0
+    merged: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +54,13 @@ class Limits:
     Attributes:
         versions: Versions in a wave.
         tokens: Tokens of rows that go through a kernel together.
+        merge: Whether births that change no bit are found and stand for their parents; it waits for
+            the device at every birth.
     """
 
-    versions: int = 1 << 30
-    tokens: int = 1024
+    versions: int | None = None
+    tokens: int = TOKENS_AT_ONCE
+    merge: bool = True
 
 
 def run_wave(
@@ -96,6 +101,7 @@ class _Running:
     order: list[int] = field(default_factory=list)
     rows: Tensor = field(default_factory=lambda: torch.empty(0))
     live: Live = field(init=False)
+    twins: dict[int, list[int]] = field(default_factory=dict)
     stage: int = 0
 
     def __post_init__(self) -> None:
@@ -178,7 +184,7 @@ class _Running:
         general = GeneralBirths(self.values, self.live, self.state)
         for birth in born:
             if birth.version.kind is Kind.OUTPUT:
-                self.append(birth.number, births.outputs(birth))
+                self.bear_output(births, birth)
             elif birth.version.kind is Kind.GENERAL:
                 self.counts.general += 1
                 self.append(birth.number, general.row(birth))
@@ -187,6 +193,34 @@ class _Running:
         self.rows[len(self.order)].copy_(row)
         self.order.append(number)
         self.counts.births += 1
+
+    def bear_output(self, births: Births, birth: Birth) -> None:
+        """Bear a version by its outputs, unless it is its parent to the last bit."""
+        row = births.outputs(birth)
+        if self.limits.merge and self.may_merge(birth):
+            state = self.state(birth.parent, self.stage)
+            if state.leaving is not None and torch.equal(row, self.live.narrow(state.leaving)):
+                self.counts.merged += 1
+                self.twins.setdefault(birth.parent, []).append(birth.number)
+                return
+        self.append(birth.number, row)
+
+    def may_merge(self, birth: Birth) -> bool:
+        """Return whether a parent goes as far as a version that nobody looks into."""
+        schedule, last = self.values.schedule, self.values.stages.last
+        is_alone = birth.number not in schedule.forks and not self.kept(birth.number)
+        ends = schedule.until[birth.number] == schedule.until[birth.parent] == last
+        is_run = self.values.version(birth.parent).is_run
+        return is_alone and ends and (is_run or birth.parent in self.order)
+
+    def finish_with_twins(self, number: int, final: Final) -> None:
+        """Hand over a version's end, and that of the versions that are its equals."""
+        self.finish(number, final)
+        waiting = list(self.twins.get(number, ()))
+        while waiting:
+            twin = waiting.pop()
+            self.finish(twin, final)
+            waiting += self.twins.get(twin, ())
 
     # -- stages ----------------------------------------------------------------------------------
 
@@ -337,8 +371,14 @@ class _Running:
 
     def finish_all(self, births: Births, born: Sequence[Birth]) -> None:
         """Hand over the last stream of every version, and make those born here."""
+        self.check_sound()
+        if self.wave.root in self.twins:
+            state = self.state_of_run(self.wave.root, self.stage)
+            final = Final(stream=self.at_read(present(state.entering)))
+            for twin in self.twins[self.wave.root]:
+                self.finish(twin, final)
         for slot, number in enumerate(self.order):
-            self.finish(number, Final(stream=self.at_read(self.rows[slot])))
+            self.finish_with_twins(number, Final(stream=self.at_read(self.rows[slot])))
         general = GeneralBirths(self.values, self.live, self.state)
         for birth in born:
             if birth.version.kind is Kind.DIRECT:
@@ -348,6 +388,17 @@ class _Running:
             elif birth.version.kind is not Kind.CUT:
                 self.counts.general += 1
                 self.finish(birth.number, general.final(birth, self.at_read))
+
+    def check_sound(self) -> None:
+        """Refuse streams that are not finite, or too large to be squared; one look at a wave."""
+        rows = self.rows[: len(self.order)]
+        if len(rows):
+            name = self.values.version(self.wave.root).input
+            counted = self.values.batches[name].mask[:, self.live.needed]
+            broken = (~is_sound(rows) & counted).any(-1)
+            if broken.any():
+                slot, row = (int(index) for index in broken.nonzero()[0])
+                raise UnsoundError(self.order[slot], row)
 
     def at_read(self, stream: Tensor) -> Tensor:
         """Return a stream at the read columns of every prompt, [B, R, d]."""
