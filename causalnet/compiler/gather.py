@@ -48,7 +48,6 @@ class _Gathering:
         self.stages = stages
         self.versions: list[Version] = []
         self.course: dict[World, tuple[tuple[int, int], ...]] = {}
-        self.phase: dict[World, int] = {}
         self.runs: dict[str, int] = {}
         self.names: dict[Site, Site] = {}
 
@@ -61,25 +60,20 @@ class _Gathering:
                 "Write Base(input) without a key.",
             )
         by_stage: dict[int, list[Write]] = {}
-        phase = 0
         for number, layer in enumerate(layers):
             for site, value in layer:
-                stage = self.stages.of_site(site)
-                reads = reads_of(value)
-                refs = tuple(self.ref(read) for read in reads)
+                refs = tuple(map(self.ref, reads_of(value)))
                 write = Write(self.canonical(site), value, number, refs)
-                by_stage.setdefault(stage, []).append(write)
-                for read in reads:
-                    phase = max(phase, self._after(read, stage))
-        run = self._run(base)
-        course, current = [(0, run)], run
+                by_stage.setdefault(self.stages.of_site(site), []).append(write)
+        current, phase = self._run(base), 0
+        course = [(0, current)]
         for stage in sorted(by_stage):
-            self.versions.append(
-                Version(current, base.input, stage, tuple(by_stage[stage]), phase=phase)
-            )
+            writes = tuple(by_stage[stage])
+            phase = max([phase, *(self.known(ref, stage) for w in writes for ref in w.refs)])
+            self.versions.append(Version(current, base.input, stage, writes, phase=phase))
             current = len(self.versions) - 1
             course.append((stage, current))
-        self.course[world], self.phase[world] = tuple(course), phase
+        self.course[world] = tuple(course)
 
     def _run(self, base: Base) -> int:
         if base.input not in self.runs:
@@ -87,12 +81,11 @@ class _Gathering:
             self.versions.append(Version(NONE, base.input, 0))
         return self.runs[base.input]
 
-    def _after(self, read: At, stage: int) -> int:
-        """Return the first phase in which a value is known when a site reads it."""
-        if isinstance(read.world, Base):
-            return 0
-        late = self.stages.part(read.mediator).stage > stage
-        return self.phase[read.world] + late
+    def known(self, ref: Ref, stage: int) -> int:
+        """Return the first phase in which a value is known when a site at a stage reads it."""
+        there = self.versions[ref.version]
+        late = self.stages.part(ref.node).stage > stage and not there.is_run
+        return there.phase + late
 
     def ref(self, read: At) -> Ref:
         part = self.stages.part(read.mediator)

@@ -20,8 +20,10 @@ def share(program: Program) -> Program:
     Values that are read are looked up where they are first found.
     """
     contents = contents_of(program)
-    same = _representatives(program, contents)
-    first = _Values(program, contents, same)
+    equal = _representatives(program, contents)
+    pinned = _hide_what_was_sent(program)
+    same = [number if number in pinned else equal[number] for number in range(len(equal))]
+    first = _Values(program, contents, equal)
     versions = []
     for version in program.versions:
         if version.is_run:
@@ -39,7 +41,6 @@ def share(program: Program) -> Program:
 def _representatives(program: Program, contents: Contents) -> list[int]:
     """Return for every version the first one with its content from its birth on."""
     versions, same = program.versions, list(range(len(program.versions)))
-    pinned = _hide_what_was_sent(program)
     by_birth: dict[tuple[int, int], list[int]] = {}
     for number, version in enumerate(versions):
         if not version.is_run:
@@ -49,14 +50,14 @@ def _representatives(program: Program, contents: Contents) -> list[int]:
         alive = [
             number
             for number, version in enumerate(versions)
-            if (version.phase == phase or version.is_run)
-            and (version.born < stage or version.is_run)
+            if (version.phase < phase or version.born < stage or version.is_run)
+            and version.phase <= phase
+            and version.born <= stage
             and same[number] == number
         ]
         known = _lookup(leaving, alive, born)
         for number in born:
-            if number not in pinned:
-                same[number] = known.setdefault(int(leaving[number]), number)
+            same[number] = known.setdefault(int(leaving[number]), number)
     return same
 
 
@@ -99,8 +100,8 @@ def _lookup(
 class _Values:
     """Where every value that is read is found first: in the version of the lowest number."""
 
-    def __init__(self, program: Program, contents: Contents, same: Sequence[int]) -> None:
-        self.program, self.contents, self.same = program, contents, same
+    def __init__(self, program: Program, contents: Contents, equal: Sequence[int]) -> None:
+        self.program, self.contents, self.equal = program, contents, equal
         self.runs = program.runs
         self.keys: dict[tuple[str, int], tuple[str, int]] = {}
         self.found: dict[tuple[str, int], int] = {}
@@ -117,21 +118,18 @@ class _Values:
         if (node, number) in self.keys:
             return
         key = self.keys[node, number] = node, self.contents.tag(node, number)
-        homes = [self.home(node, number)]
-        versions = self.program.versions
-        if not versions[homes[0]].is_run:
-            homes += [run for run in self.runs if self.contents.tag(node, run) == key[1]]
-        while not versions[homes[-1]].is_run:
-            parent = self.same[versions[homes[-1]].parent]
-            if self.contents.tag(node, parent) != key[1]:
+        versions, tag = self.program.versions, self.contents.tag
+        homes, current = [number], number
+        if not versions[number].is_run:
+            homes += [
+                home for home in (self.equal[number], *self.runs) if tag(node, home) == key[1]
+            ]
+        while not versions[current].is_run:
+            current = self.equal[versions[current].parent]
+            if tag(node, current) != key[1]:
                 break
-            homes.append(parent)
+            homes.append(current)
         self.found[key] = min(*homes, self.found.get(key, number))
-
-    def home(self, node: str, number: int) -> int:
-        """Return the version that is kept for one that has a value."""
-        is_later = self.program.versions[number].born < self.program.stages.part(node).stage
-        return self.same[number] if is_later else number
 
     def ref(self, ref: Ref) -> Ref:
         return Ref(ref.node, self.at(ref.node, ref.version), ref.input)
