@@ -3,7 +3,8 @@
     python bench/execution.py [--rows heads,cells] [--pairs 8|16] [--quick] [--json] [--list]
 
 SmolLM2-135M in float32, one thread.  Every row is measured in a process of its own, for its memory.
-bench/README.md says how to read the table.  Exit status 1: our values and the naive loop's differ.
+bench/README.md says how to read the table.  Exit status 1: a row failed,
+or our values and the naive loop's differ.
 """
 
 import argparse
@@ -50,7 +51,10 @@ def in_its_own_process(row: Row, arguments: argparse.Namespace) -> Figures:
     for name in ("pairs", *PASSED_ON):
         command += [f"--{name.replace('_', '-')}", str(getattr(arguments, name))]
     environment = {**os.environ, **THREADS}
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment)
+    if done.returncode:  # what went wrong is on standard error; other rows can still be measured
+        failed = f"exit status {done.returncode}"
+        return Figures(row.name, row.title, "", arguments.pairs, 0, "fe", "", failed=failed)
     return from_json(json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -111,9 +115,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(line(found[-1]), file=out, flush=True)
     if asked.json:
         print(json.dumps([asdict(figures) for figures in found], indent=1))
-    if not asked.quick:
+    measured = [figures for figures in found if not figures.failed]
+    if measured and not asked.quick:
         about = {"model": MODEL, "torch": torch.__version__, "threads": 1}
-        stored(found, about, FIGURES / f"execution_{asked.pairs}.json")
+        stored(measured, about, FIGURES / f"execution_{asked.pairs}.json")
     for sentence in verdicts(found):
         print(sentence, file=sys.stderr)
     return 0 if all(figures.is_right for figures in found) else 1

@@ -59,6 +59,7 @@ class Figures:
         peak_how: By what it is measured.
         unit_seconds: CPU seconds of one forward.
         allowed: The largest differences that are allowed, maximum and root mean square.
+        failed: What went wrong instead, or nothing.
         note: What else there is to say.
     """
 
@@ -88,11 +89,14 @@ class Figures:
     peak_how: str = ""
     unit_seconds: float | None = None
     allowed: tuple[float, float] = (5e-5, 1e-5)
+    failed: str = ""
     note: str = ""
 
     @property
     def is_right(self) -> bool:
-        """Whether the values that were compared are equal up to rounding."""
+        """Whether the job ended, and the values that were compared are equal up to rounding."""
+        if self.failed:
+            return False
         found = (self.max_diff or 0.0, self.rms_diff or 0.0)
         apart = self.baselines_diff or 0.0
         within = all(value <= most for value, most in zip(found, self.allowed, strict=True))

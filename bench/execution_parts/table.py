@@ -26,7 +26,8 @@ def line(row: Figures) -> str:
     """Return the figures of a row; a cost over its goal has a `!`, a wrong value two."""
     over = row.reach is not None and row.ours is not None and row.ours > row.reach
     short = row.at_least is not None and row.ratio is not None and row.ratio < row.at_least
-    flags = f"{'!' if over or short else ''}{'' if row.is_right else '!! values differ'}"
+    wrong = "" if row.is_right else "!! " + (row.failed or "values differ")
+    flags = f"{'!' if over or short else ''}{wrong}"
     return (
         f"{row.row:10}{row.worlds:>7}{_number(row.ours):>9}{_number(row.ours_last):>9}"
         f"{_number(row.reach):>7}{_number(row.stretch):>8}{_number(row.naive):>9}"
@@ -70,11 +71,15 @@ def stored(rows: Sequence[Figures], setting: Mapping[str, object], path: Path) -
 
 
 def verdicts(rows: Iterable[Figures]) -> list[str]:
-    """Return a sentence for every value that is not right."""
-    return [
+    """Return a sentence for every row that failed or has a value that is not right."""
+    return [_verdict(row) for row in rows if not row.is_right]
+
+
+def _verdict(row: Figures) -> str:
+    if row.failed:
+        return f"{row.row}: {row.failed}."
+    return (
         f"{row.row}: our values and the naive loop's differ by {_small(row.max_diff)} "
         f"(rms {_small(row.rms_diff)}), the baselines by {_small(row.baselines_diff)}; "
         f"allowed are {row.allowed[0]:.0e} and {row.allowed[1]:.0e}."
-        for row in rows
-        if not row.is_right
-    ]
+    )

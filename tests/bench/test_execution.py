@@ -2,6 +2,7 @@
 
 import json
 import random
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -270,6 +271,17 @@ def test_the_list_names_every_row(capsys: pytest.CaptureFixture[str]) -> None:
     assert execution.main(["--list"]) == 0
     printed = capsys.readouterr().out
     assert all(f"\n{row.name} " in printed for row in ROWS)
+
+
+def test_a_row_that_fails_is_told(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The program of the row's own process ends with an error: the benchmark says so, with 1."""
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    assert execution.main(["--quick", "--rows", "heads,direct"]) == 1
+    told = capfd.readouterr()
+    assert told.out.count("!! exit status 1") == 2
+    assert "direct: exit status 1." in told.err
 
 
 def test_an_unknown_row_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
