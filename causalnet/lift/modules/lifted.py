@@ -210,7 +210,7 @@ def _read(module: nn.Module, example_inputs: ExampleInputs) -> tuple[Arguments, 
     arguments, tensors = read_arguments(module, example_inputs)
     try:
         with torch.no_grad():
-            arguments.call(module, tensors)
+            arguments.call(module, _copied(tensors))
     except RuntimeError as error:
         raise LiftError(
             f"{type(module).__name__} cannot be run on the example inputs: {error}.",
@@ -218,6 +218,11 @@ def _read(module: nn.Module, example_inputs: ExampleInputs) -> tuple[Arguments, 
             "Give example_inputs with which module(...) runs.",
         ) from error
     return arguments, tensors
+
+
+def _copied(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors that a module may change in place."""
+    return {name: value.clone() for name, value in tensors.items()}
 
 
 def _called(
@@ -233,7 +238,7 @@ def _called(
     given = frozenset(chosen_paths(module, inputs_of) if inputs_of else ())
     marks = Marks(arguments, output, outputs_of, given)
     with torch.no_grad():
-        mark_calls(module, marks, tensors)
+        mark_calls(module, marks, _copied(tensors))
     return marks.places
 
 

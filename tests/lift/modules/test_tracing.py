@@ -153,3 +153,25 @@ def test_float32_is_lifted_within_its_rounding() -> None:
     net = lift_module(randomised(Blocks(2)).float(), rows(3, 6).float())
     assert all(one.difference <= one.tolerance for one in net.check.replayed)
     assert 0 < net.check.replayed[0].tolerance < 1e-2
+
+
+def test_a_module_that_changes_its_input_in_place_leaves_the_examples_alone() -> None:
+    class Scaling(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(3, 2)
+
+        def forward(self, x: Tensor) -> Any:
+            before = self.linear(x)
+            x.mul_(2.0)
+            return before + self.linear(x)
+
+    given = rows(3, 3)
+    net = lift_module(randomised(Scaling()), given)
+    assert torch.equal(given, rows(3, 3))
+    assert parents(net) == {
+        "x": (),
+        "linear": ("x",),
+        "linear@2": ("x",),
+        "logits": ("linear", "linear@2"),
+    }
