@@ -238,18 +238,20 @@ class _Birth:
         factor, constant = _factor(self.stages, stage)
         natural = scrambled((stream + _SALT) & MASK)
         total = stream + factor * natural + constant
-        for head in self.touched_heads():
+        for head, is_inside in self.touched_heads().items():
             name = f"L{layer}.H{head}"
-            total += (
-                _written(name, self.head(name, head, stream)) - number_of("writer", name) * natural
-            )
+            z = self.inside(name, head, stream) if is_inside else stream
+            z = self.carried(f"{name}.z", name, self.settle(f"{name}.z", z))
+            total += _written(name, self.settle(name, z))
+            total -= number_of("writer", name) * natural
         if shape.attention_bias and f"L{layer}.attn_bias" in self.nodes:
             bias = f"L{layer}.attn_bias"
             total += _written(bias, self.settle(bias, 1)) - _written(bias, 1)
         return total & MASK
 
-    def touched_heads(self) -> frozenset[int]:
-        shape, found = self.stages.shape, set()
+    def touched_heads(self) -> Mapping[int, bool]:
+        """Return the heads that writes reach, and whether they do so before the heads' z."""
+        shape, found = self.stages.shape, dict[int, bool]()
         names = [*self.nodes, *(end for pair in self.edges for end in pair)]
         for name in names:
             part = self.stages.part(name)
@@ -258,12 +260,14 @@ class _Birth:
             owner = self.stages.part(part.of) if part.kind == "scale" else part
             if owner.kind in "kv":
                 size = shape.heads_per_group
-                found |= set(range(owner.index * size, (owner.index + 1) * size))
+                found |= dict.fromkeys(range(owner.index * size, (owner.index + 1) * size), True)
             else:
-                found.add(owner.index)
-        return frozenset(found)
+                is_inside = part.kind not in ("z", "head") or bool(self.edges)
+                found[owner.index] = found.get(owner.index, False) or is_inside
+        return found
 
-    def head(self, name: str, head: int, stream: int) -> int:
+    def inside(self, name: str, head: int, stream: int) -> int:
+        """Return the tag of what a head's mechanism makes of its parts."""
         layer, group = self.stages.part(name).layer, self.stages.shape.group_of(head)
         keys, values = (self.stages.keys(layer, group, channel) for channel in "kv")
         q, k, v = (self.once(each, stream) for each in (f"{name}.q", keys, values))
@@ -271,8 +275,7 @@ class _Birth:
         q, k = self.carried(f"{name}.q", pattern, q), self.carried(keys, pattern, k)
         p = self.settle(pattern, q if q == k else joined(number_of("pattern", name), q, k))
         p, v = self.carried(pattern, f"{name}.z", p), self.carried(values, f"{name}.z", v)
-        z = self.settle(f"{name}.z", p if p == v else joined(number_of("z", name), p, v))
-        return self.settle(name, self.carried(f"{name}.z", name, z))
+        return p if p == v else joined(number_of("z", name), p, v)
 
     def once(self, name: str, stream: int) -> int:
         return self.tags[name] if name in self.tags else self.receive(name, stream)

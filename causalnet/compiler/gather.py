@@ -48,6 +48,7 @@ class _Gathering:
         self.stages = stages
         self.versions: list[Version] = []
         self.course: dict[World, tuple[tuple[int, int], ...]] = {}
+        self.input: dict[World, str] = {}
         self.runs: dict[str, int] = {}
         self.names: dict[Site, Site] = {}
 
@@ -73,7 +74,7 @@ class _Gathering:
             self.versions.append(Version(current, base.input, stage, writes, phase=phase))
             current = len(self.versions) - 1
             course.append((stage, current))
-        self.course[world] = tuple(course)
+        self.course[world], self.input[world] = tuple(course), base.input
 
     def _run(self, base: Base) -> int:
         if base.input not in self.runs:
@@ -89,11 +90,14 @@ class _Gathering:
 
     def ref(self, read: At) -> Ref:
         part = self.stages.part(read.mediator)
-        return Ref(part.name, self.at(read.world, part.stage), layers_of(read.world)[0].input)
+        return Ref(part.name, self.at(read.world, part.stage), self.input[read.world])
 
     def at(self, world: World, stage: int) -> int:
         """Return a world's version at a stage, after what is written there."""
-        return next(v for born, v in reversed(self.course[world]) if born <= stage)
+        course = self.course[world]
+        if course[-1][0] <= stage:
+            return course[-1][1]
+        return next(v for born, v in reversed(course) if born <= stage)
 
     def canonical(self, site: Site) -> Site:
         """Return a site with canonical names."""
@@ -113,12 +117,12 @@ class _Gathering:
         found = []
         for read in reads:
             stage = self.stages.part(read.readout.node).stage
-            reference, own = read.readout.reference, layers_of(read.world)[0].input
+            reference, own = read.readout.reference, self.input[read.world]
             at = self.at(read.world, stage)
             if reference is None:
                 found.append(ReadOf(read.readout, at, own))
             else:
-                there = layers_of(reference)[0].input
+                there = self.input[reference]
                 theirs = self.at(reference, stage)
                 found.append(ReadOf(read.readout, at, own, theirs, there))
         return sorted_program(Program(self.stages, tuple(self.versions), tuple(found)))

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalnet.compiler.contents import Contents, contents_of
+from causalnet.compiler.numbers import Numbers
 from causalnet.compiler.program import NONE, Program, ReadOf, Ref
-from causalnet.compiler.rewriting import with_refs
+from causalnet.compiler.rewriting import moved, read_at
 from causalnet.interventions import Edge
 
 __all__ = ["share"]
@@ -24,16 +25,13 @@ def share(program: Program) -> Program:
     pinned = _hide_what_was_sent(program)
     same = [number if number in pinned else equal[number] for number in range(len(equal))]
     first = _Values(program, contents, equal)
-    versions = []
-    for version in program.versions:
-        if version.is_run:
-            versions.append(version)
-            continue
-        moved = with_refs(version, first.ref)
-        versions.append(replace(moved, parent=same[version.parent]))
+    versions = tuple(
+        version if version.is_run else moved(version, same[version.parent], first.ref)
+        for version in program.versions
+    )
     reads = tuple(_read(read, first) for read in program.reads)
     merged = sum(own != number for number, own in enumerate(same))
-    found = replace(program, versions=tuple(versions), reads=reads, _digest=[])
+    found = replace(program, versions=versions, reads=reads, _digest=[])
     note = f"share: {merged} of {len(same)} versions equal others from their birth on"
     return replace(found, notes=(*program.notes, note)) if merged else found
 
@@ -41,23 +39,21 @@ def share(program: Program) -> Program:
 def _representatives(program: Program, contents: Contents) -> list[int]:
     """Return for every version the first one with its content from its birth on."""
     versions, same = program.versions, list(range(len(program.versions)))
+    phases = np.array([NONE if version.is_run else version.phase for version in versions])
+    borns = np.array([version.born for version in versions])
+    is_first = np.ones(len(versions), dtype=bool)
     by_birth: dict[tuple[int, int], list[int]] = {}
     for number, version in enumerate(versions):
         if not version.is_run:
             by_birth.setdefault((version.phase, version.born), []).append(number)
     for (phase, stage), born in by_birth.items():
         leaving = contents.leaving[stage]
-        alive = [
-            number
-            for number, version in enumerate(versions)
-            if (version.phase < phase or version.born < stage or version.is_run)
-            and version.phase <= phase
-            and version.born <= stage
-            and same[number] == number
-        ]
+        is_there = (phases < phase) | ((phases == phase) & (borns < stage)) | (phases == NONE)
+        alive = np.flatnonzero(is_there & (borns <= stage) & is_first)
         known = _lookup(leaving, alive, born)
         for number in born:
             same[number] = known.setdefault(int(leaving[number]), number)
+            is_first[number] = same[number] == number
     return same
 
 
@@ -84,13 +80,10 @@ def _hide_what_was_sent(program: Program) -> frozenset[int]:
     return frozenset(found)
 
 
-def _lookup(
-    leaving: NDArray[np.uint64], alive: Sequence[int], born: Sequence[int]
-) -> dict[int, int]:
+def _lookup(leaving: Numbers, alive: NDArray[np.intp], born: Sequence[int]) -> dict[int, int]:
     """Return the first version with each of some contents among those that are alive."""
-    numbers = np.asarray(alive, dtype=np.intp)
     wanted = np.unique(leaving[np.asarray(born, dtype=np.intp)])
-    hits = numbers[np.isin(leaving[numbers], wanted)]
+    hits = alive[np.isin(leaving[alive], wanted)]
     known: dict[int, int] = {}
     for number in hits.tolist():
         known.setdefault(int(leaving[number]), number)
@@ -132,7 +125,8 @@ class _Values:
         self.found[key] = min(*homes, self.found.get(key, number))
 
     def ref(self, ref: Ref) -> Ref:
-        return Ref(ref.node, self.at(ref.node, ref.version), ref.input)
+        number = self.at(ref.node, ref.version)
+        return ref if number == ref.version else Ref(ref.node, number, ref.input)
 
     def at(self, node: str, number: int) -> int:
         return self.found[self.keys[node, number]]
@@ -140,5 +134,5 @@ class _Values:
 
 def _read(read: ReadOf, first: _Values) -> ReadOf:
     node, theirs = read.readout.node, read.reference
-    own = first.at(node, read.version)
-    return replace(read, version=own, reference=NONE if theirs == NONE else first.at(node, theirs))
+    reference = NONE if theirs == NONE else first.at(node, theirs)
+    return read_at(read, first.at(node, read.version), reference)
