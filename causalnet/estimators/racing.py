@@ -7,9 +7,9 @@ put on the wrong side and every interval holds its mean.  For normal effects thi
 others it is asymptotic, with the first-order correction for skewness (see
 `causalnet.statistics.mixture`).  It fails where rare prompts carry the mean: an effect that is 0 on
 99 prompts in 100 looks like 0.  Measured with 50 rows whose means all are tau, 128 prompts and
-alpha = 0.05, some row is put on a side in 0 % of races for normal effects and Student's t with 3
-degrees, in 5 % for exponential ones, and in 30 % for lognormal ones (skewness 6), of which 2.5 % are
-left with start = 120.
+alpha = 0.05, some row is put on a side in at most 1 % of races for normal effects and Student's t
+with 3 degrees, in 5 % for exponential ones, and in 30 % for lognormal ones (skewness 6), of which
+start = 120 leaves 2.5 %.
 """
 
 from collections.abc import Mapping

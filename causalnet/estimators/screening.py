@@ -13,28 +13,14 @@ from numpy.typing import ArrayLike
 
 from causalnet.errors import NumericalError, ParameterError
 from causalnet.estimators.control_sample import ControlBound, drawn, most_among
+from causalnet.estimators.first_orders import first_order_means
 from causalnet.estimators.query_rows import Numbers, Options, QueryRows
 from causalnet.estimators.screened import Screened, Why, errors_by_why
-from causalnet.interventions import (
-    Apply,
-    Base,
-    Contrast,
-    Do,
-    Grad,
-    Leaf,
-    Op,
-    Query,
-    Read,
-    Scalar,
-    Self,
-    World,
-    layers_of,
-    worlds_read_by,
-)
+from causalnet.interventions import Query, Scalar
 from causalnet.lift import LiftedNetwork
 from causalnet.tasks import PromptPairs
 
-__all__ = ["Rank", "Scorer", "check_kept", "first_order", "screen_then_verify"]
+__all__ = ["Rank", "Scorer", "check_kept", "screen_then_verify"]
 
 Scorer: TypeAlias = Callable[[tuple[str, ...]], ArrayLike]
 """Takes the labels of all rows and returns a score for each: an estimate of its mean effect, of
@@ -160,7 +146,7 @@ def _bound(found: int, sampled: int, rest: int, threshold: float, alpha: float) 
 def _scores(rows: QueryRows, rank: Rank) -> tuple[Numbers, tuple[str, str]]:
     """Return the mean that a screen estimates for every row, [rows], and the screen's name."""
     if rank == "atp":
-        estimates = _first_orders(rows)
+        estimates = first_order_means(rows)
     elif rank == "bf16":
         estimates = rows.effects(range(len(rows)), None, torch.bfloat16).mean(axis=1)
     elif callable(rank):
@@ -195,85 +181,3 @@ def _check_scores(estimates: Numbers, labels: Sequence[str]) -> None:
             "The size of a score ranks its row.",
             "Rank by another estimator, or run all rows with cn.run.",
         )
-
-
-# -- first orders ------------------------------------------------------------------------------
-
-
-def _first_orders(rows: QueryRows) -> Numbers:
-    """Return first orders of all rows, [rows], by one backward pass for each unpatched read."""
-    expanded = [
-        Contrast(tuple((weight, leaf) for leaf, weight in first_order(scalar, label).items()))
-        for label, scalar in rows.query.contrasts
-    ]
-    return np.asarray(rows.values(expanded).mean(axis=1))
-
-
-def first_order(scalar: Scalar, label: str = "the row") -> dict[Leaf, float]:
-    """Return the first order of a scalar in everything that its worlds set, as leaves and weights.
-
-    A read-out in a world that sets sites becomes the read-out where nothing is set, plus its
-    derivative at every site along (value that is set) - (value that is there).  Read-outs that
-    cancel are left out, so that a contrast of patched and unpatched costs no forward pass of its
-    own.
-
-    Args:
-        scalar: A linear combination of read-outs and derivatives.
-        label: What it is called in messages.
-
-    Raises:
-        ParameterError: A ratio or an event, a read-out whose first order is 0 (kl in its own
-            reference world, accuracy), or a world with several layers or values read in worlds
-            that are patched themselves.
-
-    >>> from causalnet.interventions import parse_scalar
-    >>> effect = "kl(<source> + {L0.mlp := 0}) - kl(<source>)"
-    >>> [(weight, str(leaf)) for leaf, weight in first_order(parse_scalar(effect)).items()]
-    [(1.0, 'grad(kl(<source>); L0.mlp; subtract(0, self))')]
-    """
-    weights: dict[Leaf, float] = {}
-    waiting: list[tuple[float, Scalar]] = [(1.0, scalar)]
-    while waiting:
-        weight, current = waiting.pop()
-        match current:
-            case Contrast(terms):
-                waiting += [(weight * inner, part) for inner, part in terms]
-            case Read(readout, Do() as world):
-                below = _cheap_base(world, label)
-                read = Read(readout, below)
-                if _is_flat(read):
-                    raise _no_first_order(label, f"reads {readout.name}, whose first order is 0")
-                waiting.append((weight, read))
-                for site, value in layers_of(world)[1][0]:
-                    grad = Grad(read, site, Op("subtract", (value, Self())))
-                    waiting.append((weight, grad))
-            case Read() | Grad():
-                weights[current] = weights.get(current, 0.0) + weight
-            case Apply(name):
-                raise _no_first_order(label, f"applies {name!r}, which is not linear")
-    return {leaf: weight for leaf, weight in weights.items() if weight != 0}
-
-
-def _cheap_base(world: World, label: str) -> Base:
-    """Return the input of a world whose values are read in untouched networks only."""
-    base, layers = layers_of(world)
-    if len(layers) > 1:
-        raise _no_first_order(label, "sets sites in several layers")
-    if any(isinstance(read.world, Do) for read in worlds_read_by(world)):
-        raise _no_first_order(label, "reads values in worlds that are patched themselves")
-    return base
-
-
-def _is_flat(read: Read) -> bool:
-    """Return whether derivatives of a read-out are 0 everywhere, or at its least value."""
-    is_least = read.readout.name == "kl" and read.readout.reference == read.world
-    return is_least or read.readout.name == "accuracy"
-
-
-def _no_first_order(label: str, why: str) -> ParameterError:
-    return ParameterError(
-        f"{label} {why}.",
-        "First orders rank rows that set one layer of sites to values of untouched networks, by a "
-        "read-out that has a slope there.",
-        "Rank by 'bf16', or by a function from the labels of rows to scores.",
-    )

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from causalnet.effects import mean, run, zero
+from causalnet.effects import counterfactual, mean, run, zero
 from causalnet.errors import NumericalError, ParameterError, UnknownMediatorError
 from causalnet.estimators.control_sample import ScreenError, drawn, most_among
+from causalnet.estimators.first_orders import first_order
 from causalnet.estimators.query_rows import QueryRows
 from causalnet.estimators.runner import hook_runner, lowered
-from causalnet.estimators.screening import first_order, screen_then_verify
+from causalnet.estimators.screening import screen_then_verify
 from causalnet.execute import Bindings, schedule
 from causalnet.interventions import (
     Edge,
@@ -27,7 +28,7 @@ from causalnet.interventions import (
     per_total_effect,
     tde,
 )
-from causalnet.lift import LiftedNetwork, raised_casts
+from causalnet.lift import raised_casts
 from tests.estimators.recorded import made_up, recorded
 from tests.toys import net, word_pairs
 
@@ -92,20 +93,21 @@ def test_errors_are_screen_minus_exact() -> None:
 # -- first orders ----------------------------------------------------------------------------------
 
 
-def screen_means(network: LiftedNetwork, query: Query, n: int = 4) -> np.ndarray:
-    with raised_casts(network.model.module):
-        found = screen_then_verify(network, query, word_pairs(n), k=len(query.contrasts))
-    return found.estimates
-
-
 @pytest.mark.parametrize("kind", ["llama", "gpt2"])
-def test_first_orders_of_interchange_are_attribution_patching(kind: str) -> None:
+@pytest.mark.parametrize("direction", ["noising", "denoising"])
+@pytest.mark.parametrize("further", [(), ("L1.mlp.scale",)])
+def test_first_orders_of_interchange_are_attribution_patching(
+    kind: str, direction: Any, further: tuple[str, ...]
+) -> None:
+    """By the estimator of nodes; with a scale, which that does not reach, by derivatives."""
     network, pairs = net(kind), word_pairs(5, lengths=(5, 4))
-    nodes = (*network.heads(), *network.mlps(), network["L1.H1.q"])
-    query = nie(nodes, at="end")
+    named = (network[name] for name in ("L1.H1.q", *further))
+    nodes = (*network.heads(), *network.mlps(), *named)
+    query = ablation_effect(nodes, counterfactual(), at="end", direction=direction)
+    first_orders = attribution_patch(nodes, at="end", direction=direction)
     with raised_casts(network.model.module):
         found = screen_then_verify(network, query, pairs, k=1, control=1)
-        expected = run(attribution_patch(nodes, at="end"), network, pairs).means()
+        expected = run(first_orders, network, pairs).means()
     np.testing.assert_allclose(found.estimates, expected, atol=1e-12, rtol=0)
     assert np.abs(expected).max() > 0.1
 
