@@ -61,7 +61,7 @@ class Cost:
     @cached_property
     def forward_seconds(self) -> float:
         """The time of one forward with logits everywhere."""
-        return sum(map(self.machine.seconds, self.forward))
+        return sum(self.machine.seconds(work, of_model=True) for work in self.forward)
 
     def forwards(self, stage: str | None = None) -> float:
         """Return the time of a stage, or of all, in forwards."""

@@ -40,6 +40,7 @@ class Machine:
         scores: FLOP/s of batched products.
         bandwidth: Bytes moved in a second by elementwise kernels.
         call: Seconds that a call takes however small it is.
+        model: The rates of products in the model's own forward, where its kernels are others.
     """
 
     name: str
@@ -47,14 +48,15 @@ class Machine:
     scores: float
     bandwidth: float
     call: float
+    model: tuple[tuple[int, float], ...] = ()
 
-    def rate(self, tokens: int) -> float:
+    def rate(self, tokens: int, of_model: bool = False) -> float:
         """Return the FLOP/s of products with some number of tokens, between those measured.
 
         >>> round(CPU.rate(64) / 1e9)
         95
         """
-        (low, slow), *rest = self.products
+        (low, slow), *rest = (of_model and self.model) or self.products
         for high, fast in rest:
             if tokens < high:
                 share = log2(max(tokens, low) / low) / log2(high / low)
@@ -62,9 +64,9 @@ class Machine:
             low, slow = high, fast
         return slow
 
-    def seconds(self, work: Work) -> float:
-        """Return how long some work takes."""
-        rate = self.rate(work.tokens) if work.kernel == "product" else self.scores
+    def seconds(self, work: Work, of_model: bool = False) -> float:
+        """Return how long some work takes; of the model's own forward, where that is asked."""
+        rate = self.rate(work.tokens, of_model) if work.kernel == "product" else self.scores
         return work.flops / rate + work.moved / self.bandwidth + work.calls * self.call
 
 

@@ -2,13 +2,17 @@
 
 import time
 from collections.abc import Callable
+from typing import TypeAlias
 
 import torch
 
 from causalnet.compiler.machine import Machine
 from causalnet.compiler.sizes import Sizes
+from causalnet.execute.wavefront.linear import linear
 
 __all__ = ["calibrate"]
+
+Rates: TypeAlias = tuple[tuple[int, float], ...]
 
 _TOKENS = (16, 64, 256, 1024)
 _SECONDS = 0.05  # for each rate
@@ -31,12 +35,16 @@ def calibrate(sizes: Sizes, device: torch.device | str = "cpu") -> Machine:
 
     # A gate and an input projection in turn: one weight alone would stay in the caches.
     weights = [made(shape.d_mlp, shape.d_model) for _ in range(4)]
-    products = []
-    for tokens in _TOKENS:
-        x = made(tokens, shape.d_model)
-        seconds = _seconds(lambda x=x: [torch.nn.functional.linear(x, w) for w in weights], place)  # type: ignore[misc]
-        flops = 2 * tokens * shape.d_model * shape.d_mlp * len(weights)
-        products.append((tokens, flops / seconds))
+
+    def rates(product: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Rates:
+        found: list[tuple[int, float]] = []
+        for tokens in _TOKENS:
+            x = made(tokens, shape.d_model)
+            seconds = _seconds(lambda x=x: [product(x, weight) for weight in weights], place)  # type: ignore[misc]  # a default binds x
+            flops = 2 * tokens * shape.d_model * shape.d_mlp * len(weights)
+            found.append((tokens, max([flops / seconds, *(rate for _, rate in found)])))
+        return tuple(found)
+
     rows, width, attended = 64 * shape.heads_per_group, shape.d_head, 16
     left, right = made(64, rows, width), made(64, width, attended)
     scores = 2 * 64 * rows * width * attended / _seconds(lambda: torch.bmm(left, right), place)
@@ -45,11 +53,14 @@ def calibrate(sizes: Sizes, device: torch.device | str = "cpu") -> Machine:
     bandwidth = moved / _seconds(lambda: torch.nn.functional.silu(wide).mul_(wide), place) * 5 / 3
     small = made(8)
     call = _seconds(lambda: small + small, place)
-    rising = tuple(
-        (tokens, max(rate for _, rate in products[: index + 1]))
-        for index, (tokens, _) in enumerate(products)
+    return Machine(
+        f"this machine's {place.type}",
+        rates(linear),
+        scores,
+        bandwidth,
+        call,
+        rates(torch.nn.functional.linear),
     )
-    return Machine(f"this machine's {place.type}", rising, scores, bandwidth, call)
 
 
 def _seconds(kernel: Callable[[], object], place: torch.device) -> float:

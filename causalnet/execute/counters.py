@@ -13,10 +13,10 @@ __all__ = ["PeakMemory", "flop_counter"]
 
 
 def flop_counter() -> FlopCounterMode:
-    """Return torch's counter of FLOPs, with two kernels that it leaves out.
+    """Return torch's counter of FLOPs, with the kernels that it leaves out.
 
-    Those are the fused attention on a CPU (the one on a GPU is counted) and products that are added
-    in place.
+    Those are the fused attention on a CPU (the one on a GPU is counted), products that are added in
+    place, and products by oneDNN.
     """
     return FlopCounterMode(display=False, custom_mapping=_LEFT_OUT)
 
@@ -31,10 +31,17 @@ def _added(_: Any, left: Any, right: Any, *__: Any, **___: Any) -> int:
     return int(2 * batch * rows * inner * right[2])
 
 
+def _linear(x: Any, weight: Any, *_: Any, **__: Any) -> int:
+    rows, inner = x
+    return int(2 * rows * inner * weight[0])
+
+
 _LEFT_OUT: dict[Any, Callable[..., int]] = {
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _fused,
     torch.ops.aten.baddbmm_: _added,
 }
+if hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+    _LEFT_OUT[torch.ops.mkldnn._linear_pointwise] = _linear
 
 
 class PeakMemory(TorchDispatchMode):
