@@ -113,6 +113,7 @@ class _Layout:
         self.stream = self.values("feature", shape.d_model)
         self.head = self.values("feature", shape.d_head)
         self.one = self.values("feature", 1)
+        self.attended = self.values("attended", None)
 
     @staticmethod
     def values(name: str, size: int | None) -> tuple[Axis, ...]:
@@ -196,7 +197,7 @@ class _Layout:
         source = f"L{layer}.KV{shape.group_of(head)}" if shape.shares_keys else name
         self.read(Mediator(f"{name}.q", Kind.QUERY, layer, head), self.head)
         for kind, axes, own, attended in (
-            (Kind.PATTERN, self.values("attended", None), "q", "k"),
+            (Kind.PATTERN, self.attended, "q", "k"),
             (Kind.Z, self.head, "pattern", "v"),
         ):
             slots = (
