@@ -21,7 +21,16 @@ from causalnet.effects.reference import (
     resampled_inputs,
 )
 from causalnet.effects.table import EffectTable
-from causalnet.execute import Answers, Bindings, Constant, Evaluation, Padding, Progress, evaluate
+from causalnet.execute import (
+    Answers,
+    Bindings,
+    Constant,
+    Evaluation,
+    Executor,
+    Padding,
+    Progress,
+    run_leaves,
+)
 from causalnet.interventions import (
     Ablation,
     AblationKind,
@@ -56,9 +65,11 @@ def run(
     padding: Padding = "right",
     seed: int = 0,
     only_correct: bool = False,
+    executor: Executor = "auto",
+    budget: str | int | None = None,
     progress: Progress | None = None,
 ) -> EffectTable:
-    """Compute every contrast of a query on every pair, exactly, by the hook executor.
+    """Compute every contrast of a query on every pair, exactly.
 
     Args:
         query: What to compute: `cn.nie(net.heads(), at="end")`, a scalar, or the text of either.
@@ -74,12 +85,16 @@ def run(
         seed: Seed of resampling.
         only_correct: Exclude prompts whose base answer is not the model's first choice; they stay
             in the denominator of means.
-        progress: Told about every forward pass.
+        executor: `auto` compiles all worlds to one plan of few forwards and takes derivatives by
+            hooks; `hooks` runs a forward for every world, slowly; `wavefront` refuses derivatives.
+        budget: What may be held beside the weights, `"2GB"`; None for half of what is free.
+        progress: Told about every forward pass, or every base pass and wave.
 
     Raises:
         UnknownMediatorError, TermError: A query that does not fit the network.
         AlignmentError: Pairs that do not line up where they must.
         NumericalError: NaN or infinity in an activation.
+        OutOfMemoryError: A budget that one version at one prompt does not fit in.
     """
     query = query_of(query, net.graph)
     bound = bind(query.ablation, _nodes(query), net, pairs, reference, vectors, seed)
@@ -90,8 +105,15 @@ def run(
     check_query(query, net.graph, sizes)
     correct = Read(accuracy, Base("base"))
     leaves = (*query.leaves, correct) if only_correct else query.leaves
-    result = evaluate(
-        leaves, net, bindings, batch_size=batch_size, padding=padding, progress=progress
+    result = run_leaves(
+        leaves,
+        net,
+        bindings,
+        executor=executor,
+        budget=budget,
+        batch_size=batch_size,
+        padding=padding,
+        progress=progress,
     )
     values = {leaf: _array(value) for leaf, value in result.values.items()}
     rows, denominators = _ratio(query, values, pairs)
@@ -200,7 +222,9 @@ def _provenance(
         "self_check": net.check.to_json(),
         "pairs": {"digest": pairs.digest(), "record": pairs.record.to_json()},
         "ablation": None if query.ablation is None else query.ablation.to_json(),
-        "executor": "hooks",
+        "executor": result.executor,
+        "executed": dict(result.executed),
+        "notes": list(result.notes),
         "forwards": result.forwards,
         "reference_forwards": mean_forwards(query.ablation),
         "batch_size": result.batch_size,

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from causalnet.errors import ParameterError
 from causalnet.estimators.attribution import Attribution
-from causalnet.execute import Bindings, evaluate
+from causalnet.execute import Bindings, run_leaves
 from causalnet.interventions import Leaf, evaluate_scalar, leaves_of
 
 __all__ = ["Check", "check"]
@@ -76,7 +76,7 @@ def check(attribution: Attribution, sample: int, seed: int, batch_size: int = 16
     drawn = np.random.default_rng(seed).choice(size, min(sample, size), replace=False)
     terms = [attribution.exact_effect(int(index)) for index in drawn]
     leaves: dict[Leaf, None] = dict.fromkeys(leaf for term in terms for leaf in leaves_of(term))
-    found = evaluate(
+    found = run_leaves(
         tuple(leaves),
         attribution.net,
         Bindings.of(attribution.pairs),

@@ -2,7 +2,8 @@
 
 | name | what |
 |---|---|
-| `evaluate` | read-outs in worlds and derivatives, on the model itself by torch hooks: the oracle |
+| `run_leaves` | read-outs in worlds: compiled to one plan of few forwards, the wavefront |
+| `evaluate` | read-outs and derivatives, on the model itself by torch hooks: the oracle |
 | `record` | values of nodes in the untouched network |
 | `Bindings`, `Answers`, `Pooled`, `PerPosition`, `Matrix` | the prompts and tensors of a term |
 | `register_operation` | the tensor body of an operation |
@@ -22,6 +23,7 @@ from causalnet.execute.edits import Edit
 from causalnet.execute.evaluate import Evaluation, Progress, evaluate, record
 from causalnet.execute.forward import Forward, run_forward
 from causalnet.execute.operations import OPERATIONS, Body, Setting, register_operation
+from causalnet.execute.run_leaves import Executor, run_leaves
 from causalnet.execute.schedule import Step, schedule
 from causalnet.execute.selfswap import Determinism, SelfSwap, check_determinism, self_swap
 
@@ -34,6 +36,7 @@ __all__ = [
     "Determinism",
     "Edit",
     "Evaluation",
+    "Executor",
     "Forward",
     "Matrix",
     "Padding",
@@ -50,6 +53,7 @@ __all__ = [
     "record",
     "register_operation",
     "run_forward",
+    "run_leaves",
     "schedule",
     "self_swap",
 ]

@@ -160,7 +160,7 @@ class Chunk:
                 all_logits=self.all_logits,
             )
         except NonFiniteError as error:
-            raise self._located(error, batch) from None
+            raise self.located(error, batch) from None
 
     def _edit(self, site: Site, value: Value, batch: TokenBatch, layer: int) -> Edit:
         evaluator = self._evaluator(site, batch)
@@ -217,7 +217,7 @@ class Chunk:
 
     # -- what went wrong -------------------------------------------------------------------------
 
-    def _located(self, error: NonFiniteError, batch: TokenBatch) -> NumericalError:
+    def located(self, error: NonFiniteError, batch: TokenBatch) -> NumericalError:
         """Name the first mediator that is not finite, and the prompt."""
         prompt = batch.prompts.texts[error.row]
         ids = torch.tensor([batch.prompts.ids[error.row]], device=batch.ids.device)

@@ -14,7 +14,9 @@ from causalnet.compiler.memory import fit
 from causalnet.errors import NumericalError, OutOfMemoryError, ParameterError
 from causalnet.execute.batch import Padding
 from causalnet.execute.bindings import Bindings
+from causalnet.execute.chunk import Chunk
 from causalnet.execute.devices import free_memory, own_budget
+from causalnet.execute.edits import NonFiniteError
 from causalnet.execute.evaluate import Evaluation, Progress, evaluate
 from causalnet.execute.runnable import check_runnable
 from causalnet.execute.wavefront.engine import prepare, run_batch
@@ -200,6 +202,10 @@ class _Running:
             return run_batch(values, limits, self.counts, self.count)
         except UnsoundError as error:
             raise self.located(error, values) from None
+        except NonFiniteError as error:
+            chunk = Chunk(self.net, self.bindings, values.batches.rows)
+            name = values.version(self.program.births[0]).input
+            raise chunk.located(error, chunk.batch(name)) from None
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise

@@ -139,7 +139,7 @@ class Values:
                 z = self.from_run(run, run.z[part.layer], part.layer, columns)[:, :, part.index]
                 return z @ self.weights.blocks[part.layer].o[part.index]
             case "mlp":
-                return self._mlp(run, part.layer, number)[:, columns]
+                return self.from_run(run, self._mlp(run, part.layer, number), part.layer, columns)
         key = (node, number)
         if key not in self._made:
             self._made[key] = self._computed(node, number)

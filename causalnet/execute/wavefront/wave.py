@@ -5,7 +5,7 @@ keys and values every row shares and none copies.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -117,7 +117,10 @@ class _Running:
             birth = Birth(number, version, schedule.alias[version.parent])
             born.setdefault(version.born, []).append(birth)
         last = max(schedule.until[number] for number in self.wave.versions)
-        self.rows = self.empty(self.most(born, last), self.live.width - self.live.start)
+        if min(born) > self.values.stages.last - 2:  # born behind the last attention
+            self.live = replace(self.live, read=self.read_from)
+        columns = self.live.width - self.live.needed.start
+        self.rows = self.empty(self.most(born, last), columns)
         for stage in range(min(born), last + 1):
             self.stage = stage
             self.retire()
@@ -197,7 +200,7 @@ class _Running:
     def bear_output(self, births: Births, birth: Birth) -> None:
         """Bear a version by its outputs, unless it is its parent to the last bit."""
         row = births.outputs(birth)
-        if self.limits.merge and self.may_merge(birth):
+        if self.limits.merge and self.stage > 0 and self.may_merge(birth):
             state = self.state(birth.parent, self.stage)
             if state.leaving is not None and torch.equal(row, self.live.narrow(state.leaving)):
                 self.counts.merged += 1
@@ -261,14 +264,14 @@ class _Running:
     def narrows(self) -> bool:
         """Return whether from this attention on only the read columns are needed."""
         is_last = self.stage == self.values.stages.last - 2
-        return is_last and self.read_from > self.live.start
+        return is_last and self.read_from > self.live.needed.start
 
     def narrow_rows(self) -> None:
         """Keep the read columns of every row."""
         old, count, first = self.rows, len(self.order), self.read_from
         self.rows = self.empty(len(old), self.live.width - first)
         self.rows[:count] = old[:count, :, first - self.live.start :]
-        self.live = Live(self.live.root, self.live.start, self.live.width, first)
+        self.live = replace(self.live, read=first)
 
     def mlp(self) -> None:
         layer = self.values.stages.layer_of(self.stage)
