@@ -13,7 +13,7 @@ from causalnet.effects import Conventions, EffectTable, bind
 from causalnet.effects.ledger import ledger_of, places_of
 from causalnet.effects.queries import query_of
 from causalnet.errors import NumericalError, ParameterError
-from causalnet.estimators.runner import Runner, hook_runner
+from causalnet.estimators.runner import Runner, default_runner
 from causalnet.execute import Answers, Bindings, Constant, Padding
 from causalnet.interventions import (
     Handle,
@@ -100,7 +100,7 @@ class QueryRows:
         sizes = {name: len(prompts) for name, prompts in bindings.inputs.items()}
         check_query(query, net.graph, sizes)
         size = options.get("batch_size", 16)
-        runner = options.get("runner") or hook_runner(
+        runner = options.get("runner") or default_runner(
             net, bindings, batch_size=size, padding=padding
         )
         return cls(query, net, pairs, runner, padding, seed)

@@ -3,7 +3,6 @@
 An executor enters as one function, a `Runner`, so that they are the same for all of them.
 """
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
@@ -12,7 +11,8 @@ import torch
 from torch import Tensor
 
 from causalnet.errors import ParameterError
-from causalnet.execute import Answers, Bindings, Padding, evaluate
+from causalnet.execute import Answers, Bindings, Padding
+from causalnet.execute.run_leaves import run_leaves
 from causalnet.interventions import (
     Grad,
     Leaf,
@@ -23,10 +23,9 @@ from causalnet.interventions import (
     layers_of,
     with_those_read,
 )
-from causalnet.lift import LiftedNetwork, lift
-from causalnet.models import LanguageModel
+from causalnet.lift import LiftedNetwork
 
-__all__ = ["Runner", "hook_runner", "lowered"]
+__all__ = ["Runner", "default_runner"]
 
 Runner: TypeAlias = Callable[
     [Sequence[Leaf], Sequence[int] | None, torch.dtype | None], Mapping[Leaf, Tensor]
@@ -35,53 +34,33 @@ Runner: TypeAlias = Callable[
 compute in (None: the network's own); returns the values of the leaves, [n] each."""
 
 
-def hook_runner(
+def default_runner(
     net: LiftedNetwork, bindings: Bindings, *, batch_size: int = 16, padding: Padding = "right"
 ) -> Runner:
-    """Return the runner that uses the hook executor, and copies of the model in other formats.
+    """Return the runner that uses `run_leaves`, in whatever number format is asked for.
 
     Args:
         net: The lifted network.
         bindings: Prompts, answers and constants.
         batch_size: Prompts in a batch.
-        padding: The side on which shorter prompts are filled.
+        padding: The side on which shorter prompts are filled, where hooks are used.
     """
-    nets: dict[torch.dtype, LiftedNetwork] = {net.model.dtype: net}
 
     def run(
         leaves: Sequence[Leaf], prompts: Sequence[int] | None, dtype: torch.dtype | None
     ) -> Mapping[Leaf, Tensor]:
-        wanted = net.model.dtype if dtype is None else dtype
-        if wanted not in nets:
-            nets[wanted] = lowered(net, wanted)
+        if dtype is not None and any(isinstance(leaf, Grad) for leaf in leaves):
+            raise ParameterError(
+                f"A derivative in {str(dtype).removeprefix('torch.')}.",
+                "Read-outs can be run in a reduced format, derivatives in the network's own.",
+                "Rank the query of patched read-outs that it approximates.",
+            )
         chosen = bindings if prompts is None else _some(bindings, prompts, leaves)
-        return evaluate(leaves, nets[wanted], chosen, batch_size=batch_size, padding=padding).values
+        return run_leaves(
+            leaves, net, chosen, batch_size=batch_size, padding=padding, dtype=dtype
+        ).values
 
     return run
-
-
-def lowered(net: LiftedNetwork, dtype: torch.dtype) -> LiftedNetwork:
-    """Return a copy of a network whose weights are rounded to a number format, lifted anew.
-
-    Buffers, such as rotary frequencies, are kept as they are, as loading a model in that format
-    does.
-
-    Raises:
-        LiftError: The copy's parts do not rebuild it.
-    """
-    module = copy.deepcopy(net.model.module)
-    for parameter in module.parameters():
-        parameter.data = parameter.data.to(dtype)
-    model = net.model
-    name = str(dtype).removeprefix("torch.")
-    return lift(
-        LanguageModel(
-            module,
-            model.tokenizer,
-            model.declared,
-            lambda: replace(model.provenance, dtype=name),
-        )
-    )
 
 
 def _some(bindings: Bindings, prompts: Sequence[int], leaves: Sequence[Leaf]) -> Bindings:

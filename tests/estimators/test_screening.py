@@ -12,7 +12,7 @@ from causalnet.errors import NumericalError, ParameterError, UnknownMediatorErro
 from causalnet.estimators.control_sample import ScreenError, drawn, most_among
 from causalnet.estimators.first_orders import first_order
 from causalnet.estimators.query_rows import QueryRows
-from causalnet.estimators.runner import hook_runner, lowered
+from causalnet.estimators.runner import default_runner
 from causalnet.estimators.screening import screen_then_verify
 from causalnet.execute import Bindings, schedule
 from causalnet.interventions import (
@@ -176,21 +176,16 @@ def test_exact_rows_are_exact_and_the_first_ones_rank_first(kind: str, rank: Any
     assert found.bound.unrun == 7 and found.errors["control"].n == 4
 
 
-def test_a_bfloat16_copy_leaves_the_model_as_it_is() -> None:
-    network = net()
-    before = {name: p.clone() for name, p in network.model.module.named_parameters()}
-    copy = lowered(network, torch.bfloat16)
-    assert copy.model.dtype == torch.bfloat16 and copy.model.provenance.dtype == "bfloat16"
-    for name, parameter in network.model.module.named_parameters():
-        assert torch.equal(parameter, before[name])
-    for name, buffer in copy.model.module.named_buffers():
-        assert buffer.dtype == network.model.module.get_buffer(name).dtype
+def test_derivatives_have_no_reduced_format() -> None:
+    query = attribution_patch(net().heads(), at="end")
+    with pytest.raises(ParameterError, match="A derivative in bfloat16"):
+        screen_then_verify(net(), query, word_pairs(2), rank="bf16", k=1, control=1)
 
 
 def test_some_prompts_are_those_prompts() -> None:
     network, pairs = net(), word_pairs(6, lengths=(5, 4))
     query = nie(network.heads(), at="end")
-    run_leaves = hook_runner(network, Bindings.of(pairs), batch_size=4)
+    run_leaves = default_runner(network, Bindings.of(pairs), batch_size=4)
     everything = run_leaves(query.leaves, None, None)
     some = run_leaves(query.leaves, [5, 0, 2], None)
     for leaf in query.leaves:
