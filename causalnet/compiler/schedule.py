@@ -133,6 +133,7 @@ class _Scheduling:
         void = 0
         for number, version in enumerate(self.program.versions):
             if version.is_run:
+                self.alias[number] = self.root[number] = self.equal_run(number)
                 continue
             parent = self.alias[version.parent]
             self.root[number] = self.root[parent]
@@ -160,6 +161,16 @@ class _Scheduling:
             {number: frozenset(stages) for number, stages in self.forks.items()},
             void,
         )
+
+    def equal_run(self, number: int) -> int:
+        """Return the first run of the same tokens on these prompts."""
+        name, columns = self.program.versions[number].input, self.signature.columns
+        for earlier in self.program.runs:
+            if earlier == number:
+                break
+            if self.different.get((self.program.versions[earlier].input, name), 0) >= columns:
+                return self.alias[earlier]
+        return number
 
     # -- live columns ----------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from causalnet.effects import bind
 from causalnet.effects.reference import check_reference, mean_constants
-from causalnet.execute import Bindings, Constant, Padding, Progress, run_leaves
+from causalnet.execute import Bindings, Constant, Padding, Progress, evaluate
 from causalnet.graphs import Mediator
 from causalnet.interventions import (
     Ablation,
@@ -153,7 +153,7 @@ class CircuitScorer:
             OutOfMemoryError: Memory ran out with a batch of one prompt.
         """
         groups = {one: self._leaves(one) for one in dict.fromkeys(wanted)}
-        result = run_leaves(
+        result = evaluate(
             list(dict.fromkeys(leaf for group in groups.values() for leaf in group)),
             self.net,
             self._bindings(pairs),
