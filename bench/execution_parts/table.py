@@ -13,7 +13,7 @@ __all__ = ["from_json", "heading", "line", "stored", "verdicts"]
 
 HEADING = (
     f"{'row':10}{'worlds':>7}{'ours':>9}{'per last':>9}{'reach':>7}{'stretch':>8}{'naive':>9}"
-    f"{'resume':>9}{'ratio':>7}{'n':>4}{'max|diff|':>10}{'rms diff':>9}{'peak MB':>9}"
+    f"{'resume':>9}{'ratio':>7}{'n':>4}{'max|diff|':>10}{'rms diff':>9}{'peak MB':>9}{'unit s':>7}"
 )
 
 
@@ -33,6 +33,7 @@ def line(row: Figures) -> str:
         f"{_number(row.reach):>7}{_number(row.stretch):>8}{_number(row.naive):>9}"
         f"{_number(row.resume):>9}{_number(row.ratio):>7}{row.sample:>4}"
         f"{_small(row.max_diff):>10}{_small(row.rms_diff):>9}{_number(row.peak_mb):>9}"
+        f"{_number(row.unit_seconds):>7}"
         f" {flags} {row.note}"
     ).rstrip()
 
