@@ -26,7 +26,7 @@ def attend(
     angles: Angles | None,
     allowed: Tensor | None = None,
     queries: slice | None = None,
-    chunk_tokens: int = 1024,
+    chunk_tokens: int = 2048,
 ) -> Tensor:
     """Return the heads' z of worlds [W, B, Pq, H, d_head].
 

@@ -2,8 +2,9 @@
 
 On a CPU, torch multiplies float32 matrices with MKL, which takes AVX2 paths on processors that are
 not Intel's: half the rate of oneDNN, which torch ships too and uses for bfloat16.  Its linear
-product needs no packed copy of a weight matrix, but falls back to a loop a thousand times slower
-where the matrix is a slice of another one's columns; those stay with MKL.
+product needs no packed copy of a weight matrix, but packs it anew in every call, which a thousand
+rows or two pay for; and it falls back to a loop a thousand times slower where the matrix is a slice
+of another one's columns, so those stay with MKL.
 """
 
 from dataclasses import dataclass

@@ -74,7 +74,7 @@ class Mlp:
             return self.out(self.act(self.into(normed)))
         return self.out(self.act(self.gate(normed)).mul_(self.into(normed)))
 
-    def add_(self, x: Tensor, chunk_tokens: int = 1024) -> Tensor:
+    def add_(self, x: Tensor, chunk_tokens: int = 2048) -> Tensor:
         """Add the MLP's output to a stream [..., d] in place, and return the stream.
 
         Args:

@@ -76,8 +76,7 @@ class Norm:
         numerator = self.numerator(x)
         normed = (numerator / scale.to(numerator)).to(x.dtype)
         scaled: Tensor = normed if self.weight is None else normed * self.weight
-        shifted: Tensor = scaled if self.bias is None else scaled + self.bias
-        return shifted
+        return scaled if self.bias is None else scaled + self.bias
 
     def numerator(self, x: Tensor) -> Tensor:
         """Return what the norm divides, [..., d], in at least float32."""
@@ -86,5 +85,5 @@ class Norm:
 
     def _divisor(self, numerator: Tensor) -> Tensor:
         # A vector's length is one pass over memory; squares and their mean are three.
-        length = torch.linalg.vector_norm(numerator, dim=-1, keepdim=True)
+        length: Tensor = torch.linalg.vector_norm(numerator, dim=-1, keepdim=True)
         return length.square_().div_(numerator.shape[-1]).add_(self.eps).sqrt_()

@@ -80,7 +80,7 @@ def run(
     wanted: Wanted,
     like: Run | None = None,
     first_different: int = 0,
-    chunk_tokens: int = 1024,
+    chunk_tokens: int = 2048,
 ) -> Run:
     """Run some prompts, padded on the left to one length.
 
