@@ -156,6 +156,8 @@ class Births:
         """Return the embedding, an MLP's output or a bias in the parent, [B, columns, d]."""
         if birth.parent == self.live.root or self.values.stages.part(name).kind != "mlp":
             return self.values.of_run(name, self.live.root, columns)
+        if (name, birth.parent) in self.values.settled:
+            return self.values.at(name, birth.parent, columns)
         block = self.values.weights.blocks[self.values.stages.part(name).layer]
         entering = self.live.narrow(self.state(birth.parent, birth.version.born).entering)
         own = block.mlp(block.mlp_norm(entering))

@@ -55,6 +55,7 @@ class Values:
         settled: What births and waves kept of nodes, by node and version, at live columns.
         around: The stream before and after a cut that a version sets, at all columns.
         hides_edges: Whether edges may be set whose senders lie before a cut that is set.
+        calls_for_births: Versions, with a stage, whose own call there others are born from.
     """
 
     net: LiftedNetwork
@@ -67,6 +68,7 @@ class Values:
     settled: dict[tuple[str, int], Tensor] = field(default_factory=dict)
     around: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
     hides_edges: bool = field(init=False)
+    calls_for_births: frozenset[tuple[int, int]] = field(init=False)
     _made: dict[tuple[str, int], Tensor] = field(default_factory=dict)
     _selected: dict[tuple[str, tuple[Position, ...]], Tensor] = field(default_factory=dict)
 
@@ -76,6 +78,21 @@ class Values:
         self.hides_edges = any(version.kind is Kind.GENERAL for version in versions) and any(
             isinstance(write.site, Edge) for version in versions for write in version.writes
         )
+
+        self.calls_for_births = frozenset(
+            (self.schedule.alias[versions[number].parent], versions[number].born)
+            for wave in self.schedule.waves
+            for number in wave.versions
+            if self._needs_call(versions[number])
+        )
+
+    def _needs_call(self, version: Version) -> bool:
+        """Return whether a version is born from what its parent's own call makes."""
+        if self.stages.is_attention(version.born):
+            return version.kind in (Kind.OUTPUT, Kind.SLOT)
+        is_whole = len(version.writes) == 1 and not version.writes[0].site.at
+        is_whole = is_whole and is_plain(self.schedule, version.writes[0], version)
+        return version.kind == Kind.OUTPUT and version.born > 0 and not is_whole
 
     @property
     def stages(self) -> Stages:

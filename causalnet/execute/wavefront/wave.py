@@ -28,8 +28,9 @@ class Counts:
 
     Attributes:
         runs: Base passes, each of one input on one batch.
-        attention: Attention blocks, each of one version at one layer.
-        mlp: MLPs, each of one version at one layer.
+        attention: Attention blocks in waves, each of one version at one layer.
+        mlp: MLPs in waves, each of one stream at one layer.
+        blocks_of_runs: Attention blocks and MLPs of base passes.
         slots: Births with receivers computed once more for edges.
         general: Births by a stage computed once more.
         births: Versions that were born.
@@ -40,6 +41,7 @@ class Counts:
     runs: int = 0
     attention: int = 0
     mlp: int = 0
+    blocks_of_runs: int = 0
     slots: int = 0
     general: int = 0
     births: int = 0
@@ -148,11 +150,30 @@ class _Running:
         until = self.values.schedule.until
         for slot in reversed(range(len(self.order))):
             if until[self.order[slot]] < self.stage:
-                end = len(self.order) - 1
-                if slot != end:
-                    self.rows[slot].copy_(self.rows[end])
-                    self.order[slot] = self.order[end]
-                self.order.pop()
+                self.drop(slot)
+
+    def drop_finished(self) -> None:
+        """Drop the rows that only enter this stage: nobody reads its call."""
+        until, last = self.values.schedule.until, self.values.stages.last
+        if self.stage in (0, last):
+            return
+        is_attention = self.values.stages.is_attention(self.stage)
+        kinds = ("z", "head") if is_attention else ("mlp",)
+        for slot in reversed(range(len(self.order))):
+            number = self.order[slot]
+            if until[number] > self.stage or (number, self.stage) in self.values.calls_for_births:
+                continue
+            parts = [self.values.stages.part(name) for name in self.kept(number)]
+            if not any(part.stage == self.stage and part.kind in kinds for part in parts):
+                self.drop(slot)
+
+    def drop(self, slot: int) -> None:
+        """Drop a row: the last row takes its place."""
+        end = len(self.order) - 1
+        if slot != end:
+            self.rows[slot].copy_(self.rows[end])
+            self.order[slot] = self.order[end]
+        self.order.pop()
 
     def do_stage(self, born: Sequence[Birth]) -> None:
         stages = self.values.stages
@@ -163,6 +184,7 @@ class _Running:
                 self.append(birth.number, births.cut(birth))
         self.keep_cuts()
         self.keep_natural()
+        self.drop_finished()
         if self.stage == stages.last:
             self.finish_all(births, born)
             return
@@ -178,10 +200,12 @@ class _Running:
 
     def bear(self, births: Births, born: Sequence[Birth]) -> None:
         slots = [birth for birth in born if birth.version.kind is Kind.SLOT]
+        stages = self.values.stages
         if slots:
-            is_attention = self.values.stages.is_attention(self.stage)
+            is_attention = stages.is_attention(self.stage)
             made = births.slots(slots) if is_attention else births.mlp_slots(slots)
             self.counts.slots += len(slots)
+            self.counts.mlp += 0 if is_attention else len(slots)
             for birth, row in zip(slots, made, strict=True):
                 self.append(birth.number, row)
         general = GeneralBirths(self.values, self.live, self.state)
@@ -190,6 +214,7 @@ class _Running:
                 self.bear_output(births, birth)
             elif birth.version.kind is Kind.GENERAL:
                 self.counts.general += 1
+                self.counts.mlp += not (self.stage == 0 or stages.is_attention(self.stage))
                 self.append(birth.number, general.row(birth))
 
     def append(self, number: int, row: Tensor) -> None:
@@ -274,13 +299,31 @@ class _Running:
         self.live = replace(self.live, read=first)
 
     def mlp(self) -> None:
+        """Add the MLP of every row; where its output is read by itself, it is computed once."""
         layer = self.values.stages.layer_of(self.stage)
         block, name = self.values.weights.blocks[layer], f"L{layer}.mlp"
-        for slot, number in enumerate(self.order):
-            if name in self.kept(number):
-                self.values.settled[name, number] = block.mlp(block.mlp_norm(self.rows[slot]))
-        block.mlp.add_(self.rows[: len(self.order)], self.limits.tokens)
+        last = len(self.order)
+        for slot in reversed(range(last)):
+            number = self.order[slot]
+            is_born_from = (number, self.stage) in self.values.calls_for_births
+            if not (is_born_from or name in self.kept(number)):
+                continue
+            last -= 1
+            self.swap(slot, last)
+            out = block.mlp(block.mlp_norm(self.rows[last]))
+            self.values.settled[name, number] = out
+            self.rows[last] += out
+        if last:
+            block.mlp.add_(self.rows[:last], self.limits.tokens)
         self.counts.mlp += len(self.order)
+
+    def swap(self, slot: int, other: int) -> None:
+        """Let two rows change places."""
+        if slot != other:
+            kept = self.rows[slot].clone()
+            self.rows[slot].copy_(self.rows[other])
+            self.rows[other].copy_(kept)
+            self.order[slot], self.order[other] = self.order[other], self.order[slot]
 
     def chunks(self, rows: Tensor) -> list[slice]:
         size, count = max(1, self.limits.tokens // (rows.shape[1] * rows.shape[2])), len(self.order)
