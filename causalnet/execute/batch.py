@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
+from causalnet.execute.devices import on_device
 from causalnet.interventions import Position
 from causalnet.tasks import Prompts
 
@@ -19,27 +20,40 @@ Padding: TypeAlias = Literal["right", "left"]
 class TokenBatch:
     """Some prompts as one padded tensor.
 
+    Where tokens lie is known without looking at tensors, which a device may still be busy with.
+
     Attributes:
         prompts: The prompts of this batch, B of them.
         ids: Token ids, [B, T].
         mask: True at real tokens, [B, T].
         position_ids: Position of each token within its prompt, [B, T]; 0 at padding.
+        starts: Number of padding tokens in front of each prompt.
     """
 
     prompts: Prompts
     ids: Tensor
     mask: Tensor
     position_ids: Tensor
+    starts: tuple[int, ...]
 
     @property
     def is_padded(self) -> bool:
         """Whether any row has padding."""
-        return not bool(self.mask.all())
+        return set(self.prompts.lengths) != {self.ids.shape[1]}
 
     @property
     def offsets(self) -> Tensor:
         """Number of padding tokens in front of each prompt, [B]."""
-        return self.mask.long().argmax(1)
+        return on_device(torch.tensor(self.starts), self.ids.device)
+
+    def listed(self, at: Position) -> tuple[int, ...]:
+        """Return the column of a position in every row.
+
+        Raises:
+            PromptError: A position that the prompts do not have.
+        """
+        places = zip(self.prompts.at(at), self.starts, strict=True)
+        return tuple(token + start for token, start in places)
 
     def columns(self, at: Position) -> Tensor:
         """Return the column of a position in every row, [B].
@@ -47,17 +61,17 @@ class TokenBatch:
         Raises:
             PromptError: A position that the prompts do not have.
         """
-        return torch.tensor(self.prompts.at(at), device=self.ids.device) + self.offsets
+        return on_device(torch.tensor(self.listed(at)), self.ids.device)
 
     def selected(self, at: Sequence[Position]) -> Tensor:
         """Return which tokens some positions select, [B, T]; no position selects all."""
         if not at:
             return self.mask
-        rows = torch.arange(len(self.prompts), device=self.ids.device)
-        chosen = torch.zeros_like(self.mask)
+        rows = torch.arange(len(self.prompts))
+        chosen = torch.zeros(self.mask.shape, dtype=torch.bool)
         for position in at:
-            chosen[rows, self.columns(position)] = True
-        return chosen
+            chosen[rows, torch.tensor(self.listed(position))] = True
+        return on_device(chosen, self.ids.device)
 
 
 def make_batch(
@@ -74,7 +88,9 @@ def make_batch(
     chosen = prompts.rows(rows)
     padded = chosen.padded(padding)
     ids, mask, position_ids = (
-        torch.from_numpy(array).to(device)
-        for array in (padded.ids, padded.mask, padded.position_ids)
+        on_device(torch.from_numpy(array), device)
+        for array in (padded.ids, padded.mask.astype(bool), padded.position_ids)
     )
-    return TokenBatch(chosen, ids, mask.bool(), position_ids)
+    widest = padded.ids.shape[1]
+    starts = tuple(widest - length if padding == "left" else 0 for length in chosen.lengths)
+    return TokenBatch(chosen, ids, mask, position_ids, starts)

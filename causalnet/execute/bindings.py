@@ -227,7 +227,7 @@ def _by_position(
                 "A mean per position needs reference prompts of the same template and length.",
                 "Use the pooled mean, or a reference set with this template.",
             )
-        tokens = slice(int(batch.offsets[row]), int(batch.offsets[row]) + len(ids))
+        tokens = slice(batch.starts[row], batch.starts[row] + len(ids))
         if attended:
             filled[row, tokens, tokens] = values[: len(ids), : len(ids)].to(like)
         else:

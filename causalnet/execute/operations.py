@@ -105,7 +105,7 @@ def _redirect(
         early = setting.selected & (here < column[:, None])
         if early.any():
             row, place = (int(index) for index in early.nonzero()[0])
-            own = place - int(setting.batch.offsets[row])
+            own = place - setting.batch.starts[row]
             raise TermError(
                 f"redirect sends token {own} of {setting.batch.prompts.texts[row][:60]!r} to a key "
                 f"after it ({parameters['keys']}).",

@@ -107,7 +107,7 @@ def noise_rows(
         drawn = np.random.Generator(np.random.PCG64(int.from_bytes(digest, "big")))
         width = len(ids) if attended else like.shape[-1]
         values = torch.from_numpy(drawn.standard_normal((len(ids), width))).to(like)
-        start = int(batch.offsets[index])
+        start = batch.starts[index]
         columns = slice(start, start + len(ids)) if attended else slice(None)
         filled[index, start : start + len(ids), columns] = values
     return filled

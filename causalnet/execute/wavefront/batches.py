@@ -48,7 +48,7 @@ class Batches:
         """Return the column of a position in every row."""
         key = (name, at)
         if key not in self._columns:
-            self._columns[key] = tuple(self.by_input[name].columns(at).tolist())
+            self._columns[key] = self.by_input[name].listed(at)
         return self._columns[key]
 
     def signature(self, program: Program) -> Signature:
@@ -66,7 +66,7 @@ class Batches:
             for index, first in enumerate(names)
             for second in names[index + 1 :]
         )
-        tokens = [int(batch.offsets.min()) for batch in self.by_input.values()]
+        tokens = [min(batch.starts) for batch in self.by_input.values()]
         listed = tuple(
             (name, at, min(columns), max(columns))
             for (name, at), columns in sorted(places.items(), key=lambda item: str(item[0]))
@@ -76,11 +76,16 @@ class Batches:
         )
 
     def _first_different(self, first: str, second: str) -> int:
+        """Return the first column at which any row's tokens, padding or positions differ."""
         one, other = self.by_input[first], self.by_input[second]
-        apart = (one.ids != other.ids) | (one.mask != other.mask)
-        apart |= one.position_ids != other.position_ids
-        columns = apart.any(0).nonzero()
-        return int(columns[0]) if len(columns) else self.width
+        pairs = zip(one.prompts.ids, other.prompts.ids, one.starts, other.starts, strict=True)
+        return min((self._apart(*pair) for pair in pairs), default=self.width)
+
+    def _apart(self, one: tuple[int, ...], other: tuple[int, ...], first: int, second: int) -> int:
+        if first != second:
+            return min(first, second)
+        tokens = enumerate(zip(one, other, strict=True), start=first)
+        return next((column for column, (x, y) in tokens if x != y), self.width)
 
 
 def _places(program: Program) -> set[tuple[str, Position]]:
@@ -112,4 +117,10 @@ def _widened(batch: TokenBatch, width: int) -> TokenBatch:
     def wider(tensor: Tensor) -> Tensor:
         return pad(tensor, (missing, 0))
 
-    return TokenBatch(batch.prompts, wider(batch.ids), wider(batch.mask), wider(batch.position_ids))
+    return TokenBatch(
+        batch.prompts,
+        wider(batch.ids),
+        wider(batch.mask),
+        wider(batch.position_ids),
+        tuple(start + missing for start in batch.starts),
+    )
