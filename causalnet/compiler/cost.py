@@ -172,7 +172,7 @@ class _Pricing:
         layers = needs.layers if self.layout.early_stop else sizes.shape.layers
         for layer in range(layers):
             is_last, needed = layer == layers - 1, own
-            if is_last and whole:
+            if layer == sizes.shape.layers - 1:
                 needed = min(own, columns - self.read_from)
             goes_on = whole or not is_last
             output = goes_on or layer in needs.mid or layer in needs.z
@@ -184,10 +184,8 @@ class _Pricing:
 
     def mlps_again(self) -> Iterator[Work]:
         """Yield the work of MLPs of runs whose outputs births take: none is kept."""
-        needs = needs_of_runs(self.schedule)
-        for layer, number in sorted(mlps_of_runs(self.schedule)):
-            need = needs[number]
-            is_narrow = need.is_whole and layer == need.layers - 1
+        for layer, _ in sorted(mlps_of_runs(self.schedule)):
+            is_narrow = layer == self.sizes.shape.layers - 1
             columns = self.signature.columns - (self.read_from if is_narrow else 0)
             tokens = self.signature.prompts * columns
             yield from mlp_works("births", self.sizes, tokens, tokens)

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from causalnet.compiler.birth_works import mlps_of_runs
 from causalnet.compiler.budget import Budget, bytes_text
 from causalnet.compiler.cost import TOKENS_AT_ONCE, rows_at
 from causalnet.compiler.needs import first_read_column, needs_of_runs, shared_columns
-from causalnet.compiler.program import NONE
+from causalnet.compiler.program import NONE, Kind
 from causalnet.compiler.schedule import Schedule, Wave
 from causalnet.compiler.sizes import Sizes
 from causalnet.errors import OutOfMemoryError
@@ -32,6 +33,7 @@ class Cached:
         possible: For how many layers a cache of everything would keep it.
         size: Bytes of one layer.
         flops: What computing it once more would take, for one layer.
+        bytes: Bytes of all layers; the last one is kept at the columns that are read.
     """
 
     what: str
@@ -39,11 +41,7 @@ class Cached:
     possible: int
     size: int
     flops: int
-
-    @property
-    def bytes(self) -> int:
-        """All bytes."""
-        return self.layers * self.size
+    bytes: int
 
     @property
     def density(self) -> float:
@@ -100,13 +98,22 @@ def cached_by_runs(schedule: Schedule, sizes: Sizes) -> tuple[Cached, ...]:
     possible = shape.layers * len(needs)
     attention = project * (sizes.queries + 2 * sizes.keys) + sizes.scores(tokens, signature.columns)
     whole = tokens * sizes.layer
+    needed = signature.columns - first_read_column(schedule)
+    whole_keys = [frozenset(range(n.layers)) for n in needs]
     listed = (
-        ("keys and values", sum(n.layers for n in needs), keys, 2 * project * sizes.keys),
-        ("streams into layers", sum(len(n.pre) for n in needs), stream, whole),
-        ("streams after attention", sum(len(n.mid) for n in needs), stream, attention),
-        ("heads' z", sum(len(n.z) for n in needs), z, attention),
+        ("keys and values", whole_keys, keys, 2 * project * sizes.keys, False),
+        ("streams into layers", [n.pre for n in needs], stream, whole, False),
+        ("streams after attention", [n.mid for n in needs], stream, attention, True),
+        ("heads' z", [n.z for n in needs], z, attention, True),
     )
-    found = (Cached(what, n, possible, size, flops) for what, n, size, flops in listed)
+    found = []
+    for what, layers, size, flops, narrows in listed:
+        count = sum(map(len, layers))
+        total = count * size
+        if narrows:
+            last = sum(shape.layers - 1 in some for some in layers)
+            total -= last * size * (signature.columns - needed) // signature.columns
+        found.append(Cached(what, count, possible, size, flops, total))
     return tuple(sorted(found, key=lambda one: -one.density))
 
 
@@ -124,6 +131,27 @@ def memory_of(
     return _Holding(schedule, sizes).memory(schedule.signature.prompts, at_once, rows)
 
 
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """A stage of a wave.
+
+    Attributes:
+        rows: Rows that there is room for.
+        held: The columns of each that are held.
+        alive: Rows that go through the stage.
+        tokens: The columns of each that have keys and values.
+        queries: The columns of each that attend.
+        inner: The columns of each that go through the MLP.
+    """
+
+    rows: int
+    held: int
+    alive: int
+    tokens: int
+    queries: int
+    inner: int
+
+
 class _Holding:
     """What an executor holds for one prompt; all but chunks grow with the prompts."""
 
@@ -135,31 +163,64 @@ class _Holding:
         self.needs = needs_of_runs(one)
         self.needed = self.columns - first_read_column(schedule)
         self.base, self.kept, self.read_out = self._base(), self._kept(), self._read_out()
-        self.passing = self.block(self._own_columns())
-        self.waves = [
-            (self.most(wave), self.columns - wave.start + self.narrowed(wave))
-            for wave in schedule.waves
-        ]
-        self.live = {self.columns - wave.start for wave in schedule.waves}
+        own = self._own_columns()
+        self.passing = max(self.attention(own, own), self.mlp(own))
+        self.waves = [self.fullest(wave) for wave in schedule.waves]
 
-    def narrowed(self, wave: Wave) -> int:
-        """Return the columns of a wave's rows in the last block, where they are fewer."""
-        return self.needed if self.needed < self.columns - wave.start else 0
+    def fullest(self, wave: Wave) -> tuple["_Moment", ...]:
+        """Return the moments at which a wave may hold most, for one prompt."""
+        alive, live = rows_at(self.schedule, wave), self.columns - wave.start
+        needed, last = min(live, self.needed), self.stages.last
+        most = self.most(wave)
+        both = live + needed if needed < live else live
+        slots = self.slots_at(wave)
+        inner = [max(int(alive[stage]), slots.get(stage, 0)) for stage in range(2, last - 2, 2)]
+        return (
+            _Moment(most, live, int(alive[1 : last - 2 : 2].max(initial=0)), live, live, 0),
+            _Moment(most, live, max(inner, default=0), live, 0, live),
+            _Moment(most, both, int(alive[last - 2]), live, needed, 0),
+            _Moment(most, needed, max(int(alive[last - 1]), slots.get(last - 1, 0)), 0, 0, needed),
+        )
+
+    def slots_at(self, wave: Wave) -> dict[int, int]:
+        """Return how many versions are born at each stage from edges into its receivers."""
+        found: dict[int, int] = {}
+        for number in wave.versions:
+            version = self.schedule.program.versions[number]
+            if version.kind == Kind.SLOT:
+                found[version.born] = found.get(version.born, 0) + 1
+        return found
 
     def memory(self, prompts: int, at_once: int, rows: int | None) -> Memory:
+        held = [
+            (self.rows(moment, rows), self.chunk(moment, prompts, at_once, rows))
+            for moments in self.waves
+            for moment in moments
+        ]
+        most, chunk = max(held, key=lambda one: prompts * one[0] + one[1], default=(0, 0))
         return Memory(
             base=prompts * self.base,
             passing=prompts * self.passing,
-            rows=prompts * max((self.rows(*wave, rows) for wave in self.waves), default=0),
+            rows=prompts * most,
             kept=prompts * self.kept,
-            chunk=max((self.chunk(prompts * live, at_once) for live in self.live), default=0),
+            chunk=chunk,
             read_out=prompts * self.read_out,
         )
 
-    def rows(self, most: int, columns: int, limit: int | None) -> int:
-        """Return the bytes of a wave's rows where they are most."""
-        count = most if limit is None else min(most, limit)
-        return count * columns * self.shape.d_model * self.sizes.number
+    def rows(self, moment: "_Moment", limit: int | None) -> int:
+        """Return the bytes of a wave's rows for one prompt."""
+        count = moment.rows if limit is None else min(moment.rows, limit)
+        return count * moment.held * self.shape.d_model * self.sizes.number
+
+    def chunk(self, moment: "_Moment", prompts: int, at_once: int, limit: int | None) -> int:
+        """Return the intermediates of rows that go through a kernel together."""
+        alive = moment.alive if limit is None else min(moment.alive, limit)
+        columns = max(moment.tokens, moment.inner)
+        tokens = prompts * min(alive, max(at_once // max(prompts * columns, 1), 1))
+        return max(
+            self.attention(tokens * moment.tokens, tokens * moment.queries),
+            self.mlp(tokens * moment.inner),
+        )
 
     def _base(self) -> int:
         whole = sum(cached.bytes for cached in cached_by_runs(self.schedule, self.sizes))
@@ -172,22 +233,21 @@ class _Holding:
         shared = [shared_columns(self.schedule, run, first) for run in self.needs]
         return self.columns - min(shared, default=self.columns)
 
-    def block(self, tokens: int) -> int:
-        """Return the intermediates of a block on some tokens: of attention or MLP, the larger."""
-        d, heads = self.shape.d_model, self.shape.heads
-        attention = d + 2 * self.sizes.queries + 3 * self.sizes.keys + 3 * heads * self.columns
-        inner = d + (2 if self.sizes.gated else 1) * self.shape.d_mlp
-        return tokens * max(attention, inner) * self.sizes.number
+    def attention(self, tokens: int, queries: int) -> int:
+        """Return the intermediates of an attention."""
+        d, scores = self.shape.d_model, 2 * self.shape.heads * self.columns
+        numbers = tokens * (d + 2 * self.sizes.keys) + queries * (3 * self.sizes.queries + scores)
+        return numbers * self.sizes.number
 
-    def chunk(self, per_row: int, at_once: int) -> int:
-        """Return the intermediates of rows that go through a kernel together."""
-        return self.block(max(min(at_once // per_row * per_row, at_once), per_row))
+    def mlp(self, tokens: int) -> int:
+        """Return the intermediates of an MLP."""
+        return tokens * (self.shape.d_model + 2 * self.shape.d_mlp) * self.sizes.number
 
     def rows_within(self, budget: int, memory: Memory, prompts: int) -> int:
         """Return how many versions of any wave stay in a budget; 0 where not one does."""
         if memory.base + memory.passing > budget:
             return 0
-        widest = max((columns for _, columns in self.waves), default=0)
+        widest = max((moment.held for moments in self.waves for moment in moments), default=0)
         each = prompts * widest * self.shape.d_model * self.sizes.number
         left = budget - (memory.peak_of_waves - memory.rows)
         return max(left, 0) // each if each else 0
@@ -201,7 +261,10 @@ class _Holding:
 
     def _kept(self) -> int:
         """Return the bytes of what waves keep of versions that others are born from, or read."""
-        numbers = 0
+        again = mlps_of_runs(self.schedule)
+        narrow = sum(layer == self.shape.layers - 1 for layer, _ in again)
+        columns = (len(again) - narrow) * self.columns + narrow * self.needed
+        numbers = columns * self.shape.d_model
         for number, version in enumerate(self.schedule.program.versions):
             if version.is_run:
                 continue

@@ -27,6 +27,13 @@ JOBS = {
     "cells": tuple(f"nie(heads; at={token})" for token in range(6)),
     "queries": ("path_patch(L0.H0, L0.H1; receivers=L1.H1.q; at=end)",),
     "MLP to MLP": ("path_patch(L0.H0, L0.mlp; receivers=L1.mlp)",),
+    "MLPs": ("nie(mlps)",),
+    "MLPs at end": ("nie(mlps; at=end)",),
+    "divergence": ("nie(heads; at=end; outcome=kl)",),
+    "direct": (
+        f"logit_difference(<base> + {{L0.H0 -> logits := L0.H0 in <source>}}){PLUS}",
+        f"logit_difference(<base> + {{L1.mlp -> logits := L1.mlp in <source>}}){PLUS}",
+    ),
     "probability": ("nie(heads; at=end; outcome=probability)",),
     "two heads": (
         "logit_difference(<base> + {L0.H0.z := L0.H0.z in <source>, L1.H1.z := L1.H1.z in "
