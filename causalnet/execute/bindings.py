@@ -1,7 +1,7 @@
 """What terms leave open: the prompts behind inputs and the tensors behind constants."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from causalnet.errors import AlignmentError, InternalError, TermError
 from causalnet.execute.batch import TokenBatch
+from causalnet.execute.devices import is_accelerator, on_device
 from causalnet.interventions import Handle
 from causalnet.tasks import PromptPairs, Prompts
 
@@ -21,6 +22,7 @@ __all__ = [
     "Pooled",
     "check_is_value",
     "constant_rows",
+    "moved_constants",
 ]
 
 
@@ -158,6 +160,30 @@ class Bindings:
                 "Pass it in `vectors` of cn.run.",
             )
         return self.constants[handle]
+
+
+def moved_constants(bindings: Bindings, device: torch.device, dtype: torch.dtype) -> Bindings:
+    """Return bindings whose constants lie on an accelerator in the type that is computed in.
+
+    Each is moved once there instead of at every use; for a CPU the bindings stay as they are.
+    """
+    if not is_accelerator(device):
+        return bindings
+
+    def moved(value: Tensor) -> Tensor:
+        return on_device(value.to(dtype) if value.is_floating_point() else value, device)
+
+    constants: dict[Handle, Constant] = {}
+    for handle, constant in bindings.constants.items():
+        match constant:
+            case Pooled(vector):
+                constants[handle] = Pooled(moved(vector))
+            case Matrix(values):
+                constants[handle] = Matrix(moved(values))
+            case PerPosition(by_template):
+                there = {template: moved(values) for template, values in by_template.items()}
+                constants[handle] = PerPosition(there)
+    return replace(bindings, constants=constants)
 
 
 def constant_rows(

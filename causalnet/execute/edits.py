@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -11,7 +12,10 @@ from torch import Tensor
 from causalnet.execute.views import View
 from causalnet.interventions import Site
 
-__all__ = ["Edit", "NonFiniteError", "fold", "is_sound"]
+__all__ = ["Check", "Edit", "NonFiniteError", "fold", "is_sound", "raise_first"]
+
+Check: TypeAlias = Callable[[Tensor, Callable[[int], Exception]], None]
+"""Told which rows are broken, and what to raise where one is, given its number."""
 
 
 class NonFiniteError(Exception):
@@ -42,7 +46,13 @@ class Edit:
     layer: int = 0
 
 
-def fold(natural: Tensor, edits: Iterable[Edit]) -> Tensor:
+def raise_first(broken: Tensor, error: Callable[[int], Exception]) -> None:
+    """Raise the error of the first entry that is set, if there is one."""
+    if broken.any():
+        raise error(int(broken.flatten().nonzero()[0]))
+
+
+def fold(natural: Tensor, edits: Iterable[Edit], check: Check = raise_first) -> Tensor:
     """Return a value with the layers of a world on top, bottom first.
 
     All edits of one layer see the value after the layers below; they set different parts of it.
@@ -50,6 +60,7 @@ def fold(natural: Tensor, edits: Iterable[Edit]) -> Tensor:
     Args:
         natural: The value before, [B, T, d].
         edits: The edits of one node, cut or edge, in the order of their layers.
+        check: Told which rows of a new value are not sound.
 
     Raises:
         NonFiniteError: A new value that is not finite, or too large to be squared.
@@ -58,14 +69,13 @@ def fold(natural: Tensor, edits: Iterable[Edit]) -> Tensor:
     for _, layer in groupby(edits, key=attrgetter("layer")):
         below = value
         for edit in layer:
-            value = _placed(edit, edit.value(below), value)
+            value = _placed(edit, edit.value(below), value, check)
     return value
 
 
-def _placed(edit: Edit, fresh: Tensor, current: Tensor) -> Tensor:
-    broken = ~is_sound(fresh) & edit.selected
-    if broken.any():
-        raise NonFiniteError(-1, int(broken.any(1).nonzero()[0]), str(edit.site))
+def _placed(edit: Edit, fresh: Tensor, current: Tensor, check: Check) -> Tensor:
+    broken, site = ~is_sound(fresh) & edit.selected, edit.site
+    check(broken.any(1), lambda row: NonFiniteError(-1, row, str(site)))
     placed = fresh if edit.view is None else edit.view.place(fresh, current)
     return torch.where(edit.selected[..., None], placed, current)
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from causalnet.execute.batch import TokenBatch
 from causalnet.execute.bindings import Bindings, constant_rows
+from causalnet.execute.devices import on_device
 from causalnet.execute.operations import Setting, apply_operation
 from causalnet.interventions import At, Const, Noise, Op, Position, Self, Value
 
@@ -106,8 +107,8 @@ def noise_rows(
         digest = hashlib.sha256(f"{key}|{row}".encode()).digest()[:16]
         drawn = np.random.Generator(np.random.PCG64(int.from_bytes(digest, "big")))
         width = len(ids) if attended else like.shape[-1]
-        values = torch.from_numpy(drawn.standard_normal((len(ids), width))).to(like)
+        values = torch.from_numpy(drawn.standard_normal((len(ids), width))).to(like.dtype)
         start = batch.starts[index]
         columns = slice(start, start + len(ids)) if attended else slice(None)
-        filled[index, start : start + len(ids), columns] = values
+        filled[index, start : start + len(ids), columns] = on_device(values, like.device)
     return filled

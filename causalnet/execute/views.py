@@ -9,6 +9,7 @@ from torch import Tensor
 from causalnet.errors import TermError
 from causalnet.execute.batch import TokenBatch
 from causalnet.execute.bindings import Bindings
+from causalnet.execute.devices import on_device
 from causalnet.graphs import MediatorGraph
 from causalnet.interventions import Handle, Indices, Site, Subspace
 
@@ -84,14 +85,14 @@ def _entries(site: Site, part: Indices, graph: MediatorGraph, batch: TokenBatch)
             f"The {axis.name} axis of {site.read_from} has entries 0..{size - 1}"
             f"{' in the shortest prompt' if axis.size is None else ''}.",
         )
-    listed = torch.tensor(part.indices, device=batch.ids.device)
+    listed, device = torch.tensor(part.indices), batch.ids.device
     if axis.size is None:  # tokens, which padding moves
-        chosen = torch.zeros_like(batch.mask)
-        chosen.scatter_(1, listed + batch.offsets[:, None], True)
-        return Entries(chosen[:, None])
-    chosen = torch.zeros(size, dtype=torch.bool, device=batch.ids.device)
+        chosen = torch.zeros(batch.mask.shape, dtype=torch.bool)
+        chosen.scatter_(1, listed + torch.tensor(batch.starts)[:, None], True)
+        return Entries(on_device(chosen[:, None], device))
+    chosen = torch.zeros(size, dtype=torch.bool)
     chosen[listed] = True
-    return Entries(chosen)
+    return Entries(on_device(chosen, device))
 
 
 def projector_of(site: Site, part: Subspace, graph: MediatorGraph, bindings: Bindings) -> Projector:
@@ -123,7 +124,7 @@ def projector_of(site: Site, part: Subspace, graph: MediatorGraph, bindings: Bin
 
 def _check_dual(handle: Handle, basis: Tensor, dual: Tensor, has_dual: bool) -> None:
     with torch.no_grad():
-        product = dual.double().T @ basis.double()
+        product = dual.cpu().double().T @ basis.cpu().double()  # not every device has float64
         one = torch.eye(len(product), dtype=product.dtype, device=product.device)
         off = float((product - one).abs().max())
     if not off <= min(ROUNDINGS * torch.finfo(basis.dtype).eps, COARSEST):

@@ -1,15 +1,56 @@
-"""Logit differences from the few columns of the unembedding that they read."""
+"""Read-outs of answers that look at no number: a device is never waited for."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from causalnet.errors import AnswerError
+from causalnet.errors import AnswerError, InternalError
 from causalnet.execute.bindings import Answers
+from causalnet.execute.devices import on_device
 from causalnet.execute.wavefront.weights import Weights
 
-__all__ = ["Difference"]
+__all__ = ["Difference", "Tokens"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tokens:
+    """Sets of tokens, one for each prompt, as one rectangle.
+
+    Attributes:
+        listed: The tokens [B, k]; shorter sets are filled with their first.
+        counted: Which entries are no filling [B, k].
+    """
+
+    listed: Tensor
+    counted: Tensor
+
+    @classmethod
+    def of(cls, sets: Sequence[tuple[int, ...]], weights: Weights) -> "Tokens":
+        """Return sets of tokens where the weights are.
+
+        Raises:
+            AnswerError: A token outside the vocabulary, or an empty set.
+        """
+        listed, counted = _listed(sets, weights.shape.vocabulary)
+        return cls(on_device(listed, weights.device), on_device(counted, weights.device))
+
+    def log_probability(self, logits: Tensor) -> Tensor:
+        """Return the log-probability of each set, [B], from logits [B, vocabulary]."""
+        return _logsumexp(logits.log_softmax(-1).gather(1, self.listed), self.counted)
+
+    def read(self, name: str, logits: Tensor) -> Tensor:
+        """Return a read-out of logits [B, vocabulary] that scores one set, [B]."""
+        match name:
+            case "probability":
+                return self.log_probability(logits).exp()
+            case "loss":
+                return -self.log_probability(logits)
+            case "accuracy":
+                hits = (logits.argmax(-1)[:, None] == self.listed) & self.counted
+                return hits.any(-1).to(logits.dtype)
+        raise InternalError(f"The read-out {name} scores no set of tokens.")
 
 
 class Difference:
@@ -28,11 +69,10 @@ class Difference:
         """Gather the columns that are read."""
         self.reduce = _REDUCTIONS[answers.reduction]
         self.sides = []
-        for sets in ([answers.answers[row] for row in rows], [answers.foils[row] for row in rows]):
-            listed, counted = _listed(sets, weights.shape.vocabulary)
-            device = weights.device
-            columns, bias = weights.unembed_columns(listed.to(device))
-            self.sides.append((columns, bias, counted.to(device)))
+        for sets in (answers.answers, answers.foils):
+            tokens = Tokens.of([sets[row] for row in rows], weights)
+            columns, bias = weights.unembed_columns(tokens.listed)
+            self.sides.append((columns, bias, tokens.counted))
 
     def __call__(self, normed: Tensor) -> Tensor:
         """Return the differences, [B], of what the unembedding reads, [B, d]."""

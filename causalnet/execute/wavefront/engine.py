@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
@@ -13,11 +13,12 @@ from causalnet.compiler.memory import split
 from causalnet.compiler.needs import first_read_column, needs_of_runs, shared_columns
 from causalnet.compiler.program import NONE
 from causalnet.errors import InternalError
-from causalnet.execute.bindings import Bindings
+from causalnet.execute.bindings import Bindings, moved_constants
+from causalnet.execute.devices import on_device
 from causalnet.execute.edits import is_sound
 from causalnet.execute.readouts import lens_logits, read_logits, read_value
 from causalnet.execute.wavefront.batches import make_batches
-from causalnet.execute.wavefront.columns import Difference
+from causalnet.execute.wavefront.columns import Difference, Tokens
 from causalnet.execute.wavefront.finals import Final, UnsoundError
 from causalnet.execute.wavefront.runs import Run, Wanted, run
 from causalnet.execute.wavefront.values import Values
@@ -30,7 +31,12 @@ __all__ = ["prepare", "run_batch"]
 
 
 def prepare(
-    program: Program, net: LiftedNetwork, weights: Weights, bindings: Bindings, rows: Sequence[int]
+    program: Program,
+    net: LiftedNetwork,
+    weights: Weights,
+    bindings: Bindings,
+    rows: Sequence[int],
+    moved: Bindings | None = None,
 ) -> Values:
     """Return some prompts as tensors, with the schedule of a program on them.
 
@@ -40,11 +46,13 @@ def prepare(
         weights: Its weights as functions.
         bindings: Prompts, answers, constants.
         rows: Which prompts.
+        moved: The bindings with constants where the weights are, where several batches share them.
     """
     names = {version.input for version in program.versions} | {r.input for r in program.reads}
     batches = make_batches(bindings, sorted(names), rows, net.model.device)
     schedule = schedule_program(program, batches.signature(program))
-    return Values(net, weights, bindings, batches, schedule)
+    there = moved_constants(bindings, weights.device, weights.dtype) if moved is None else moved
+    return Values(net, weights, bindings, there, batches, schedule)
 
 
 def run_batch(
@@ -75,6 +83,7 @@ class _Batch:
     after_each: Callable[[], None]
     answers: dict[int, Tensor] = field(default_factory=dict)
     finals: dict[int, Final] = field(default_factory=dict)
+    tokens: dict[str, Tokens] = field(default_factory=dict)
 
     @property
     def schedule(self) -> Schedule:
@@ -85,6 +94,7 @@ class _Batch:
         return self.values.schedule.program
 
     def run(self) -> list[Tensor]:
+        self.values.checks.at_once = self.limits.checks_at_once
         self.run_inputs()
         read_from = first_read_column(self.schedule)
         rows = self.limits.versions
@@ -99,6 +109,7 @@ class _Batch:
                 self.finish,
             )
             self.after_each()
+        self.values.checks.look()
         for number, read in enumerate(self.program.reads):
             if number not in self.answers:
                 self.answers[number] = self.answer(read)
@@ -141,8 +152,9 @@ class _Batch:
     @cached_property
     def read_columns(self) -> Tensor:
         """The columns where the last stream is read, [B, R]."""
-        listed = torch.tensor(self.places, dtype=torch.long, device=self.values.weights.device)
-        return listed.T if self.places else listed.view(0, 0)
+        listed = torch.tensor(self.places, dtype=torch.long)
+        listed = listed.T if self.places else listed.view(0, 0)
+        return on_device(listed, self.values.weights.device)
 
     # -- base passes -----------------------------------------------------------------------------
 
@@ -187,8 +199,7 @@ class _Batch:
         mask = self.values.batches[self.program.versions[number].input].mask
         for end in ends:
             broken = (~is_sound(end) & mask[:, mask.shape[1] - end.shape[1] :]).any(-1)
-            if broken.any():
-                raise UnsoundError(number, int(broken.nonzero()[0]))
+            self.values.checks(broken, partial(UnsoundError, number))
 
     def at_read(self, made: Run) -> Tensor:
         last = self.values.last(made)
@@ -224,8 +235,9 @@ class _Batch:
         return read_logits(readout, logits, answers, self.values.batches.rows, theirs)
 
     def value(self, node: str, version: int, name: str, at: Position) -> Tensor:
-        columns = list(self.values.batches.columns(name, at))
-        return self.values.full(node, version)[torch.arange(len(columns)), columns]
+        value, columns = self.values.full(node, version), self.values.batches.columns(name, at)
+        rows = torch.arange(len(columns), device=value.device)
+        return value[rows, on_device(torch.tensor(columns), value.device)]
 
     def logits(self, final: Final, place: int) -> Tensor:
         """Return the logits at a read place, [B, vocabulary]."""
@@ -247,8 +259,19 @@ class _Batch:
         place = self.place(read.input, readout.at)
         if readout.name == "logit_difference" and final.logits is None:
             return self.differences[readout.answers](self.normed(final, place))
+        logits = self.logits(final, place)
+        if readout.name in ("probability", "loss", "accuracy"):
+            return self.answered(readout.answers).read(readout.name, logits)
         answers = self.values.bindings.answers_named(readout.answers)
-        return read_logits(readout, self.logits(final, place), answers, rows, reference)
+        return read_logits(readout, logits, answers, rows, reference)
+
+    def answered(self, name: str) -> Tokens:
+        """Return the tokens that right answers have, by set of answers."""
+        if name not in self.tokens:
+            sets = self.values.bindings.answers_named(name).answers
+            own = [sets[row] for row in self.values.batches.rows]
+            self.tokens[name] = Tokens.of(own, self.values.weights)
+        return self.tokens[name]
 
     @cached_property
     def differences(self) -> dict[str, Difference]:

@@ -11,15 +11,17 @@ from causalnet.compiler.needs import is_plain
 from causalnet.errors import InternalError
 from causalnet.execute.batch import TokenBatch
 from causalnet.execute.bindings import Bindings
+from causalnet.execute.devices import on_device
 from causalnet.execute.edits import Edit, fold
 from causalnet.execute.operations import Setting
 from causalnet.execute.values import Evaluator
-from causalnet.execute.views import is_attended, view_of
+from causalnet.execute.views import Projector, View, is_attended, view_of
 from causalnet.execute.wavefront.attention import patterns
 from causalnet.execute.wavefront.batches import Batches
+from causalnet.execute.wavefront.checks import Checks
 from causalnet.execute.wavefront.runs import Run
 from causalnet.execute.wavefront.weights import Weights
-from causalnet.interventions import At, Edge, Position, reads_of
+from causalnet.interventions import At, Edge, Position, Site, reads_of
 from causalnet.lift import LiftedNetwork
 
 __all__ = ["State", "Values"]
@@ -48,12 +50,14 @@ class Values:
         net: The lifted network.
         weights: Its weights as functions.
         bindings: Constants and prompts.
+        moved: The same with constants where the weights are.
         batches: The prompts as tensors.
         schedule: The schedule.
         runs: The runs, by version.
         states: What waves kept of versions, by version and stage.
         settled: What births and waves kept of nodes, by node and version, at live columns.
         around: The stream before and after a cut that a version sets, at all columns.
+        checks: Told what is not sound.
         hides_edges: Whether edges may be set whose senders lie before a cut that is set.
         calls_for_births: Versions, with a stage, whose own call there others are born from.
     """
@@ -61,24 +65,26 @@ class Values:
     net: LiftedNetwork
     weights: Weights
     bindings: Bindings
+    moved: Bindings
     batches: Batches
     schedule: Schedule
     runs: dict[int, Run] = field(default_factory=dict)
     states: dict[tuple[int, int], State] = field(default_factory=dict)
     settled: dict[tuple[str, int], Tensor] = field(default_factory=dict)
     around: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    checks: Checks = field(default_factory=Checks)
     hides_edges: bool = field(init=False)
     calls_for_births: frozenset[tuple[int, int]] = field(init=False)
     _made: dict[tuple[str, int], Tensor] = field(default_factory=dict)
     _selected: dict[tuple[str, tuple[Position, ...]], Tensor] = field(default_factory=dict)
+    _views: dict[tuple[Site, str], View | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Note whether a cut may hide what an edge sends."""
+        """Note what births ask of the values of others."""
         versions = self.schedule.program.versions
         self.hides_edges = any(version.kind is Kind.GENERAL for version in versions) and any(
             isinstance(write.site, Edge) for version in versions for write in version.writes
         )
-
         self.calls_for_births = frozenset(
             (self.schedule.alias[versions[number].parent], versions[number].born)
             for wave in self.schedule.waves
@@ -269,25 +275,36 @@ class Values:
 
     def edits(self, writes: Sequence[Write], version: Version) -> list[Edit]:
         """Return writes as the edits of the hook executor, at all columns."""
-        batch, found = self.batches[version.input], []
+        found = []
         for write in writes:
-            view = view_of(write.site, self.net.graph, batch, self.bindings)
-            selected = batch.selected(write.site.at)
-            evaluate = self._evaluator(write, batch)
+            view = self.view(write.site, version.input)
+            selected = self.selected(version.input, write.site.at)
+            evaluate = self._evaluator(write, version.input)
             found.append(Edit(write.site, evaluate, selected, view, write.layer))
         return found
 
-    def _evaluator(self, write: Write, batch: TokenBatch) -> Callable[[Tensor], Tensor]:
+    def view(self, site: Site, name: str) -> View | None:
+        """Return the view of a site's part on an input; a projection is where the weights are."""
+        if (site, name) not in self._views:
+            view = view_of(site, self.net.graph, self.batches[name], self.bindings)
+            if isinstance(view, Projector):
+                to, dtype = self.weights.device, self.weights.dtype
+                sides = (on_device(s.to(dtype), to) for s in (view.span, view.cospan))
+                view = Projector(*sides)
+            self._views[site, name] = view
+        return self._views[site, name]
+
+    def _evaluator(self, write: Write, name: str) -> Callable[[Tensor], Tensor]:
         refs = dict(zip(reads_of(write.value), write.refs, strict=True))
 
         def read(at: At) -> tuple[Tensor, TokenBatch]:
             ref = refs[at]
             return self.full(ref.node, ref.version), self.batches[ref.input]
 
-        setting = Setting(batch, batch.selected(write.site.at))
-        attended = is_attended(write.site.read_from, self.net.graph)
         rows, at = self.batches.rows, write.site.at
-        evaluator = Evaluator(self.bindings, setting, rows, at, attended, read)
+        setting = Setting(self.batches[name], self.selected(name, at))
+        attended = is_attended(write.site.read_from, self.net.graph)
+        evaluator = Evaluator(self.moved, setting, rows, at, attended, read)
         return lambda below: evaluator(write.value, below)
 
     def settled_at(
@@ -309,7 +326,7 @@ class Values:
             return natural(columns)
         if not all(is_plain(self.schedule, write, version) for write in writes):
             whole = natural(slice(None))
-            return fold(whole, self.edits(writes, version))[:, columns]
+            return fold(whole, self.edits(writes, version), self.checks)[:, columns]
         if len(writes) == 1 and not writes[0].site.at and not self.batches.is_padded(version.input):
             return self.at(writes[0].refs[0].node, writes[0].refs[0].version, columns)
         value = natural(columns)

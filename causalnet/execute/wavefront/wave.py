@@ -58,11 +58,14 @@ class Limits:
         tokens: Tokens of rows that go through a kernel together.
         merge: Whether births that change no bit are found and stand for their parents; it waits for
             the device at every birth.
+        checks_at_once: Whether what is not sound is found at once, or at the end of the batch with
+            one look at the device.
     """
 
     versions: int | None = None
     tokens: int = TOKENS_AT_ONCE
     merge: bool = True
+    checks_at_once: bool = True
 
 
 def run_wave(
@@ -442,9 +445,8 @@ class _Running:
             name = self.values.version(self.wave.root).input
             counted = self.values.batches[name].mask[:, self.live.needed]
             broken = (~is_sound(rows) & counted).any(-1)
-            if broken.any():
-                slot, row = (int(index) for index in broken.nonzero()[0])
-                raise UnsoundError(self.order[slot], row)
+            order, prompts = tuple(self.order), rows.shape[1]
+            self.values.checks(broken, lambda n: UnsoundError(order[n // prompts], n % prompts))
 
     def at_read(self, stream: Tensor) -> Tensor:
         """Return a stream at the read columns of every prompt, [B, R, d]."""
