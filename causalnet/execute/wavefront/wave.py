@@ -4,7 +4,8 @@ The rows are [W, B, P, d], the stream at live columns; what lies before them is 
 keys and values every row shares and none copies.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from causalnet.compiler import Kind, Wave
 from causalnet.compiler.cost import TOKENS_AT_ONCE
+from causalnet.compiler.stages import Part
 from causalnet.execute.edits import is_sound
 from causalnet.execute.wavefront.attention import attend
 from causalnet.execute.wavefront.births import Birth, Births, Live, present
@@ -108,9 +110,18 @@ class _Running:
     live: Live = field(init=False)
     twins: dict[int, list[int]] = field(default_factory=dict)
     stage: int = 0
+    ends: Counter[int] = field(init=False)
+    keeping: dict[int, dict[int, list[Part]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        """Note at which stages versions end, and what is kept of which versions there."""
+        schedule, stages = self.values.schedule, self.values.stages
         self.live = Live(self.wave.root, self.wave.start, self.values.batches.width)
+        self.ends = Counter(schedule.until[number] for number in self.wave.versions)
+        for number in self.wave.versions:
+            for name in schedule.keep.get(number, ()):
+                part = replace(stages.part(name), name=name)  # as it is asked for
+                self.keeping.setdefault(part.stage, {}).setdefault(number, []).append(part)
 
     # -- the course of the wave ------------------------------------------------------------------
 
@@ -138,27 +149,25 @@ class _Running:
 
     def most(self, born: dict[int, list[Birth]], last: int) -> int:
         """Return how many rows there are at most at one time."""
-        until, alive, most = self.values.schedule.until, 0, 1
-        ends: dict[int, int] = {}
-        for number in self.wave.versions:
-            ends[until[number]] = ends.get(until[number], 0) + 1
+        alive, most = 0, 1
         for stage in range(min(born), last + 1):
             alive += len(born.get(stage, ()))
             most = max(most, alive)
-            alive -= ends.get(stage, 0)
+            alive -= self.ends[stage]
         return most
 
     def retire(self) -> None:
         """Drop the rows that no later stage needs: the last row takes a dropped one's place."""
         until = self.values.schedule.until
-        for slot in reversed(range(len(self.order))):
-            if until[self.order[slot]] < self.stage:
-                self.drop(slot)
+        if self.ends[self.stage - 1]:
+            for slot in reversed(range(len(self.order))):
+                if until[self.order[slot]] < self.stage:
+                    self.drop(slot)
 
     def drop_finished(self) -> None:
         """Drop the rows that only enter this stage: nobody reads its call."""
         until, last = self.values.schedule.until, self.values.stages.last
-        if self.stage in (0, last):
+        if self.stage in (0, last) or not self.ends[self.stage]:
             return
         is_attention = self.values.stages.is_attention(self.stage)
         kinds = ("z", "head") if is_attention else ("mlp",)
@@ -166,8 +175,7 @@ class _Running:
             number = self.order[slot]
             if until[number] > self.stage or (number, self.stage) in self.values.calls_for_births:
                 continue
-            parts = [self.values.stages.part(name) for name in self.kept(number)]
-            if not any(part.stage == self.stage and part.kind in kinds for part in parts):
+            if not self.kept_here(number, kinds):
                 self.drop(slot)
 
     def drop(self, slot: int) -> None:
@@ -239,7 +247,7 @@ class _Running:
     def may_merge(self, birth: Birth) -> bool:
         """Return whether a parent goes as far as a version that nobody looks into."""
         schedule, last = self.values.schedule, self.values.stages.last
-        is_alone = birth.number not in schedule.forks and not self.kept(birth.number)
+        is_alone = birth.number not in schedule.forks and birth.number not in schedule.keep
         ends = schedule.until[birth.number] == schedule.until[birth.parent] == last
         is_run = self.values.version(birth.parent).is_run
         return is_alone and ends and (is_run or birth.parent in self.order)
@@ -269,7 +277,7 @@ class _Running:
         if narrows:
             self.narrow_rows()
         queries = slice(self.live.needed.start - start, None)
-        wanted = frozenset(self.forking())
+        wanted = frozenset(number for _, number in self.forking())
         for chunk in self.chunks(before):
             z = attend(
                 block,
@@ -309,7 +317,7 @@ class _Running:
         for slot in reversed(range(last)):
             number = self.order[slot]
             is_born_from = (number, self.stage) in self.values.calls_for_births
-            if not (is_born_from or name in self.kept(number)):
+            if not (is_born_from or self.kept_here(number, ("mlp",))):
                 continue
             last -= 1
             self.swap(slot, last)
@@ -369,52 +377,54 @@ class _Running:
         entering = run.pre[layer][:, live.all] if layer in run.pre else None
         return State(entering=entering, leaving=kept(run.mid), z=kept(run.z))
 
-    def forking(self) -> list[int]:
-        """Return the versions in this wave that others are born from at this stage."""
+    def forking(self) -> list[tuple[int, int]]:
+        """Return the rows, with their versions, that others are born from at this stage."""
         forks = self.values.schedule.forks
-        return [number for number in self.order if self.stage in forks.get(number, ())]
+        rows = enumerate(self.order)
+        return [(slot, number) for slot, number in rows if self.stage in forks.get(number, ())]
 
     def keep_states(self, which: str) -> None:
-        for number in self.forking():
-            row = self.rows[self.order.index(number)].clone()
+        for slot, number in self.forking():
             state = self.values.states.setdefault((number, self.stage), State())
-            setattr(state, which, row)
+            setattr(state, which, self.rows[slot].clone())
 
     def keep_z(self, layer: int, chunk: slice, z: Tensor, wanted: frozenset[int]) -> None:
         """Keep the z of versions that others are born from, or whose heads are read."""
+        if not (wanted or self.stage in self.keeping):
+            return
         for own, number in zip(z, self.order[chunk], strict=True):
             if number in wanted:
                 self.values.states[number, self.stage].z = own.clone()
-            for name in self.kept(number):
-                part = self.values.stages.part(name)
-                if part.stage != self.stage or part.kind not in ("z", "head"):
-                    continue
+            for part in self.kept_here(number, ("z", "head")):
                 value = own[:, :, part.index]
                 if part.kind == "head":
                     value = value @ self.values.weights.blocks[layer].o[part.index]
-                self.values.settled[name, number] = value.clone()
+                self.values.settled[part.name, number] = value.clone()
 
-    def kept(self, number: int) -> frozenset[str]:
-        return self.values.schedule.keep.get(number, frozenset())
+    def kept_here(self, number: int, kinds: Collection[str]) -> list[Part]:
+        """Return the parts of some kinds at this stage that are kept of a version."""
+        parts = self.keeping.get(self.stage, {}).get(number, ())
+        return [part for part in parts if part.kind in kinds]
 
     def keep_cuts(self) -> None:
         """Keep the cuts in front of this stage that others read."""
-        for slot, number in enumerate(self.order):
-            for name in self.kept(number):
-                part = self.values.stages.part(name)
-                if part.kind == "cut" and part.stage == self.stage:
-                    self.values.settled[name, number] = self.rows[slot].clone()
+        for slot, number in self.keeping_rows():
+            for part in self.kept_here(number, ("cut",)):
+                self.values.settled[part.name, number] = self.rows[slot].clone()
 
     def keep_natural(self) -> None:
         """Keep queries, keys, values, patterns, scales and logits that others read of rows."""
         general = GeneralBirths(self.values, self.live, self.state)
         kinds = ("q", "k", "v", "pattern", "scale", "logits")
-        for slot, number in enumerate(self.order):
-            for name in self.kept(number):
-                part = self.values.stages.part(name)
-                if part.stage == self.stage and part.kind in kinds:
-                    value = general.natural(name, self.rows[slot])
-                    self.values.settled[name, number] = value
+        for slot, number in self.keeping_rows():
+            for part in self.kept_here(number, kinds):
+                value = general.natural(part.name, self.rows[slot])
+                self.values.settled[part.name, number] = value
+
+    def keeping_rows(self) -> list[tuple[int, int]]:
+        """Return the rows, with their versions, of which something is kept at this stage."""
+        here = self.keeping.get(self.stage, {})
+        return [(slot, number) for slot, number in enumerate(self.order) if number in here]
 
     # -- the end ---------------------------------------------------------------------------------
 
