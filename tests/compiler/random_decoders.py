@@ -3,7 +3,6 @@
 import random
 from functools import cache
 
-from causalnet.errors import TermError
 from causalnet.graphs import MediatorGraph, TransformerShape, transformer_graph
 from causalnet.interventions import (
     Assignment,
@@ -104,15 +103,15 @@ class Worlds:
         kept: list[Assignment] = []
         for _ in range(self.rng.choice((1, 1, 2, 3))):
             site = self.site()
-            if not any(self.place(site) == self.place(other) for other, _ in kept):
-                kept.append((site, self.value(site, depth - 1)))
-            elif all(site.at and other.at and site.part is other.part is None for other, _ in kept):
-                try:
-                    Do(below, (*kept, (site, Self())))
-                except TermError:
-                    continue
+            alike = [other for other, _ in kept if self.place(other) == self.place(site)]
+            if all(self.is_apart(site, other) for other in alike):
                 kept.append((site, self.value(site, depth - 1)))
         return Do(below, tuple(kept))
+
+    def is_apart(self, site: Site, other: Site) -> bool:
+        """Whether two sites of one place, under one name, set different positions."""
+        named = site.place == other.place
+        return named and site.part is other.part is None and not site.overlaps(other)
 
     def place(self, site: Site) -> object:
         """A site's place under one name."""
