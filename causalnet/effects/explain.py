@@ -9,9 +9,10 @@ from causalnet.compiler.program import Program
 from causalnet.compiler.query_report import QueryReport, explain_query
 from causalnet.compiler.report import PlanReport, positions_of_program
 from causalnet.compiler.schedule import Signature
-from causalnet.effects.queries import query_of
+from causalnet.effects.queries import check_asked_of, query_of
 from causalnet.effects.reference import mean_forwards
 from causalnet.execute import schedule
+from causalnet.execute.runnable import check_batch_size
 from causalnet.interventions import Facts, Position, Query, Scalar, TermExplanation
 from causalnet.lift import LiftedNetwork
 from causalnet.lift.sizes import network_sizes
@@ -96,7 +97,10 @@ def explain(
     Raises:
         UnknownMediatorError, TermError: A query that does not fit the network.
         OutOfMemoryError: A budget smaller than one version at one prompt.
+        ParameterError: Something else than a network, pairs, or a number of prompts in a batch.
     """
+    check_asked_of(net, pairs)
+    check_batch_size(batch_size)
     query = query_of(query, net.graph)
     steps = schedule(query.leaves)
     batches = -(-len(pairs) // batch_size)

@@ -130,9 +130,22 @@ def check_vectors(vectors: Mapping[Handle, Constant]) -> None:
     """Check that every vector is the one that its handle names.
 
     Raises:
-        TermError: Another vector under a handle.
+        TermError: No constants by handle, or another vector under a handle.
     """
+    if not isinstance(vectors, Mapping):
+        raise TermError(
+            f"A {type(vectors).__name__} was given as vectors.",
+            "They are constants by their handles.",
+            "Write vectors=dict([cn.vector(label, values)]).",
+        )
     for handle, bound in vectors.items():
+        if not isinstance(handle, Handle) or not isinstance(bound, Constant):
+            raise TermError(
+                f"A {type(bound).__name__} was given under {str(handle)!r:.80}, a "
+                f"{type(handle).__name__}.",
+                "Under a Handle there is a Pooled, PerPosition or Matrix constant.",
+                "Write vectors=dict([cn.vector(label, values)]).",
+            )
         if isinstance(bound, PerPosition) or len(handle.digest) != DIGITS:
             continue  # named by what it was computed from
         values = bound.vector if isinstance(bound, Pooled) else bound.values

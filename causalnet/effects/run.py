@@ -12,7 +12,7 @@ from torch import Tensor
 
 from causalnet.effects.conventions import Conventions, Excluded
 from causalnet.effects.ledger import ledger_of, places_of
-from causalnet.effects.queries import query_of
+from causalnet.effects.queries import check_asked_of, query_of
 from causalnet.effects.reference import (
     check_reference,
     check_vectors,
@@ -95,7 +95,9 @@ def run(
         AlignmentError: Pairs that do not line up where they must.
         NumericalError: NaN or infinity in an activation.
         OutOfMemoryError: A budget that one version at one prompt does not fit in.
+        ParameterError: Something else than a network, pairs, or a number of prompts in a batch.
     """
+    check_asked_of(net, pairs)
     query = query_of(query, net.graph)
     bound = bind(query.ablation, _nodes(query), net, pairs, reference, vectors, seed)
     bindings = replace(
@@ -160,8 +162,9 @@ def bind(
         AlignmentError: A pair without a reference prompt that lines up with it.
     """
     check_reference(ablation, reference)
-    check_vectors(vectors or {})
-    constants: dict[Handle, Constant] = dict(vectors or {})
+    vectors = {} if vectors is None else vectors
+    check_vectors(vectors)
+    constants: dict[Handle, Constant] = dict(vectors)
     inputs: dict[str, Prompts] = {"base": pairs.base, "source": pairs.source}
     if ablation is not None and reference is not None:
         if ablation.kind is AblationKind.RESAMPLE:
@@ -224,6 +227,7 @@ def _provenance(
         "ablation": None if query.ablation is None else query.ablation.to_json(),
         "executor": result.executor,
         "executed": dict(result.executed),
+        "settings": dict(result.settings),
         "notes": list(result.notes),
         "forwards": result.forwards,
         "reference_forwards": mean_forwards(query.ablation),

@@ -67,6 +67,8 @@ class Chunk:
     def run(self, steps: Sequence[Step], after_each: Callable[[], None]) -> dict[Leaf, Tensor]:
         """Run every world once, in order, and return the values of all leaves, [B] each.
 
+        Reads are answered after all worlds: a divergence needs its reference, which may come later.
+
         Where one of the worlds touches a pattern, all are run with attention computed by our own
         function, and where one touches the logits, with logits at all positions, so that their
         rounding is no effect.
@@ -85,20 +87,20 @@ class Chunk:
                 answered |= self._differentiated(step)
             else:
                 with torch.set_grad_enabled(self.gradients):
-                    answered |= self._plain(step)
+                    self._plain(step)
             after_each()
+        with torch.set_grad_enabled(self.gradients):
+            for read in (read for step in steps for read in step.reads):
+                logits = self.logits.get((read.world, read.readout.at))
+                answered[read] = self._answer(read, self.values[read.world], logits)
         return answered
 
-    def _plain(self, step: Step) -> dict[Leaf, Tensor]:
-        """Run a world, keep what others read of it, and answer its reads."""
+    def _plain(self, step: Step) -> None:
+        """Run a world and keep what is read of it."""
         forward = self.forward(step.world, step.record, step.read_at)
         self.values[step.world] = forward.values
         for column, position in enumerate(step.read_at):
             self.logits[step.world, position] = forward.logits[:, column]
-        return {
-            read: self._answer(read, forward.values, self.logits.get((step.world, read.readout.at)))
-            for read in step.reads
-        }
 
     # -- read-outs -------------------------------------------------------------------------------
 

@@ -12,11 +12,16 @@ from typing import TypeAlias, TypeVar
 import torch
 from torch import Tensor
 
-from causalnet.errors import OutOfMemoryError, ParameterError
+from causalnet.errors import OutOfMemoryError
 from causalnet.execute.batch import Padding, TokenBatch
 from causalnet.execute.bindings import Answers, Bindings
 from causalnet.execute.chunk import Chunk
-from causalnet.execute.runnable import check_leaves, check_readable, check_runnable
+from causalnet.execute.runnable import (
+    check_batch_size,
+    check_leaves,
+    check_readable,
+    check_runnable,
+)
 from causalnet.execute.schedule import Step, schedule
 from causalnet.interventions import (
     Base,
@@ -48,6 +53,8 @@ class Evaluation:
         executor: `hooks`, `wavefront`, or both where derivatives were taken by hooks.
         notes: What a user should know of how it was run: what fell to hooks, what was halved.
         executed: What the wavefront executed, by name.
+        settings: What decides rounding and speed: the device, the number format, how products
+            round, tokens at once.
     """
 
     values: Mapping[Leaf, Tensor]
@@ -57,6 +64,7 @@ class Evaluation:
     executor: str = "hooks"
     notes: tuple[str, ...] = ()
     executed: Mapping[str, int] = field(default_factory=dict)
+    settings: Mapping[str, str | int] = field(default_factory=dict)
 
 
 def evaluate(
@@ -129,12 +137,7 @@ class _Tally:
     def start(
         cls, worlds: int, prompts: int, batch_size: int, progress: Progress | None
     ) -> "_Tally":
-        if not isinstance(batch_size, int) or batch_size < 1:
-            raise ParameterError(
-                f"batch_size is {batch_size!r}.",
-                "A batch is a whole number of prompts, at least one.",
-                "Write for example batch_size=16.",
-            )
+        check_batch_size(batch_size)
         return cls(worlds, prompts, min(batch_size, prompts), progress)
 
     def rows(self) -> range:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from causalnet.errors import TermError
+from causalnet.errors import ParameterError, TermError
 from causalnet.execute.alignment import check_lengths, check_positions, check_rows, check_tokens
 from causalnet.execute.bindings import Bindings
 from causalnet.execute.fitting import check_answers, check_values
@@ -10,7 +10,7 @@ from causalnet.interventions import Contrast, Grad, Leaf, Read, World, check_sca
 from causalnet.lift import LiftedNetwork, check_unchanged
 from causalnet.tasks import Prompts
 
-__all__ = ["check_leaves", "check_readable", "check_runnable"]
+__all__ = ["check_batch_size", "check_leaves", "check_readable", "check_runnable"]
 
 
 def check_leaves(leaves: Sequence[object]) -> None:
@@ -27,6 +27,20 @@ def check_leaves(leaves: Sequence[object]) -> None:
                 "An executor computes a Read or a Grad.",
                 "Write for example Read(logit_diff, world).",
             )
+
+
+def check_batch_size(batch_size: object) -> None:
+    """Check that a batch is a whole number of prompts.
+
+    Raises:
+        ParameterError: It is no whole number, or below 1.
+    """
+    if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size < 1:
+        raise ParameterError(
+            f"batch_size is {batch_size!r}.",
+            "A batch is a whole number of prompts, at least one.",
+            "Write for example batch_size=16.",
+        )
 
 
 def check_runnable(

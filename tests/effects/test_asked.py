@@ -4,11 +4,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import causalnet as cn
 from causalnet.effects import explain, run
-from causalnet.errors import TermError, UnknownMediatorError
-from causalnet.interventions import Base, Const, Do, Edge, Node, Read, kl, logit_diff, nie
+from causalnet.errors import ParameterError, TermError, UnknownMediatorError
+from causalnet.execute import Bindings, evaluate, run_leaves
+from causalnet.interventions import (
+    Base,
+    Const,
+    Do,
+    Edge,
+    Node,
+    Read,
+    ReadOut,
+    ablation_effect,
+    kl,
+    logit_diff,
+    nie,
+)
 from tests.toys import net, word_pairs
 
 PAIRS = word_pairs(4, lengths=(6, 5))
@@ -34,6 +48,44 @@ def test_what_is_no_query_is_refused(asked: Any) -> None:
         run(asked, net(), PAIRS)
     with pytest.raises(TermError, match="is not a query"):
         explain(asked, net(), PAIRS)
+
+
+@pytest.mark.parametrize("ask", [run, explain])
+def test_what_is_no_network_or_no_pairs_is_refused(ask: Any) -> None:
+    with pytest.raises(ParameterError, match=r"A LanguageModel was given.*cn\.lift"):
+        ask("te()", net().model, PAIRS)
+    with pytest.raises(ParameterError, match=r"A str was given as the network"):
+        ask("te()", "SmolLM2-135M", PAIRS)
+    with pytest.raises(ParameterError, match=r"A str was given as the pairs.*tasks\.ioi"):
+        ask("te()", net(), "When Mary and John")
+    with pytest.raises(ParameterError, match="A Prompts was given as the pairs"):
+        ask("te()", net(), PAIRS.base)
+    with pytest.raises(ParameterError, match=r"batch_size is '8'.*batch_size=16"):
+        ask("te()", net(), PAIRS, batch_size="8")
+
+
+def test_vectors_without_their_handles_are_refused() -> None:
+    handle, bound = cn.vector("up", torch.ones(32))
+    query = ablation_effect(net()["L0.mlp"], cn.constant(handle))
+    for given in (torch.ones(32), (handle, bound), [torch.ones(32)]):
+        with pytest.raises(TermError, match=r"given as vectors.*Write vectors=dict"):
+            run(query, net(), PAIRS, vectors=given)  # type: ignore[arg-type]  # what is tested
+    for wrong in ({handle: torch.ones(32)}, {"up": bound}):
+        with pytest.raises(TermError, match=r"Under a Handle there is.*Write vectors=dict"):
+            run(query, net(), PAIRS, vectors=wrong)  # type: ignore[arg-type]  # what is tested
+
+
+@pytest.mark.parametrize("executor", [evaluate, run_leaves])
+def test_a_read_out_that_is_not_known_is_refused_before_anything_runs(executor: Any) -> None:
+    started: list[int] = []
+    with pytest.raises(TermError, match=r"'logit_dif' is not known\. There are logit_difference,"):
+        executor(
+            [Read(ReadOut("logit_dif", "", ""), BASE)],
+            net(),
+            Bindings.of(PAIRS),
+            progress=lambda done, expected: started.append(done),
+        )
+    assert not started
 
 
 def test_a_text_that_is_no_query_shows_its_place() -> None:
