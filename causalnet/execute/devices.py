@@ -109,7 +109,6 @@ def settings_of(device: torch.device, dtype: torch.dtype) -> Mapping[str, str | 
     found: dict[str, str | int] = {
         "device": str(device),
         "dtype": str(dtype),
-        "tokens_at_once": tokens_at_once(device),
     }
     if device.type == "cuda":
         found["device"] = f"{device} ({torch.cuda.get_device_name(device)})"

@@ -1,24 +1,33 @@
 """Values of read-outs: by the wavefront, and by hooks what the wavefront does not do."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from functools import lru_cache
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache, partial
 from typing import Literal, TypeAlias, get_args
 
 import torch
 from torch import Tensor
 
 from causalnet.compiler import Kind, Program, compile_reads
-from causalnet.compiler.budget import Budget
-from causalnet.compiler.memory import fit
+from causalnet.compiler.budget import Budget, bytes_text
+from causalnet.compiler.memory import fit, memory_of, split
+from causalnet.compiler.needs import needs_of_runs
 from causalnet.errors import NumericalError, OutOfMemoryError, ParameterError
 from causalnet.execute.batch import Padding
-from causalnet.execute.bindings import Bindings
+from causalnet.execute.bindings import Bindings, moved_constants
 from causalnet.execute.chunk import Chunk
-from causalnet.execute.devices import free_memory, own_budget
+from causalnet.execute.devices import (
+    check_type,
+    free_memory,
+    is_accelerator,
+    own_budget,
+    settings_of,
+    tokens_at_once,
+    without_autocast,
+)
 from causalnet.execute.edits import NonFiniteError
 from causalnet.execute.evaluate import Evaluation, Progress, evaluate
-from causalnet.execute.runnable import check_runnable
+from causalnet.execute.runnable import check_batch_size, check_leaves, check_runnable
 from causalnet.execute.wavefront.engine import prepare, run_batch
 from causalnet.execute.wavefront.finals import UnsoundError
 from causalnet.execute.wavefront.values import Values
@@ -74,13 +83,15 @@ def run_leaves(
         NumericalError: NaN or infinity; the mediator and the prompt are named.
         OutOfMemoryError: A budget smaller than one version at one prompt, or memory that ran out
             there.
-        ParameterError: No such executor, derivatives asked of the wavefront alone, or a type that
-            it cannot compute these worlds in.
+        ParameterError: No such executor, a batch_size below 1, derivatives asked of the wavefront
+            alone, or a type that it cannot compute these worlds in.
     """
     if executor not in get_args(Executor):
         raise ParameterError(
             f"No executor {executor!r}.", f"There are {', '.join(get_args(Executor))}."
         )
+    check_leaves(leaves)
+    check_batch_size(batch_size)
     reads = tuple(leaf for leaf in dict.fromkeys(leaves) if isinstance(leaf, Read))
     grads = tuple(leaf for leaf in dict.fromkeys(leaves) if isinstance(leaf, Grad))
     if grads and executor == "wavefront":
@@ -89,24 +100,33 @@ def run_leaves(
             "The wavefront computes read-outs; derivatives are taken through hooks.",
             "Write executor='auto', or use causalnet.estimators.",
         )
-    if batch_size < 1:
-        raise ParameterError(f"batch_size is {batch_size}.", "A batch has at least one prompt.")
+    hooks = partial(
+        _by_hooks, net=net, bindings=bindings, size=batch_size, padding=padding, progress=progress
+    )
     if executor == "hooks" or not reads:
-        return evaluate(
-            leaves, net, bindings, batch_size=batch_size, padding=padding, progress=progress
-        )
+        return hooks(leaves)
     check_runnable(reads, worlds_needed(reads), net, bindings)
     program = _compiled(reads, net.graph)
-    weights = Weights.of(net, dtype)
-    _check_type(program, weights, net)
-    is_cpu = weights.device.type == "cpu"
-    limits = Limits(merge=is_cpu if merge is None else merge)
-    found = _Running(
-        program, reads, net, weights, bindings, own_budget(budget, weights.device), limits, progress
-    ).run(batch_size)
+    device = net.model.device
+    check_type(net.model.dtype if dtype is None else dtype, device)
+    with without_autocast(device):
+        weights = Weights.of(net, dtype)
+        _check_type(program, weights, net)
+        found = _Running(
+            program,
+            reads,
+            net,
+            weights,
+            bindings,
+            moved_constants(bindings, device, weights.dtype),
+            own_budget(budget, device),
+            _limits(device, merge),
+            min(batch_size, len(bindings)),
+            progress,
+        ).run()
     if not grads:
         return found
-    rest = evaluate(grads, net, bindings, batch_size=batch_size, padding=padding, progress=progress)
+    rest = hooks(grads)
     return Evaluation(
         {**found.values, **rest.values},
         found.forwards + rest.forwards,
@@ -115,7 +135,28 @@ def run_leaves(
         "wavefront, hooks",
         (*found.notes, f"{len(grads)} derivatives were taken by hooks"),
         found.executed,
+        found.settings,
     )
+
+
+def _by_hooks(
+    leaves: Sequence[Leaf],
+    net: LiftedNetwork,
+    bindings: Bindings,
+    size: int,
+    padding: Padding,
+    progress: Progress | None,
+) -> Evaluation:
+    device = net.model.device
+    with without_autocast(device):
+        found = evaluate(leaves, net, bindings, batch_size=size, padding=padding, progress=progress)
+    return replace(found, settings=settings_of(device, net.model.dtype))
+
+
+def _limits(device: torch.device, merge: bool | None) -> Limits:
+    """Return the limits of a device: one where looking means waiting is looked at once a batch."""
+    waits = is_accelerator(device)
+    return Limits(None, tokens_at_once(device), not waits if merge is None else merge, not waits)
 
 
 @lru_cache(maxsize=32)
@@ -147,59 +188,46 @@ class _Running:
     net: LiftedNetwork
     weights: Weights
     bindings: Bindings
+    moved: Bindings
     budget: Budget
     limits: Limits
+    size: int
     progress: Progress | None
     counts: Counts = field(default_factory=Counts)
     done: int = 0
     expected: int = 0
     halvings: int = 0
 
-    def run(self, size: int) -> Evaluation:
-        row, parts = 0, []
-        total = len(self.bindings)
-        size = min(size, total)
+    def run(self) -> Evaluation:
+        row, total, parts = 0, len(self.bindings), list[list[Tensor]]()
         while row < total:
-            rows = range(row, min(row + size, total))
-            values = prepare(self.program, self.net, self.weights, self.bindings, rows)
-            fitted = fit(values.schedule, network_sizes(self.net), self.budget)
-            if fitted.prompts < len(rows):
-                size = fitted.prompts
-                continue
-            limits = self.smaller(fitted.rows, fitted.at_once)
-            answers = self.without_memory_error(values, limits, total, size)
-            if answers is None:
-                if limits.versions == 1:
-                    size = max(1, size // 2)
+            answers = self.batch(row)
+            if answers is None:  # nothing refers to what the batch had made
+                free_memory(self.weights.device)
                 continue
             parts.append(answers)
-            row = rows.stop
+            row = min(row + self.size, total)
         found: dict[Leaf, Tensor] = {
             read: torch.cat([part[i] for part in parts]) for i, read in enumerate(self.reads)
         }
+        settings = settings_of(self.weights.device, self.weights.dtype)
         return Evaluation(
             found,
             self.counts.runs,
-            size,
+            self.size,
             self.halvings,
             "wavefront",
             self.notes(),
             asdict(self.counts),
+            {**settings, "tokens_at_once": self.limits.tokens},
         )
 
-    def smaller(self, versions: int | None, tokens: int) -> Limits:
-        """Return the limits of a fit, or what is left of them after halving."""
-        given = [n for n in (versions, self.limits.versions) if n is not None]
-        return Limits(min(given, default=None), tokens, self.limits.merge)
-
-    def without_memory_error(
-        self, values: Values, limits: Limits, total: int, size: int
-    ) -> list[Tensor] | None:
-        """Run one batch; when memory runs out, halve the waves, free, and return nothing."""
-        batches = -(-total // size)
-        self.expected = batches * (len(self.program.runs) + len(values.schedule.waves))
+    def batch(self, row: int) -> list[Tensor] | None:
+        """Run the prompts from a row on; where memory runs out, leave nothing and return None."""
+        values, limits = self.fitted(row)
+        counts, done = replace(self.counts), self.done
         try:
-            return run_batch(values, limits, self.counts, self.count)
+            answers = run_batch(values, limits, counts, self.count)
         except UnsoundError as error:
             raise self.located(error, values) from None
         except NonFiniteError as error:
@@ -209,22 +237,61 @@ class _Running:
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
-            self.halve(values, limits, error)
+            in_waves = counts.waves > self.counts.waves
+            if not self.halve(values, limits.versions if in_waves else 1):
+                raise self.out_of_memory(values) from error
+            self.done = done
             return None
+        self.counts = counts
+        return answers
 
-    def halve(self, values: Values, limits: Limits, error: RuntimeError) -> None:
+    def fitted(self, row: int) -> tuple[Values, Limits]:
+        """Return as many prompts as fit in the budget, and how much of them is done at once."""
+        total, tokens = len(self.bindings), tokens_at_once(self.weights.device)
+        while True:
+            rows = range(row, min(row + self.size, total))
+            values = prepare(
+                self.program, self.net, self.weights, self.bindings, rows, moved=self.moved
+            )
+            found = fit(values.schedule, network_sizes(self.net), self.budget, tokens)
+            if found.prompts >= len(rows):
+                break
+            self.size = found.prompts
+        given = [n for n in (found.rows, self.limits.versions) if n is not None]
+        limits = replace(self.limits, versions=min(given, default=None), tokens=found.at_once)
+        self.limits = replace(self.limits, tokens=min(self.limits.tokens, found.at_once))
+        schedule = values.schedule
+        waves = (schedule if limits.versions is None else split(schedule, limits.versions)).waves
+        batches = -(-(total - row) // self.size)
+        self.expected = self.done + batches * (len(needs_of_runs(schedule)) + len(waves))
+        return values, limits
+
+    def halve(self, values: Values, versions: int | None) -> bool:
+        """Halve the versions of waves, or the prompts; say whether there was anything to halve.
+
+        Args:
+            values: The batch.
+            versions: How many versions a wave could have; 1 where memory ran out before any wave.
+        """
         widest = max((len(wave.versions) for wave in values.schedule.waves), default=1)
-        versions = min(limits.versions or widest, widest)
-        prompts = len(values.batches.rows)
-        if versions == 1 and prompts == 1:
-            raise OutOfMemoryError(
-                "Memory ran out with one version at one prompt.",
-                "",
-                "Use a smaller model, shorter prompts, or another device.",
-            ) from error
+        rows, prompts = min(versions or widest, widest), len(values.batches.rows)
+        if rows > 1:
+            self.limits = replace(self.limits, versions=rows // 2)
+        elif prompts > 1:
+            self.size = prompts // 2
+        else:
+            return False
         self.halvings += 1
-        self.limits = Limits(max(1, versions // 2), limits.tokens, limits.merge)
-        free_memory(self.weights.device)
+        return True
+
+    def out_of_memory(self, values: Values) -> OutOfMemoryError:
+        own = memory_of(values.schedule, network_sizes(self.net), 1, rows=1).peak
+        return OutOfMemoryError(
+            "Memory ran out with one version at one prompt.",
+            f"One prompt of {values.batches.width} tokens and one version take about "
+            f"{bytes_text(own)} beside the weights.",
+            "Use a smaller model, shorter prompts, or another device.",
+        )
 
     def count(self) -> None:
         self.done += 1

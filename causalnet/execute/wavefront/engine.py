@@ -49,7 +49,7 @@ def prepare(
         moved: The bindings with constants where the weights are, where several batches share them.
     """
     names = {version.input for version in program.versions} | {r.input for r in program.reads}
-    batches = make_batches(bindings, sorted(names), rows, net.model.device)
+    batches = make_batches(bindings, sorted(names), rows, weights.device)
     schedule = schedule_program(program, batches.signature(program))
     there = moved_constants(bindings, weights.device, weights.dtype) if moved is None else moved
     return Values(net, weights, bindings, there, batches, schedule)
