@@ -19,7 +19,7 @@ from execution_parts.batches import BATCHES, pairs_of
 from causalnet.compiler import compile_reads
 from causalnet.compiler.cost import cost_of
 from causalnet.compiler.machine import Machine
-from causalnet.compiler.memory import memory_of
+from causalnet.compiler.memory import memory_of, split
 from causalnet.execute import Bindings
 from causalnet.execute.calibration import calibrate
 from causalnet.execute.counters import PeakMemory, flop_counter
@@ -159,7 +159,8 @@ def measure(net: LiftedNetwork, weights: Weights, job: Job, machine: Machine) ->
     with PeakMemory() as memory:
         run()
     schedule = prepare(program, net, weights, bindings, rows).schedule
-    cost = cost_of(schedule, sizes, machine)
+    cut = split(schedule, job.versions) if job.versions else schedule
+    cost = cost_of(cut, sizes, machine)
     peak = memory_of(schedule, sizes, rows=job.versions or None).peak
     flops, forwards = counter.get_total_flops(), seconds / median(unit)
     off = cost.flops() / flops - 1, cost.forwards() / forwards - 1, peak / memory.peak - 1

@@ -254,9 +254,11 @@ class _Holding:
 
     def most(self, wave: Wave) -> int:
         """Return how many rows a wave has at most at one time."""
-        alive = rows_at(self.schedule, wave)
+        alive, last = rows_at(self.schedule, wave), self.stages.last
         for number in wave.versions:
-            alive[self.schedule.program.versions[number].born] += 1
+            version = self.schedule.program.versions[number]
+            if version.kind != Kind.CUT and version.born < last:  # what ends at once is no row
+                alive[version.born] += 1
         return int(alive.max())
 
     def _kept(self) -> int:
@@ -292,7 +294,7 @@ class _Holding:
         ends |= {self.schedule.alias[r.reference] for r in reads if r.reference != NONE}
         numbers = len(ends) * places * d
         if any(read.readout.name != "logit_difference" for read in reads):
-            numbers += 4 * vocabulary
+            numbers += (7 if ends else 4) * vocabulary
         return numbers * self.sizes.number
 
 

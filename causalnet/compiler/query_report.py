@@ -57,7 +57,9 @@ class QueryReport:
 
     def lines(self) -> list[str]:
         """Return the report in lines, each part under its name."""
-        meaning = self.terms.lines() if self.terms is not None else self._meaning()
+        meaning = self._meaning() if self.terms is None else self.terms.lines()
+        if self.terms is not None and self.plan and len(self.plan.zero) > len(self.terms.zero):
+            meaning += self.plan.zero_lines()
         plan = [] if self.plan is None else self.plan.lines()
         return [*meaning, *plan, *self._precision()]
 
@@ -125,7 +127,8 @@ def explain_query(
         UnknownMediatorError, TermError: A query that does not fit the graph.
         OutOfMemoryError: A budget smaller than one version at one prompt.
     """
-    whole = len(query.contrasts) * len(graph.nodes) <= WHOLE
+    nodes = len(graph.nodes)
+    whole = nodes <= ONE and len(query.contrasts) * nodes <= WHOLE
     terms = explain_terms(query, graph, facts, rows) if whole else None
     if terms is None:
         check_query(query, graph)

@@ -14,8 +14,11 @@ __all__ = ["calibrate"]
 
 Rates: TypeAlias = tuple[tuple[int, float], ...]
 
-_TOKENS = (16, 64, 256, 1024)
-_SECONDS = 0.05  # for each rate
+_TOKENS = (8, 16, 64, 256, 1024)
+_STRIDED = 6  # how much slower norms, turns and softmax are, which move data across strides
+_STEPS = 16  # small steps of Python and torch around a call: views, lookups, checks
+_SECONDS = 0.02  # for each rate, or two calls
+_BYTES, _FEW = 64_000_000, 256  # of weights, and tokens up to which reading them takes time
 
 
 def calibrate(sizes: Sizes, device: torch.device | str = "cpu") -> Machine:
@@ -33,26 +36,34 @@ def calibrate(sizes: Sizes, device: torch.device | str = "cpu") -> Machine:
     def made(*axes: int) -> torch.Tensor:
         return torch.randn(axes, device=place, dtype=dtype)
 
-    # A gate and an input projection in turn: one weight alone would stay in the caches.
-    weights = [made(shape.d_mlp, shape.d_model) for _ in range(4)]
+    # A model's weights come from memory, not from the caches, whenever a layer is its turn.
+    size = shape.d_mlp * shape.d_model * made(1).element_size()
+    weights = [made(shape.d_mlp, shape.d_model) for _ in range(min(max(_BYTES // size, 2), 64))]
 
     def rates(product: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Rates:
         found: list[tuple[int, float]] = []
         for tokens in _TOKENS:
-            x = made(tokens, shape.d_model)
-            seconds = _seconds(lambda x=x: [product(x, weight) for weight in weights], place)  # type: ignore[misc]  # a default binds x
-            flops = 2 * tokens * shape.d_model * shape.d_mlp * len(weights)
-            found.append((tokens, max([flops / seconds, *(rate for _, rate in found)])))
+            x, some = made(tokens, shape.d_model), weights if tokens <= _FEW else weights[:4]
+
+            def each(x: torch.Tensor = x, some: list[torch.Tensor] = some) -> None:
+                for weight in some:
+                    product(x, weight)
+
+            flops = 2 * tokens * shape.d_model * shape.d_mlp * len(some)
+            rate = flops / _seconds(each, place)
+            found.append((tokens, max([rate, *(before for _, before in found)])))
         return tuple(found)
 
     rows, width, attended = 64 * shape.heads_per_group, shape.d_head, 16
     left, right = made(64, rows, width), made(64, width, attended)
     scores = 2 * 64 * rows * width * attended / _seconds(lambda: torch.bmm(left, right), place)
     wide = made(1024, shape.d_mlp)
-    moved = 3 * wide.numel() * wide.element_size()
-    bandwidth = moved / _seconds(lambda: torch.nn.functional.silu(wide).mul_(wide), place) * 5 / 3
+    moved = 5 * wide.numel() * wide.element_size()
+    bandwidth = (
+        moved / _seconds(lambda: torch.nn.functional.silu(wide).mul_(wide), place) / _STRIDED
+    )
     small = made(8)
-    call = _seconds(lambda: small + small, place)
+    call = _STEPS * _seconds(lambda: small + small, place)
     return Machine(
         f"this machine's {place.type}",
         rates(linear),

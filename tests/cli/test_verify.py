@@ -147,6 +147,28 @@ def test_explain_says_what_a_query_means(folder: Path, capsys: Output) -> None:
     assert "own value" in plan["proved_zero"]["contrast"]
 
 
+LARGE = str(Path(__file__).parents[1] / "models" / "configs" / "llama-70b")
+
+
+def test_explain_prices_a_model_of_70_billion_parameters(capsys: Output) -> None:
+    options = ["--tokens", "16", "--first-different", "11", "--prompts", "8", "--budget", "4GB"]
+    assert run_command_line(["explain", "nie(heads; at=end)", "--model", LARGE, *options]) == 0
+    text = capsys.readouterr().out
+    assert "5122 worlds become 2 runs of inputs and 5120 versions" in text
+    assert "1.00 of the oracle minimum" in text and "4 GB (given)" in text
+    asked = "nie(L3.H1, L7.H2; at=3)"  # before any difference
+    assert run_command_line(["explain", asked, "--model", LARGE, *options, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert set(found["proved_zero"]) == {"L3.H1", "L7.H2"} and found["plan"]["void"] == 2
+    assert found["plan"]["cost"]["stages"]["suffix"]["flops"] == 0
+
+
+def test_a_budget_that_is_too_small_is_bad_input(folder: Path, capsys: Output) -> None:
+    options = ["--model", str(folder / "model"), "--budget", "1KB"]
+    assert run_command_line(["explain", "nie(heads)", *options]) == 3
+    assert "one version at one prompt" in capsys.readouterr().err
+
+
 QUERIES = ("nie(L0.H0; at=end)", "per_total_effect(nie(L0.mlp))", "attribution_patch(heads)")
 
 
