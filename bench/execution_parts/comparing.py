@@ -1,5 +1,6 @@
 """The baselines on a sample of a row's worlds: what they would cost in all, and what they find."""
 
+import copy
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from causalnet.lift import raised_casts
 from execution_parts.by_hand import ByHand, Patch
 from execution_parts.clock import Clock
 from execution_parts.rows import Case, Setting
@@ -26,14 +28,18 @@ class Baselines:
         naive: Forwards of the naive loop over all worlds, extrapolated.
         resume: Forwards of `resume` over all worlds, extrapolated.
         values: Label of each world of the sample to the naive loop's read-outs, [B].
+        exact: The same read-outs by the naive loop in float64, [B].
         unpatched: The read-outs of the base, [B].
+        unpatched_exact: Those in float64, [B].
         apart: The largest difference between the two baselines.
     """
 
     naive: float
     resume: float
     values: Mapping[str, Tensor]
+    exact: Mapping[str, Tensor]
     unpatched: Tensor
+    unpatched_exact: Tensor
     apart: float
 
 
@@ -77,6 +83,10 @@ def run_baselines(
                 found[number].extend(logit_difference(each, setting) for each in logits)
                 costs[number] += timed.forwards
         unpatched = logit_difference(rivals.base.logits, setting)
+    truth = _in_float64(rivals)
+    with torch.no_grad(), raised_casts(truth.module):
+        truth.record()
+        exact = [logit_difference(truth.naive(case.patches), setting) for case in sample]
     worlds = len(cases) / len(sample)
     blocks = _blocks(cases, rivals) / _blocks(sample, rivals)
     labels = [case.label for case in sample]
@@ -84,9 +94,17 @@ def run_baselines(
         naive=recording + costs[0] * worlds,
         resume=recording + costs[1] * blocks,
         values=dict(zip(labels, found[0], strict=True)),
+        exact=dict(zip(labels, exact, strict=True)),
         unpatched=unpatched,
+        unpatched_exact=logit_difference(truth.base.logits, setting),
         apart=max(float((x - y).abs().max()) for x, y in zip(*found, strict=True)),
     )
+
+
+def _in_float64(rivals: ByHand) -> ByHand:
+    """Return the baselines on a copy of the model in float64."""
+    module = copy.deepcopy(rivals.module).double()
+    return ByHand(module, rivals.base_ids, rivals.source_ids)
 
 
 def derivatives(sample: Sequence[Case], setting: Setting) -> dict[str, Tensor]:

@@ -196,15 +196,17 @@ def _compared(
 ) -> Figures:
     """Run the baselines on the sample, and put beside them what was found there by label, [B]."""
     rivals = run_baselines(cases, sample, clock, setting)
-    base = rivals.unpatched.double() if are_effects else 0.0
-    apart = torch.stack(
-        [
-            found[case.label].double() - (rivals.values[case.label].double() - base)
-            for case in sample
-        ]
+    labels = [case.label for case in sample]
+    ours, naive, exact = (
+        torch.stack([values[label].double() for label in labels])
+        for values in (found, rivals.values, rivals.exact)
     )
+    if are_effects:
+        naive, exact = naive - rivals.unpatched.double(), exact - rivals.unpatched_exact.double()
     return replace(
-        _held(figures, apart),
+        _held(figures, ours - naive),
+        rms_exact=_rms(ours - exact),
+        rms_model=_rms(naive - exact),
         naive=rivals.naive,
         resume=rivals.resume,
         ratio=None if figures.ours is None else rivals.resume / figures.ours,
@@ -218,5 +220,9 @@ def _held(figures: Figures, apart: Tensor) -> Figures:
         figures,
         sample=len(apart),
         max_diff=float(apart.abs().max()),
-        rms_diff=float(apart.square().mean().sqrt()),
+        rms_diff=_rms(apart),
     )
+
+
+def _rms(apart: Tensor) -> float:
+    return float(apart.square().mean().sqrt())

@@ -13,7 +13,8 @@ __all__ = ["from_json", "heading", "line", "stored", "verdicts"]
 
 HEADING = (
     f"{'row':10}{'worlds':>7}{'ours':>9}{'per last':>9}{'reach':>7}{'stretch':>8}{'naive':>9}"
-    f"{'resume':>9}{'ratio':>7}{'n':>4}{'max|diff|':>10}{'rms diff':>9}{'peak MB':>9}{'unit s':>7}"
+    f"{'resume':>9}{'ratio':>7}{'n':>4}{'max|diff|':>10}{'rms diff':>9}"
+    f"{'to f64':>9}{'its own':>9}{'peak MB':>9}{'unit s':>7}"
 )
 
 
@@ -32,7 +33,8 @@ def line(row: Figures) -> str:
         f"{row.row:10}{row.worlds:>7}{_number(row.ours):>9}{_number(row.ours_last):>9}"
         f"{_number(row.reach):>7}{_number(row.stretch):>8}{_number(row.naive):>9}"
         f"{_number(row.resume):>9}{_number(row.ratio):>7}{row.sample:>4}"
-        f"{_small(row.max_diff):>10}{_small(row.rms_diff):>9}{_number(row.peak_mb):>9}"
+        f"{_small(row.max_diff):>10}{_small(row.rms_diff):>9}{_small(row.rms_exact):>9}"
+        f"{_small(row.rms_model):>9}{_number(row.peak_mb):>9}"
         f"{_number(row.unit_seconds):>7}"
         f" {flags} {row.note}"
     ).rstrip()
@@ -81,6 +83,7 @@ def _verdict(row: Figures) -> str:
         return f"{row.row}: {row.failed}."
     return (
         f"{row.row}: our values and the naive loop's differ by {_small(row.max_diff)} "
-        f"(rms {_small(row.rms_diff)}), the baselines by {_small(row.baselines_diff)}; "
+        f"(rms {_small(row.rms_diff)}, to float64 {_small(row.rms_exact)}), "
+        f"the baselines by {_small(row.baselines_diff)}; "
         f"allowed are {row.allowed[0]:.0e} and {row.allowed[1]:.0e}."
     )

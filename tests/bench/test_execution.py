@@ -82,6 +82,8 @@ def test_the_terms_of_a_row_are_the_worlds_of_the_naive_loop(row: Row, executor:
     assert figures.worlds == WORLDS_OF[row.name]
     assert figures.sample == 8
     assert figures.max_diff is not None and figures.max_diff < EXACT
+    assert figures.rms_exact is not None and figures.rms_exact < EXACT
+    assert figures.rms_model is not None and figures.rms_model < EXACT
     assert figures.baselines_diff is not None and figures.baselines_diff < EXACT
     assert figures.is_right and not verdicts([figures])
     costs = (figures.ours, figures.naive, figures.resume, figures.ratio, figures.unit_seconds)
@@ -250,7 +252,7 @@ def test_figures_are_kept_row_by_row(tmp_path: Path) -> None:
 def test_lines_fit_the_heading() -> None:
     figures = Figures(
         "heads", "t", "b", 8, 16, "fe", "wavefront", 270, 33.4, 36.1, (33.4,), 34, 28, 212, 287.3,
-        123.4, 3.69, 3.5, 24, 9e-6, 2e-6, 1e-6, 41.3,
+        123.4, 3.69, 3.5, 24, 9e-6, 2e-6, 3e-6, 4e-6, 1e-6, 41.3,
     )  # fmt: skip
     assert len(line(figures)) == len(heading())
     assert line(replace(figures, ours=35.0)).endswith("!")
