@@ -40,12 +40,9 @@ def pairs() -> PromptPairs:
     """Pairs that first differ at token FIRST, and everywhere from there on."""
     rng, rows = random.Random(0), []
     for _ in range(PROMPTS):
-        start, sides = sentence(rng, FIRST), ([], [])
-        for _ in range(LIVE):
-            for side, word in zip(sides, rng.sample(WORDS, 2), strict=True):
-                side.append(word)
+        start, apart = sentence(rng, FIRST), [rng.sample(WORDS, 2) for _ in range(LIVE)]
         answer, foil = rng.sample(WORDS, 2)
-        base, source = (" ".join((start, *side)) for side in sides)
+        base, source = (" ".join((start, *side)) for side in zip(*apart, strict=True))
         rows.append({"base": base, "source": source, "answer": f" {answer}", "foil": f" {foil}"})
     return PromptPairs.build(words(), rows)
 

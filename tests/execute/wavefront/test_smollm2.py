@@ -84,7 +84,7 @@ def pairs(smollm2_net: LiftedNetwork) -> PromptPairs:
 @pytest.fixture(scope="module")
 def sample(smollm2_net: LiftedNetwork) -> dict[str, list[Leaf]]:
     """A few worlds of each row, one out of each of as many equal stretches."""
-    rng, found = random.Random(SEED), {}
+    rng, found = random.Random(SEED), dict[str, list[Leaf]]()
     for row in ROWS:
         base = Read(logit_diff, Base("base"))
         reads = [read for query in row(smollm2_net) for read in query.reads if read != base]
