@@ -5,7 +5,7 @@
 >>> graph = transformer_graph(TransformerShape(2, 2, 2, 8, 4, 16, 11))
 >>> query = parse_query("nie(L0.H1, L1.H0; at=end)", graph)
 >>> print(explain_terms(query, graph).merging)
-4 worlds become 4 (at least 3); 168 calls become 100, the lower bound
+4 worlds become 4 (at least 3); 168 calls of mechanisms become 100, the lower bound
 """
 
 from collections.abc import Sequence

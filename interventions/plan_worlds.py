@@ -60,7 +60,7 @@ class WorldPlan:
         worlds = "world becomes" if self.worlds_before == 1 else "worlds become"
         return (
             f"{self.worlds_before} {worlds} {len(self.worlds)} (at least {self.at_least}); "
-            f"{self.calls_before} calls become {self.calls}, the lower bound"
+            f"{self.calls_before:,} calls of mechanisms become {self.calls:,}, the lower bound"
         )
 
 
@@ -79,7 +79,7 @@ def plan_worlds(form: NormalForm, roots: Iterable[int] | None = None) -> WorldPl
     >>> again = Do(base, ((Node("Z"), At("Z", source)),))
     >>> form = normal_form([At("Y", base), At("Y", path), At("Y", again)], graph)
     >>> print(plan_worlds(form))
-    4 worlds become 3 (at least 2); 12 calls become 6, the lower bound
+    4 worlds become 3 (at least 2); 12 calls of mechanisms become 6, the lower bound
     """
     plan = _Plan(form, form.live(roots))
     return WorldPlan(

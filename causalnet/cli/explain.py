@@ -116,11 +116,11 @@ def _explained(
         f"NUMBER    {query.sign} = {query.subtraction}, {unit}",
         f"MODEL     {model}",
         f"          {graph!r}",
-        f"PROMPTS   {assumed.prompts} of {assumed.tokens} tokens are assumed, base and source "
+        f"PROMPTS   {assumed.prompts} of {assumed.tokens} tokens each are assumed, base and source "
         f"differing from token {assumed.first_different} on",
         *report.lines(),
-        f"FORWARDS  {len(runs)} on each batch of prompts: one for each world as it is written",
-        "          (nothing was run: cn.run(query, net, pairs) does)",
+        *report.executor_lines(len(runs)),
+        "          nothing was run; cn.run(query, net, pairs) does",
     ]
     if not in_full:  # thousands of rows take as long to write as to plan
         return "\n".join(lines), {}

@@ -35,8 +35,8 @@ class Bound:
     def __str__(self) -> str:
         """Return the ratio in one line."""
         return (
-            f"{self.ratio:.2f} of the oracle minimum: {self.calls:,} calls of blocks, "
-            f"{self.distinct:,} of them distinct"
+            f"{self.ratio:.2f} times the least possible: {self.calls:,} calls of attentions and "
+            f"MLPs in waves, {self.distinct:,} of them distinct"
         )
 
 

@@ -84,6 +84,22 @@ class QueryReport:
             )
         return lines
 
+    def executor_lines(self, forwards: int, batches: int = 1) -> list[str]:
+        """Return what runs the query, beside the forwards of one world after the other.
+
+        Args:
+            forwards: Forwards of the hook executor, all batches together.
+            batches: How many batches of prompts there are.
+        """
+        count = f"{forwards:,} forward{'' if forwards == 1 else 's'}"
+        each = "one for each world" + (" and batch" if batches > 1 else "")
+        if self.plan is None:
+            return [f"EXECUTOR  {self.instead}", f"FORWARDS  {count}, {each}"]
+        return [
+            "EXECUTOR  wavefront: all worlds in one sweep",
+            f"          executor='hooks' would run {count}, {each}",
+        ]
+
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON values."""
         terms = {} if self.terms is None else self.terms.to_json()

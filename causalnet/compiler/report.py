@@ -16,6 +16,7 @@ from causalnet.compiler.program import Program
 from causalnet.compiler.savings import Saving, savings_of
 from causalnet.compiler.schedule import Schedule
 from causalnet.compiler.sizes import Sizes
+from causalnet.compiler.stages import Stages
 from causalnet.graphs import MediatorGraph
 from causalnet.interventions import (
     Leaf,
@@ -100,20 +101,20 @@ class PlanReport:
         live = sum(len(wave.versions) for wave in waves)
         runs, columns = len(program.runs), self.schedule.signature.columns
         lines = [
-            f"WAVES     {self.worlds} worlds become {runs} runs of inputs and {live} versions in "
-            f"{len(waves)} waves; {self.schedule.void} void on such prompts"
+            f"WAVES     {counted(self.worlds, 'world')} become {counted(runs, 'run')} of inputs and "
+            f"{counted(live, 'version')} in {counted(len(waves), 'wave')}; {self.schedule.void:,} "
+            "void on such prompts"
         ]
         listed = waves if len(waves) <= 4 else waves[:3]
         for wave in listed:
             born = [program.versions[number].born for number in wave.versions]
             stages = program.stages
             lines.append(
-                f"          wave of {len(wave.versions)} from column {wave.start} "
-                f"({columns - wave.start} of {columns} live), born "
-                f"{stages.describe(min(born))} to {stages.describe(max(born))}"
+                f"          wave of {len(wave.versions):,} from column {wave.start} "
+                f"({columns - wave.start} of {columns} live), born {_span(stages, born)}"
             )
         if len(waves) > len(listed):
-            lines.append(f"          and {len(waves) - len(listed)} more waves")
+            lines.append(f"          and {counted(len(waves) - len(listed), 'more wave')}")
         return lines
 
     def _rules(self) -> list[str]:
@@ -121,7 +122,8 @@ class PlanReport:
         first, *rest = self.savings
         lines = [f"RULES     {first.left:>9,.1f}  {first.what}"]
         for saving in rest:
-            lines.append(f"          {-saving.saved:>+9,.1f}  {saving.rule}: {saving.what}")
+            taken = f"{-saving.saved:+,.1f}" if abs(saving.saved) >= 0.05 else "0.0"
+            lines.append(f"          {taken:>9}  {saving.rule}: {saving.what}")
         left = self.savings[-1].left
         lines.append(f"          {left:>9,.1f}  forwards, by FLOPs")
         return lines
@@ -135,6 +137,7 @@ class PlanReport:
             f"{self.worlds:,}; a forward is one of the model on {signature.prompts} prompts of "
             f"{signature.columns} tokens, logits everywhere",
             f"          {parts}",
+            f"          by the time that each part takes on {self.cost.machine.name}",
             f"FLOPS     {flops_text(self.cost.flops())}: {flops}; a forward "
             f"{flops_text(self.cost.forward_flops)}",
         ]
@@ -148,7 +151,11 @@ class PlanReport:
         left = sum((one.possible - one.layers) * one.size for one in self.cached)
         lines = [f"MEMORY    {self.fit.memory}"]
         if kept:
-            lines.append(f"          kept, by what a byte saves: {', '.join(kept)}")
+            runs = counted(len(self.schedule.program.runs), "run")
+            lines.append(
+                f"          kept of {runs}, each with its layers, what saves most by the byte "
+                f"first: {', '.join(kept)}"
+            )
             lines.append(f"          left out, since nobody reads it: {bytes_text(left)}")
         return lines
 
@@ -273,6 +280,21 @@ def zero_rows(
         if known and np.abs(evaluate_scalar(scalar, own)).max() < 1e-12:
             zero.append(label)
     return tuple(zero)
+
+
+def _span(stages: Stages, born: Sequence[int]) -> str:
+    """Return the first and the last of some stages."""
+    first, last = stages.describe(min(born)), stages.describe(max(born))
+    return f"at {first}" if first == last else f"{first} to {last}"
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number of things.
+
+    >>> counted(1, "wave"), counted(5122, "world")
+    ('1 wave', '5,122 worlds')
+    """
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def number_text(value: float) -> str:

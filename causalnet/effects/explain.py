@@ -65,15 +65,19 @@ class Explanation:
                 f"QUERY     {str(self.query).splitlines()[0]}",
                 *self.report.lines(),
                 f"PROMPTS   {self.prompts} pairs in batches of {self.batch_size}",
-                f"FORWARDS  {self.forwards} by hooks, that is {self.worlds} on each pair"
-                f"{self._for_means()}",
-                f"EXECUTOR  {self.report.instead or 'wavefront: exact, all worlds in one sweep'}",
+                *self.report.executor_lines(self.forwards, self.batches),
+                *self._for_means(),
             ]
         )
 
-    def _for_means(self) -> str:
+    @property
+    def batches(self) -> int:
+        """How many batches of prompts there are."""
+        return -(-self.prompts // self.batch_size)
+
+    def _for_means(self) -> list[str]:
         count = self.reference_forwards
-        return f", and {count} over the reference set" if count else ""
+        return [f"          and {count} forwards over the reference set"] if count else []
 
 
 def explain(

@@ -153,5 +153,5 @@ def test_displays(table: EffectTable) -> None:
     assert "<script" not in html
     assert table.top(1)[0].label in html
     explained = str(cn.explain(nie(net().heads()), net(), word_pairs(6)))
-    assert "WORLDS    10 worlds become" in explained and "FORWARDS  10" in explained
+    assert "WORLDS    10 worlds become" in explained and "would run 10 forwards" in explained
     assert str(logit_diff) in explained
