@@ -157,10 +157,11 @@ class Births:
         if birth.parent == self.live.root or self.values.stages.part(name).kind != "mlp":
             return self.values.of_run(name, self.live.root, columns)
         if (name, birth.parent) in self.values.settled:
-            return self.values.at(name, birth.parent, columns)
-        block = self.values.weights.blocks[self.values.stages.part(name).layer]
-        entering = self.live.narrow(self.state(birth.parent, birth.version.born).entering)
-        own = block.mlp(block.mlp_norm(entering))
+            own = self.values.at(name, birth.parent, self.live.needed)
+        else:
+            block = self.values.weights.blocks[self.values.stages.part(name).layer]
+            entering = self.live.narrow(self.state(birth.parent, birth.version.born).entering)
+            own = block.mlp(block.mlp_norm(entering))
         if columns == self.live.needed:
             return own
         return self.whole(self.values.of_run(name, self.live.root), own)[:, columns]
@@ -180,7 +181,7 @@ class Births:
             return window if columns == self.live.needed else whole(window)[:, columns]
 
         after = self.values.settled_at(natural, version.writes, version, self.live.needed)
-        if self.values.hides_edges:
+        if birth.number in self.values.schedule.hiding:
             self.values.around[birth.number] = (whole(window), whole(after))
         return after
 

@@ -18,7 +18,7 @@ class Wanted:
     """What is kept of a run.
 
     Attributes:
-        layers: How many layers are run, from the first.
+        layers: How many layers are run, from the first; none where only embeddings are read.
         kv: Keys and values of this many layers are kept.
         pre: Layers whose input is kept.
         mid: Layers whose stream between attention and MLP is kept.
@@ -35,11 +35,6 @@ class Wanted:
     z: frozenset[int] = frozenset()
     last_from: int = 0
     post: bool = True
-
-    def __post_init__(self) -> None:
-        """Refuse a run without layers."""
-        if self.layers < 1:
-            raise InternalError(f"A run was asked for {self.layers} layers.")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

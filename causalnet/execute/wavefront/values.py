@@ -58,7 +58,6 @@ class Values:
         settled: What births and waves kept of nodes, by node and version, at live columns.
         around: The stream before and after a cut that a version sets, at all columns.
         checks: Told what is not sound.
-        hides_edges: Whether edges may be set whose senders lie before a cut that is set.
         calls_for_births: Versions, with a stage, whose own call there others are born from.
     """
 
@@ -73,7 +72,6 @@ class Values:
     settled: dict[tuple[str, int], Tensor] = field(default_factory=dict)
     around: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
     checks: Checks = field(default_factory=Checks)
-    hides_edges: bool = field(init=False)
     calls_for_births: frozenset[tuple[int, int]] = field(init=False)
     _made: dict[tuple[str, int], Tensor] = field(default_factory=dict)
     _selected: dict[tuple[str, tuple[Position, ...]], Tensor] = field(default_factory=dict)
@@ -82,9 +80,6 @@ class Values:
     def __post_init__(self) -> None:
         """Note what births ask of the values of others."""
         versions = self.schedule.program.versions
-        self.hides_edges = any(version.kind is Kind.GENERAL for version in versions) and any(
-            isinstance(write.site, Edge) for version in versions for write in version.writes
-        )
         self.calls_for_births = frozenset(
             (self.schedule.alias[versions[number].parent], versions[number].born)
             for wave in self.schedule.waves
@@ -133,14 +128,21 @@ class Values:
         return torch.cat([self.of_run(node, self.root(number))[:, :start], window], 1)
 
     def at(self, node: str, number: int, columns: slice) -> Tensor:
-        """Return a node's value at some columns, [B, columns, ...]."""
+        """Return a node's value at some columns, [B, columns, ...].
+
+        What is kept of the last layer may begin behind the version's first column, where the wave
+        had narrowed to what is read; it ends at the last column like everything.
+        """
         number = self.home(node, number)
         if self.version(number).is_run:
             return self.of_run(node, number, columns)
-        window, start = self.settled.get((node, number)), self.schedule.start[number]
-        if window is not None and start <= (columns.start or 0):
-            return window[:, (columns.start or 0) - start :]
-        return self.full(node, number)[:, columns]
+        window, start = self.settled.get((node, number)), columns.start or 0
+        if window is not None and start >= (first := self.batches.width - window.shape[1]):
+            return window[:, start - first :]
+        if window is None:
+            return self.full(node, number)[:, columns]
+        before = self.of_run(node, self.root(number), columns)
+        return torch.cat([before[:, : first - start], window], 1)
 
     def home(self, node: str, number: int) -> int:
         """Return the version that a version's course is at a node's stage."""

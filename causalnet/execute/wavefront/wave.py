@@ -13,6 +13,7 @@ from torch import Tensor
 
 from causalnet.compiler import Kind, Wave
 from causalnet.compiler.cost import TOKENS_AT_ONCE
+from causalnet.compiler.needs import first_logits_column
 from causalnet.compiler.stages import Part
 from causalnet.execute.edits import is_sound
 from causalnet.execute.wavefront.attention import attend
@@ -32,7 +33,6 @@ class Counts:
         runs: Base passes, each of one input on one batch.
         attention: Attention blocks in waves, each of one version at one layer.
         mlp: MLPs in waves, each of one stream at one layer.
-        blocks_of_runs: Attention blocks and MLPs of base passes.
         slots: Births with receivers computed once more for edges.
         general: Births by a stage computed once more.
         births: Versions that were born.
@@ -43,7 +43,6 @@ class Counts:
     runs: int = 0
     attention: int = 0
     mlp: int = 0
-    blocks_of_runs: int = 0
     slots: int = 0
     general: int = 0
     births: int = 0
@@ -108,6 +107,7 @@ class _Running:
     order: list[int] = field(default_factory=list)
     rows: Tensor = field(default_factory=lambda: torch.empty(0))
     live: Live = field(init=False)
+    first_read: int = field(init=False)
     twins: dict[int, list[int]] = field(default_factory=dict)
     stage: int = 0
     ends: Counter[int] = field(init=False)
@@ -116,6 +116,7 @@ class _Running:
     def __post_init__(self) -> None:
         """Note at which stages versions end, and what is kept of which versions there."""
         schedule, stages = self.values.schedule, self.values.stages
+        self.first_read = first_logits_column(schedule)
         self.live = Live(self.wave.root, self.wave.start, self.values.batches.width)
         self.ends = Counter(schedule.until[number] for number in self.wave.versions)
         for number in self.wave.versions:
@@ -350,12 +351,13 @@ class _Running:
         start = self.values.schedule.start[number]
         if start == self.live.start:
             return kept
-        before, gap = self.state_of_run(self.wave.root, stage), slice(0, start - self.live.start)
+        before = self.state_of_run(self.wave.root, stage)
 
         def extended(own: Tensor | None, run: Tensor | None) -> Tensor | None:
-            if own is None or run is None or own.shape[1] == run.shape[1]:
+            if own is None or run is None:
                 return own
-            return torch.cat([run[:, gap], own], 1)
+            # Both end at the last column; where the wave has narrowed, both may begin later.
+            return torch.cat([run[:, : run.shape[1] - own.shape[1]], own], 1)
 
         return State(
             extended(kept.entering, before.entering),
@@ -372,7 +374,10 @@ class _Running:
             return State(entering=values.from_run(run, run.mid[layer], layer, live.needed))
 
         def kept(of: Mapping[int, Tensor]) -> Tensor | None:
-            return values.from_run(run, of[layer], layer, live.needed) if layer in of else None
+            # A cut set before the last block narrows needs none of what is kept of its end.
+            has_columns = run.first_column(layer) <= live.needed.start
+            is_there = layer in of and has_columns
+            return values.from_run(run, of[layer], layer, live.needed) if is_there else None
 
         entering = run.pre[layer][:, live.all] if layer in run.pre else None
         return State(entering=entering, leaving=kept(run.mid), z=kept(run.z))
@@ -459,8 +464,17 @@ class _Running:
             self.values.checks(broken, lambda n: UnsoundError(order[n // prompts], n % prompts))
 
     def at_read(self, stream: Tensor) -> Tensor:
-        """Return a stream at the read columns of every prompt, [B, R, d]."""
+        """Return what the last columns have at the read columns of every prompt, [B, R, d].
+
+        A stream before its first live column is the root's.
+        """
         if not self.read.numel():
             return stream[:, :0]
         rows = torch.arange(len(stream), device=stream.device)[:, None]
-        return stream[rows, self.read - self.live.needed.start]
+        start = self.live.width - stream.shape[1]
+        if start <= self.first_read:
+            return stream[rows, self.read - start]
+        run = self.values.runs[self.wave.root]
+        before = self.values.last(run)[rows, self.read - run.last_from]
+        after = stream[rows, (self.read - start).clamp_min(0)]
+        return torch.where((self.read < start)[..., None], before, after)
