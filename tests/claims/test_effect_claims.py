@@ -50,13 +50,13 @@ def effect(query: str, **threshold: float) -> dict[str, Any]:
 def test_the_verdict_is_about_the_querys_own_table(
     query: str, net: LiftedNetwork, folder: Path
 ) -> None:
-    """Oracle: the same query run by itself on the prompts that the verdict used."""
+    """Oracle: the same query run by itself, by hooks as claims are, on the verdict's prompts."""
     file = claim_file(folder, claims=[effect(query, at_least=1000.0)])
     report, plan = verify(file, net=net), explain_claims(file, net=net)
     [result] = report.results
     assert result.decision.verdict is Verdict.REFUTED and report.exit_status == 1
     pairs = pairs_of(file, net.model.tokenizer).rows(range(result.decision.n))
-    table = run(parse_query(query, net.graph), net, pairs)
+    table = run(parse_query(query, net.graph), net, pairs, executor="hooks")
     assert result.decision.estimate == pytest.approx(table[table.rows[0]].mean, abs=1e-10)
     assert report.cost.forwards == plan.fewest
     assert query in result.conventions["number"]

@@ -1,5 +1,7 @@
 """Ablations against values computed by hand from recorded activations."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
@@ -19,10 +21,18 @@ from causalnet.effects.reference import resampled_inputs
 from causalnet.errors import AlignmentError, TermError
 from causalnet.execute import TokenBatch, record
 from causalnet.interventions import ablation_effect, joint, kl, nie
+from causalnet.lift import raised_casts
 from causalnet.tasks import Prompts
 from tests.toys import net, word_pairs
 
 NETWORK = "llama"
+
+
+@pytest.fixture(autouse=True)
+def in_float64_throughout() -> Iterator[None]:
+    """What is recorded comes from the model's own modules, what is run from the wavefront."""
+    with raised_casts(net(NETWORK).model.module):
+        yield
 
 
 def recorded(node: str, prompts: Prompts) -> list[torch.Tensor]:

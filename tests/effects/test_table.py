@@ -86,7 +86,10 @@ def test_provenance(table: EffectTable) -> None:
     assert len(table.provenance["model"]["weights_sha256"]) == 64
     assert table.provenance["pairs"]["digest"] == word_pairs(6).digest()
     assert table.provenance["graph"] == net().graph.fingerprint()
-    assert table.provenance["executor"] == "hooks"
+    assert table.provenance["executor"] == "wavefront"
+    assert table.provenance["executed"]["runs"] == table.provenance["forwards"] == 2
+    by_hooks = run(nie(net()["L0.H1"]), net(), word_pairs(6), executor="hooks")
+    assert by_hooks.provenance["executor"] == "hooks"
 
 
 def test_frames(table: EffectTable) -> None:

@@ -138,7 +138,7 @@ def test_an_intervention_that_fires_twice_is_an_error() -> None:
     attention.o_proj = Skipping(attention.o_proj)
     network = taken_as_it_is(network)
     with pytest.raises(FireCountError, match=r"L0\.H1\.z fired 2 times .* must fire 1 times"):
-        run(nie(network["L0.H1"]), network, word_pairs(2))
+        run(nie(network["L0.H1"]), network, word_pairs(2), executor="hooks")
 
 
 def test_an_intervention_that_never_fires_is_an_error() -> None:
@@ -148,7 +148,7 @@ def test_an_intervention_that_never_fires_is_an_error() -> None:
     block.mlp = nn.Identity()
     network = taken_as_it_is(network)
     with pytest.raises(FireCountError, match=r"L1\.mlp fired 0 times"):
-        run(nie(network["L1.mlp"]), network, word_pairs(2))
+        run(nie(network["L1.mlp"]), network, word_pairs(2), executor="hooks")
 
 
 class Unattentive(nn.Module):
@@ -235,11 +235,11 @@ class Greedy(nn.Module):
 @pytest.mark.parametrize(("rows", "size", "halvings"), [(2, 2, 2), (1, 1, 3), (100, 8, 0)])
 def test_out_of_memory_halves_the_batch(rows: int, size: int, halvings: int) -> None:
     network, pairs = fresh_net(), word_pairs(9)
-    expected = run(nie(network.heads(0)), network, pairs).values
+    expected = run(nie(network.heads(0)), network, pairs, executor="hooks").values
     model = hugging_face(network).model
     model.embed_tokens = Greedy(model.embed_tokens, rows)
     network = taken_as_it_is(network)
-    table = run(nie(network.heads(0)), network, pairs, batch_size=8)
+    table = run(nie(network.heads(0)), network, pairs, batch_size=8, executor="hooks")
     assert table.provenance["batch_size"] == size
     assert table.provenance["halvings"] == halvings
     np.testing.assert_allclose(table.values, expected, atol=1e-10)
@@ -251,7 +251,7 @@ def test_out_of_memory_with_one_prompt() -> None:
     model.embed_tokens = Greedy(model.embed_tokens, 0)
     network = taken_as_it_is(network)
     with pytest.raises(OutOfMemoryError, match="batch of one prompt"):
-        run(te(), network, word_pairs(4))
+        run(te(), network, word_pairs(4), executor="hooks")
 
 
 @pytest.mark.parametrize(

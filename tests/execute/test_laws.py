@@ -2,6 +2,8 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,6 +28,7 @@ from causalnet.interventions import (
     World,
     ablation_effect,
     joint,
+    kl,
     logit_diff,
     nde,
     nie,
@@ -204,6 +207,26 @@ def test_named_positions_may_lie_at_different_tokens() -> None:
     np.testing.assert_allclose(ends.values, run(te(), network, pairs).values, atol=1e-10)
 
 
+def test_reads_may_come_before_the_worlds_that_they_compare_to() -> None:
+    """Two worlds compared to each other have no order in which each comes after its reference."""
+    first, second = (
+        Do(SOURCE, ((Node("L0.mlp"), Const()),)),
+        Do(BASE, ((Node("L1.H0"), Const()),)),
+    )
+    there, back = (
+        Read(replace(kl, reference=second), first),
+        Read(replace(kl, reference=first), second),
+    )
+    leaves = [Read(logit_diff, first), there, back]
+    bindings = Bindings.of(word_pairs(4))
+    together = evaluate(leaves, net(), bindings).values
+    for leaf in leaves:
+        alone = evaluate([leaf], net(), bindings).values[leaf]
+        torch.testing.assert_close(together[leaf], alone, atol=1e-12, rtol=0)
+    assert together[there].min() > 0 and together[back].min() > 0
+    assert not torch.allclose(together[there], together[back])
+
+
 def test_gradients_reach_a_constant() -> None:
     network = net()
     steering = torch.zeros(32, dtype=torch.float64, requires_grad=True)
@@ -235,8 +258,12 @@ def test_batches_and_their_size_change_nothing() -> None:
 
 def test_equal_worlds_run_once() -> None:
     network = net()
-    table = run(nie(network.heads()), network, word_pairs(4), batch_size=4)
+    options: dict[str, Any] = {"batch_size": 4, "executor": "hooks"}
+    table = run(nie(network.heads()), network, word_pairs(4), **options)
     assert table.provenance["forwards"] == len(network.heads()) + 2
+    waves = run(nie(network.heads()), network, word_pairs(4), batch_size=4)
+    assert waves.provenance["forwards"] == 2
+    assert waves.provenance["executed"]["births"] == len(network.heads())
 
 
 @pytest.fixture
@@ -272,11 +299,11 @@ def test_aliases_may_be_read() -> None:
 
 
 @pytest.mark.parametrize("make", [nie, nde, tie, tde])
-def test_explained_forwards_are_those_that_run(make: Callable[..., Query]) -> None:
+def test_explained_forwards_are_those_that_hooks_run(make: Callable[..., Query]) -> None:
     network, pairs = net(), word_pairs(5)
     query = make(network.heads(0), at="end")
     told = explain(query, network, pairs, batch_size=2)
-    table = run(query, network, pairs, batch_size=2)
+    table = run(query, network, pairs, batch_size=2, executor="hooks")
     assert told.forwards == table.provenance["forwards"]
 
 

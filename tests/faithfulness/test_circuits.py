@@ -1,5 +1,7 @@
 """Parts of circuits against worlds written by hand, and what the scorer refuses."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -9,7 +11,15 @@ from causalnet.errors import TermError
 from causalnet.faithfulness import CircuitScorer, Regime
 from causalnet.graphs import Mediator
 from causalnet.interventions import joint, kl, logit_diff, nie, te
+from causalnet.lift import raised_casts
 from tests.toys import net, word_pairs
+
+
+@pytest.fixture(autouse=True)
+def in_float64_throughout() -> Iterator[None]:
+    """Circuits are scored by hooks and the worlds written by hand run by the wavefront."""
+    with raised_casts(net().model.module):
+        yield
 
 
 @pytest.fixture
