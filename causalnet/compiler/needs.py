@@ -8,7 +8,14 @@ from causalnet.compiler.program import NONE, Kind, Version, Write
 from causalnet.compiler.schedule import Schedule
 from causalnet.interventions import At
 
-__all__ = ["Needs", "first_read_column", "is_plain", "needs_of_runs", "shared_columns"]
+__all__ = [
+    "Needs",
+    "first_logits_column",
+    "first_read_column",
+    "is_plain",
+    "needs_of_runs",
+    "shared_columns",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +110,9 @@ def first_read_column(schedule: Schedule) -> int:
     """Return the first column that the last block is needed at."""
     stages, program = schedule.program.stages, schedule.program
     first = stages.last - 2
-    places = {(name, at): low for name, at, low, _ in schedule.signature.places}
-    columns = []
     for read in program.reads:
         node = read.readout.node
-        if node == "logits":
-            columns.append(places[read.input, read.readout.at])
-            if read.reference != NONE:
-                columns.append(places[read.reference_input, read.readout.at])
-        elif stages.part(node).stage >= first:
+        if node != "logits" and stages.part(node).stage >= first:
             return 0
     for number, version in enumerate(program.versions):
         if version.is_run:
@@ -119,6 +120,19 @@ def first_read_column(schedule: Schedule) -> int:
         late = any(stages.part(name).stage >= first for name in schedule.keep.get(number, ()))
         if late or (version.born >= first and not _is_plain_birth(schedule, version)):
             return 0
+    return first_logits_column(schedule)
+
+
+@lru_cache(maxsize=32)
+def first_logits_column(schedule: Schedule) -> int:
+    """Return the first column at which logits are read; 0 where none are."""
+    places = {(name, at): low for name, at, low, _ in schedule.signature.places}
+    columns = []
+    for read in schedule.program.reads:
+        if read.readout.node == "logits":
+            columns.append(places[read.input, read.readout.at])
+            if read.reference != NONE:
+                columns.append(places[read.reference_input, read.readout.at])
     return min(columns, default=0)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from causalnet.compiler.passes.drop_unchanged import hiding_cuts
 from causalnet.compiler.passes.drop_unread import senders
 from causalnet.compiler.program import NONE, Kind, Program, Ref, Version, Write
 from causalnet.interventions import At, Position, Self
@@ -69,6 +70,8 @@ class Schedule:
         until: For every version, the last stage at which it is needed; -1 where it is not.
         keep: For every version, the nodes and cuts whose values others read in it.
         forks: For every version, the stages at which others are born from it.
+        hiding: The versions that set the stream between a sender and a receiver of an edge that is
+            set later: what is sent is hidden there, even where the stream stays as it is.
         void: How many births change nothing on these prompts: equal tokens before a difference.
     """
 
@@ -80,6 +83,7 @@ class Schedule:
     until: tuple[int, ...] = ()
     keep: Mapping[int, frozenset[str]] = field(default_factory=dict)
     forks: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    hiding: frozenset[int] = frozenset()
     void: int = 0
 
     def lines(self) -> Iterable[str]:
@@ -124,10 +128,16 @@ class _Scheduling:
             for pair in ((first, second), (second, first))
         }
         self.places = {(name, at): (low, high) for name, at, low, high in signature.places}
-        reads = (self.places[read.input, read.readout.at] for read in program.reads)
-        spans = list(reads)
+        spans = [self.places[read.input, read.readout.at] for read in program.reads]
+        spans += [
+            self.places[read.reference_input, read.readout.at]
+            for read in program.reads
+            if read.reference != NONE
+        ]
         self.read_from = min((low for low, _ in spans), default=0)
         self.read_to = max((high for _, high in spans), default=0)
+        self.hiding = hiding_cuts(program)
+        self.looked_into = _looked_into(program)
 
     def run(self) -> Schedule:
         void = 0
@@ -138,7 +148,9 @@ class _Scheduling:
             parent = self.alias[version.parent]
             self.root[number] = self.root[parent]
             own = min((self.changed(number, write) for write in version.writes), default=0)
-            if own >= self.signature.columns or self.is_unread(version):
+            if number in self.hiding:  # it has a window, be it of nothing but the last column
+                own = min(own, self.signature.columns - 1)
+            if own >= self.signature.columns or self.is_unread(number):
                 self.alias[number], void = parent, void + 1
                 self.start[number] = self.start[parent]
                 continue
@@ -159,6 +171,7 @@ class _Scheduling:
             tuple(self.until),
             {number: frozenset(names) for number, names in self.keep.items()},
             {number: frozenset(stages) for number, stages in self.forks.items()},
+            self.hiding,
             void,
         )
 
@@ -216,13 +229,13 @@ class _Scheduling:
             ref.input == version.input or (ref.input, version.input, at) in self.signature.aligned
         )
 
-    def is_unread(self, version: Version) -> bool:
+    def is_unread(self, number: int) -> bool:
         """Return whether what is set in the last layer lies where nothing is read (exclusion)."""
-        last = self.program.stages.last
+        version, last = self.program.versions[number], self.program.stages.last
         if version.until != last or version.kind not in (Kind.OUTPUT, Kind.CUT, Kind.DIRECT):
             return False
         first = last - 1 if version.kind is Kind.CUT else last - 2
-        if version.born < first or version.keep:
+        if version.born < first or number in self.looked_into or number in self.hiding:
             return False
         return all(
             write.site.at and all(self.is_beside(version, at) for at in write.site.at)
@@ -271,3 +284,13 @@ class _Scheduling:
             Wave(root, -start, tuple(numbers), level)
             for (_, level, start, root), numbers in sorted(found.items())
         )
+
+
+def _looked_into(program: Program) -> frozenset[int]:
+    """Return the versions of which inner values are read, and those that they come from."""
+    found: set[int] = set()
+    for number, version in enumerate(program.versions):
+        while version.keep and number not in found and number != NONE:
+            found.add(number)
+            number = program.versions[number].parent
+    return frozenset(found)

@@ -8,7 +8,7 @@ from causalnet.compiler.rewriting import mapped
 from causalnet.compiler.stages import Stages
 from causalnet.interventions import At, Const, Edge, Noise, Self
 
-__all__ = ["drop_unchanged"]
+__all__ = ["drop_unchanged", "hiding_cuts"]
 
 
 def drop_unchanged(program: Program) -> Program:
@@ -21,7 +21,7 @@ def drop_unchanged(program: Program) -> Program:
         return program
     contents = contents_of(program)
     versions, new = program.versions, list(range(len(program.versions)))
-    hiding = _hide_what_was_sent(program)
+    hiding = hiding_cuts(program)
     kept: list[Version] = []
     dropped = 0
     for number, version in enumerate(versions):
@@ -93,8 +93,12 @@ def _covers(write: Write, below: Write) -> bool:
     return same and write.layer > below.layer and isinstance(write.value, At | Const | Noise)
 
 
-def _hide_what_was_sent(program: Program) -> frozenset[int]:
-    """Return the versions that set a cut between a sender and one of its receivers."""
+def hiding_cuts(program: Program) -> frozenset[int]:
+    """Return the versions that set a cut between a sender and one of its receivers.
+
+    A receiver's own sum is set there like the stream: what was sent before is hidden, and that is
+    so where the cut is set to the very value that the stream has.
+    """
     versions, stages = program.versions, program.stages
     cuts = {
         n for n, version in enumerate(versions) if any(_is_cut(stages, w) for w in version.writes)

@@ -57,10 +57,10 @@ class GeneralBirths:
             normed = self.values.weights.final_norm(stream)
         if not flow.touches("logits"):
             self.keep(flow, birth)
-            return Final(normed=at_read(normed[:, self.live.all]))
+            return Final(normed=at_read(normed))
         logits = flow.settle("logits", self.values.weights.unembedding(normed))
         self.keep(flow, birth)
-        return Final(logits=at_read(logits[:, self.live.all]))
+        return Final(logits=at_read(logits))
 
     # -- stages ----------------------------------------------------------------------------------
 

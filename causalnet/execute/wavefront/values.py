@@ -21,7 +21,7 @@ from causalnet.execute.wavefront.batches import Batches
 from causalnet.execute.wavefront.checks import Checks
 from causalnet.execute.wavefront.runs import Run
 from causalnet.execute.wavefront.weights import Weights
-from causalnet.interventions import At, Edge, Position, Site, reads_of
+from causalnet.interventions import At, Position, Site, reads_of
 from causalnet.lift import LiftedNetwork
 
 __all__ = ["State", "Values"]
