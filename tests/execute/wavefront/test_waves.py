@@ -256,7 +256,11 @@ def test_values_that_are_not_sound_are_located(name: str, bad: float) -> None:
     width = network.graph.axes(name)[-1].size
     assert width is not None
     handle = Handle("bad", "bad")
-    given = Bindings(bound.inputs, bound.answers, {handle: Pooled(torch.full((width,), bad, dtype=torch.float64))})
+    given = Bindings(
+        bound.inputs,
+        bound.answers,
+        {handle: Pooled(torch.full((width,), bad, dtype=torch.float64))},
+    )
     world = Do(BASE, ((Node(name, ("end",)), Const(handle)),))
     with pytest.raises(NumericalError, match=f"{name.split('.')[0]}.*prompt|prompt"):
         run_leaves([Read(logit_diff, world)], network, given, executor="wavefront")
