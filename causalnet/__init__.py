@@ -17,6 +17,10 @@
 | `zero`, `mean`, `mean_per_position`, `resample`, `counterfactual` | ablations |
 | `constant`, `steer`, `vector` | ablations by a given vector |
 | `explain`, `run`, `open` | what a term would run; its table; a saved table |
+| `atp`, `atp_star`, `eap`, `eap_ig`, `mask_ig` | estimators by derivatives, with their errors |
+| `screen_then_verify`, `race` | rows ranked cheaply and verified; rows told apart on few prompts |
+| `lift_module`, `declare_module`, `head_part` | the graph of any `nn.Module` |
+| `evaluate_module`, `evaluate_query`, `ModuleBindings`, `Examples` | terms on it |
 | `read_claim_file`, `verify` | claims and their verdicts |
 | `CausalNetError` | what is raised when something that was given cannot be used |
 
@@ -47,7 +51,18 @@ if TYPE_CHECKING:
     from causalnet.effects import vector as vector
     from causalnet.effects import zero as zero
     from causalnet.errors import CausalNetError as CausalNetError
+    from causalnet.estimators import atp as atp
+    from causalnet.estimators import atp_star as atp_star
+    from causalnet.estimators import eap as eap
+    from causalnet.estimators import eap_ig as eap_ig
+    from causalnet.estimators import mask_ig as mask_ig
+    from causalnet.estimators import race as race
+    from causalnet.estimators import screen_then_verify as screen_then_verify
     from causalnet.execute import register_operation as register_operation
+    from causalnet.execute.modules import Examples as Examples
+    from causalnet.execute.modules import ModuleBindings as ModuleBindings
+    from causalnet.execute.modules import evaluate_module as evaluate_module
+    from causalnet.execute.modules import evaluate_query as evaluate_query
     from causalnet.graphs import ADMG as ADMG
     from causalnet.graphs import MediatorGraph as MediatorGraph
     from causalnet.graphs import m_separated as m_separated
@@ -123,8 +138,12 @@ if TYPE_CHECKING:
     from causalnet.interventions import transcoder_edge as transcoder_edge
     from causalnet.interventions import value_of as value_of
     from causalnet.interventions import zero_effects as zero_effects
+    from causalnet.lift import LiftedModule as LiftedModule
     from causalnet.lift import LiftedNetwork as LiftedNetwork
+    from causalnet.lift import declare_module as declare_module
+    from causalnet.lift import head_part as head_part
     from causalnet.lift import lift as lift
+    from causalnet.lift import lift_module as lift_module
     from causalnet.models import LanguageModel as LanguageModel
     from causalnet.models import load as load
     from causalnet.tasks import PromptPairs as PromptPairs
@@ -153,12 +172,17 @@ _NAMES = {
         *("logit_diff", "probability", "kl", "loss", "accuracy"),
     ),
     "errors": ("CausalNetError",),
+    "estimators": ("atp", "atp_star", "eap", "eap_ig", "mask_ig", "screen_then_verify", "race"),
     "execute": ("register_operation",),
+    "execute.modules": ("Examples", "ModuleBindings", "evaluate_module", "evaluate_query"),
     "graphs": (
         *("MediatorGraph", "transformer_graph", "plain_graph"),
         *("ADMG", "m_separated", "read_graph", "write_graph"),
     ),
-    "lift": ("LiftedNetwork", "lift"),
+    "lift": (
+        *("LiftedNetwork", "lift"),
+        *("LiftedModule", "lift_module", "declare_module", "head_part"),
+    ),
     "models": ("LanguageModel", "load"),
     "tasks": ("PromptPairs",),
 }
@@ -175,12 +199,15 @@ __all__ = [
     "Do",
     "Edge",
     "EffectTable",
+    "Examples",
     "Grad",
     "Handle",
     "Indices",
     "LanguageModel",
+    "LiftedModule",
     "LiftedNetwork",
     "MediatorGraph",
+    "ModuleBindings",
     "Node",
     "Noise",
     "Op",
@@ -194,6 +221,8 @@ __all__ = [
     "accuracy",
     "acdc_step",
     "are_equal",
+    "atp",
+    "atp_star",
     "attention_knockout",
     "attention_redirect",
     "attribution_patch",
@@ -204,10 +233,16 @@ __all__ = [
     "contrastive_steering",
     "contrastive_vector",
     "counterfactual",
+    "declare_module",
     "denoising",
     "direct_logit_attribution",
+    "eap",
+    "eap_ig",
+    "evaluate_module",
+    "evaluate_query",
     "explain",
     "explain_terms",
+    "head_part",
     "held",
     "importance",
     "integrated_gradients",
@@ -218,11 +253,13 @@ __all__ = [
     "kl",
     "lens",
     "lift",
+    "lift_module",
     "load",
     "logit_diff",
     "logit_lens",
     "loss",
     "m_separated",
+    "mask_ig",
     "matrix",
     "mean",
     "mean_per_position",
@@ -243,12 +280,14 @@ __all__ = [
     "probability",
     "ps",
     "pse",
+    "race",
     "read_claim_file",
     "read_graph",
     "register_operation",
     "resample",
     "run",
     "sae_feature_patch",
+    "screen_then_verify",
     "shapley",
     "steer",
     "steering",

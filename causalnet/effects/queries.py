@@ -17,7 +17,7 @@ def check_asked_of(net: object, pairs: object) -> None:
     """
     if not isinstance(net, LiftedNetwork):
         write = (
-            "Ask a lifted module by causalnet.execute.modules.evaluate_query."
+            "Ask a lifted module by cn.evaluate_query."
             if isinstance(net, LiftedModule)
             else "Write net = cn.lift(cn.load(...))."
         )
