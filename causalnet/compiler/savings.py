@@ -37,7 +37,9 @@ def savings_of(schedule: Schedule, sizes: Sizes, worlds: int) -> tuple[Saving, .
         worlds: How many worlds there are as they are written, inputs included.
     """
     unit = sum(work.flops for work in forward_works(schedule, sizes))
-    found = [Saving("", f"a hook loop: {worlds:,} worlds, each a whole forward", float(worlds), 0.0)]
+    found = [
+        Saving("", f"a hook loop: {worlds:,} worlds, each a whole forward", float(worlds), 0.0)
+    ]
     for rule, what, left in _steps(schedule, sizes, unit):
         found.append(Saving(rule, what, left, found[-1].left - left))
     return tuple(found)
@@ -53,7 +55,9 @@ def _steps(schedule: Schedule, sizes: Sizes, unit: int) -> Iterator[tuple[str, s
     ends = _ends(schedule)
     merged = "equal worlds are one"
     if schedule.void:
-        merged += f"; {schedule.void:,} change nothing: equal tokens up to there, or nothing reads on"
+        merged += (
+            f"; {schedule.void:,} change nothing: equal tokens up to there, or nothing reads on"
+        )
     yield "merging, V1", merged, float(ends)
     yield "A1, A2", "worlds are born as deltas where they first differ", priced(everything)
     starts = sorted({wave.start for wave in schedule.waves})
