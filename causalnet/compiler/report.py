@@ -31,6 +31,9 @@ from causalnet.interventions import (
 __all__ = ["PlanReport", "plan_report", "positions_of_program", "program_of", "zero_rows"]
 
 
+_DRAWS = 64
+
+
 def program_of(reads: Sequence[Read], graph: MediatorGraph) -> Program:
     """Return the program of some read-outs, each once."""
     return compile_reads(tuple(dict.fromkeys(reads)), graph)
@@ -254,8 +257,8 @@ def zero_rows(
 ) -> tuple[str, ...]:
     """Return the labels of scalars that are zero on such prompts, whatever the weights are.
 
-    Read-outs of versions that are one have one value; every other value is drawn at random, and a
-    scalar that is zero then is zero for all values, but for a chance of 2^-50.
+    Read-outs of versions that are one have one value; every other value is drawn at random, often
+    enough for events: a scalar that is always zero then is so, but for a chance of 2^-50.
 
     Args:
         labelled: Labels and scalars.
@@ -271,13 +274,16 @@ def zero_rows(
         readout = (found.readout.name, found.readout.node, found.readout.at, found.readout.answers)
         key = (*readout, alias[found.version], found.input, theirs, found.reference_input)
         if key not in drawn:
-            drawn[key] = numbers.standard_normal(2)
+            drawn[key] = numbers.standard_normal(_DRAWS)
         values[read] = drawn[key]
     zero = []
     for label, scalar in labelled:
-        own = {leaf: values[leaf] for leaf in leaves_of(scalar) if leaf in values}
-        known = len(own) == len(leaves_of(scalar))
-        if known and np.abs(evaluate_scalar(scalar, own)).max() < 1e-12:
+        leaves = leaves_of(scalar)
+        own = {leaf: values[leaf] for leaf in leaves if leaf in values}
+        apart = len({id(value) for value in own.values()})
+        if len(own) < len(leaves) or (apart == len(leaves) and leaves):
+            continue  # values that all differ cancel in no model
+        if np.abs(evaluate_scalar(scalar, own)).max() < 1e-12:
             zero.append(label)
     return tuple(zero)
 

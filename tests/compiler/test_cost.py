@@ -8,6 +8,7 @@ from causalnet.compiler.bound import bound_of
 from causalnet.compiler.cost import STAGES, Layout, cost_of, rows_at
 from causalnet.compiler.machine import CPU, Machine, Work
 from causalnet.compiler.program import Kind
+from causalnet.compiler.report import zero_rows
 from causalnet.compiler.savings import savings_of
 from causalnet.compiler.schedule import Schedule
 from causalnet.compiler.sizes import Sizes
@@ -157,3 +158,19 @@ def test_prompts_that_cannot_be_are_refused() -> None:
         assumed_signature(program, 8, 16, 0)
     with pytest.raises(ParameterError, match="at least one prompt"):
         assumed_signature(program, 0, 16, 0)
+
+
+def test_only_what_is_zero_in_every_model_is_called_zero() -> None:
+    graph = transformer_graph(TransformerShape(2, 2, 1, 8, 4, 16, 11))
+    texts = {
+        "before": "nie(L0.H0; at=1)",
+        "after": "nie(L0.H0; at=3)",
+        "own": f"logit_difference(<base> + {{L0.mlp := L0.mlp in <base>}}){PLUS}",
+        "event": "positive(logit_difference(<base> + {L0.mlp := 0}))",
+    }
+    parsed = {name: parse_query(text, graph) for name, text in texts.items()}
+    reads = tuple(dict.fromkeys(read for query in parsed.values() for read in query.reads))
+    program = compile_reads(reads, graph)
+    schedule = schedule_program(program, assumed_signature(program, 4, 6, 2))
+    labelled = [(name, query.contrasts[0][1]) for name, query in parsed.items()]
+    assert zero_rows(labelled, reads, schedule) == ("before", "own")
