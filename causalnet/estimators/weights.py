@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from causalnet.errors import LiftError
+from causalnet.execute.wavefront.linear import linear
 from causalnet.graphs import TransformerShape
 from causalnet.lift import Columns, LiftedNetwork, Parts
 from causalnet.lift.places import parameter
@@ -35,12 +36,11 @@ class Affine:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the projection of [..., width read]."""
-        made = x @ self.into
-        return made if self.bias is None else made + self.bias
+        return linear(x, self.into.mT, self.bias)
 
     def back(self, gradient: Tensor) -> Tensor:
         """Return the gradient at what is read, given that at what is written."""
-        return gradient @ self.into.mT
+        return linear(gradient, self.into)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
