@@ -113,12 +113,11 @@ def main(arguments: list[str] | None = None) -> int:
         if len(found) == 1:
             print(f"{found[0].batch}\n{heading()}", file=out, flush=True)
         print(line(found[-1]), file=out, flush=True)
+        if not (found[-1].failed or asked.quick):  # row by row: a run takes long, and may be ended
+            about = {"model": MODEL, "torch": torch.__version__, "threads": 1}
+            stored([found[-1]], about, FIGURES / f"execution_{asked.pairs}.json")
     if asked.json:
         print(json.dumps([asdict(figures) for figures in found], indent=1))
-    measured = [figures for figures in found if not figures.failed]
-    if measured and not asked.quick:
-        about = {"model": MODEL, "torch": torch.__version__, "threads": 1}
-        stored(measured, about, FIGURES / f"execution_{asked.pairs}.json")
     for sentence in verdicts(found):
         print(sentence, file=sys.stderr)
     return 0 if all(figures.is_right for figures in found) else 1
