@@ -21,7 +21,6 @@ from causalnet.execute.readouts import REDUCTIONS
 from causalnet.execute.views import is_attended, projector_of
 from causalnet.graphs import MediatorGraph, Role
 from causalnet.interventions import (
-    READOUTS,
     Const,
     Grad,
     Handle,
@@ -109,22 +108,16 @@ def _check_vector(vector: Tensor, site: Site, size: int | None) -> None:
 
 
 def check_answers(leaves: Iterable[Leaf], bindings: Bindings, vocabulary: int) -> None:
-    """Check that read-outs can be computed, and the token sets that they score.
+    """Check the token sets that read-outs score.
 
     Raises:
         AnswerError: A token outside the vocabulary, or an empty set, whose row is named; or an
             unknown reduction.
-        TermError: A read-out that is not known, or answers that are not bound.
+        TermError: Answers that are not bound.
     """
     reads = [leaf.read if isinstance(leaf, Grad) else leaf for leaf in leaves]
     named = dict.fromkeys((read.readout.name, read.readout.answers) for read in reads)
     for name, bound in named:
-        if name != "value" and name not in READOUTS:
-            raise TermError(
-                f"The read-out {name!r} is not known.",
-                f"There are {', '.join(READOUTS)} and value.",
-                "Write for example cn.logit_diff, or cn.lens(cn.logit_diff, node).",
-            )
         answers = bindings.answers_named(bound)
         if answers.reduction not in REDUCTIONS:
             raise AnswerError(

@@ -6,7 +6,7 @@ from causalnet.errors import ParameterError, TermError
 from causalnet.execute.alignment import check_lengths, check_positions, check_rows, check_tokens
 from causalnet.execute.bindings import Bindings
 from causalnet.execute.fitting import check_answers, check_values
-from causalnet.interventions import Contrast, Grad, Leaf, Read, World, check_scalar
+from causalnet.interventions import READOUTS, Contrast, Grad, Leaf, Read, World, check_scalar
 from causalnet.lift import LiftedNetwork, check_unchanged
 from causalnet.tasks import Prompts
 
@@ -17,7 +17,8 @@ def check_leaves(leaves: Sequence[object]) -> None:
     """Check that what is asked for can be computed: read-outs in worlds, and derivatives.
 
     Raises:
-        TermError: Something else; it is named with its place in the list.
+        TermError: Something else; it is named with its place in the list.  Or a read-out that is
+            not known.
     """
     for place, leaf in enumerate(leaves):
         if not isinstance(leaf, Read | Grad):
@@ -27,10 +28,17 @@ def check_leaves(leaves: Sequence[object]) -> None:
                 "An executor computes a Read or a Grad.",
                 "Write for example Read(logit_diff, world).",
             )
+        name = (leaf.read if isinstance(leaf, Grad) else leaf).readout.name
+        if name != "value" and name not in READOUTS:
+            raise TermError(
+                f"The read-out {name!r} is not known.",
+                f"There are {', '.join(READOUTS)} and value.",
+                "Write for example cn.logit_diff, or cn.lens(cn.logit_diff, node).",
+            )
 
 
-def check_batch_size(batch_size: object) -> None:
-    """Check that a batch is a whole number of prompts.
+def check_batch_size(batch_size: object, of: str = "prompts") -> None:
+    """Check that a batch is a whole number of prompts, or of what else it has.
 
     Raises:
         ParameterError: It is no whole number, or below 1.
@@ -38,7 +46,7 @@ def check_batch_size(batch_size: object) -> None:
     if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size < 1:
         raise ParameterError(
             f"batch_size is {batch_size!r}.",
-            "A batch is a whole number of prompts, at least one.",
+            f"A batch is a whole number of {of}, at least one.",
             "Write for example batch_size=16.",
         )
 

@@ -13,10 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from causalnet.errors import OutOfMemoryError, ParameterError, TermError
+from causalnet.errors import OutOfMemoryError, TermError
 from causalnet.execute.modules.bindings import ModuleBindings
 from causalnet.execute.modules.setting import position_axis
 from causalnet.execute.modules.worlds import Plans, Rows, make_plans
+from causalnet.execute.runnable import check_batch_size, check_leaves
 from causalnet.execute.schedule import schedule
 from causalnet.interventions import (
     Contrast,
@@ -79,8 +80,10 @@ def evaluate_module(
             A declared module is always run from its inputs.
 
     Raises:
+        ParameterError: A batch_size that is no whole number, or below 1.
         LiftError: The module was changed after it was lifted.
-        UnknownMediatorError, TermError: A world that does not fit the module.
+        UnknownMediatorError, TermError: A world that does not fit the module, or a read-out that is
+            not known.
         NumericalError: NaN or infinity in a value.
         OutOfMemoryError: Memory ran out with a batch of one row.
 
@@ -93,8 +96,8 @@ def evaluate_module(
     >>> evaluate_module([leaf], net, bindings).values[leaf].shape
     torch.Size([2])
     """
-    if batch_size < 1:
-        raise ParameterError(f"batch_size is {batch_size}.", "A batch has at least one row.")
+    check_leaves(leaves)
+    check_batch_size(batch_size, "rows")
     net.check_unchanged()
     check_scalar(Contrast(tuple((1.0, leaf) for leaf in leaves)), net.graph)
     for examples in bindings.inputs.values():

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from causalnet.effects import zero
-from causalnet.errors import LiftError, NumericalError, TermError
+from causalnet.errors import LiftError, NumericalError, ParameterError, TermError
 from causalnet.execute import Pooled
 from causalnet.execute.modules import Examples, ModuleBindings, evaluate_module, evaluate_query
 from causalnet.interventions import (
@@ -21,6 +21,7 @@ from causalnet.interventions import (
     Node,
     Op,
     Read,
+    ReadOut,
     Self,
     World,
     ablation_effect,
@@ -271,6 +272,10 @@ def test_what_does_not_fit_is_refused() -> None:
         run(Base("other"))
     with pytest.raises(TermError, match="not one number"):
         run(BASE, value_of("vit.layers.0"))
+    with pytest.raises(TermError, match=r"'logit_dif' is not known\. There are logit_difference,"):
+        run(BASE, ReadOut("logit_dif", "", ""))
+    with pytest.raises(ParameterError, match=r"batch_size is '8'\. A batch is a .* number of rows"):
+        evaluate_module([Read(logit_diff, BASE)], net, given, batch_size="8")  # type: ignore[arg-type]  # what is tested
     with pytest.raises(NumericalError, match="row 0"):
         huge = Op("scale", (Self(),), (("factor", float("inf")),))
         run(Do(BASE, ((Node("vit.layers.0"), huge),)))
