@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from causalnet.compiler.budget import Budget
+from causalnet.compiler.cost import TOKENS_AT_ONCE
 from causalnet.compiler.machine import CPU, Machine
 from causalnet.compiler.program import Program
 from causalnet.compiler.report import PlanReport, plan_report, program_of
@@ -125,6 +126,7 @@ def explain_query(
     rows: int = 1,
     machine: Machine = CPU,
     batches: int = 1,
+    at_once: int = TOKENS_AT_ONCE,
 ) -> QueryReport:
     """Say what a query means and what it would cost; nothing is run.
 
@@ -138,6 +140,7 @@ def explain_query(
         rows: How many rows are written out.
         machine: Whose rates tell the time.
         batches: How many batches of prompts there are.
+        at_once: Tokens that go through a kernel at once.
 
     Raises:
         UnknownMediatorError, TermError: A query that does not fit the graph.
@@ -148,7 +151,7 @@ def explain_query(
     terms = explain_terms(query, graph, facts, rows) if whole else None
     if terms is None:
         check_query(query, graph)
-    plan, instead = _plan(query, graph, sizes, signature, budget, machine, batches)
+    plan, instead = _plan(query, graph, sizes, signature, budget, machine, batches, at_once)
     if terms is not None:
         return QueryReport(query, terms, (), plan, instead)
     written = _written(query.contrasts[:rows], graph, facts)
@@ -164,6 +167,7 @@ def _plan(
     budget: Budget,
     machine: Machine,
     batches: int,
+    at_once: int,
 ) -> tuple[PlanReport | None, str]:
     """Return the plan, or why there is none."""
     reads = [leaf for leaf in query.leaves if isinstance(leaf, Read)]
@@ -176,7 +180,8 @@ def _plan(
     except TermError as error:  # the hook executor takes such terms
         return None, f"hooks: {error}"
     schedule = schedule_program(program, signature(program))
-    return plan_report(query.contrasts, reads, schedule, sizes, budget, machine, batches), ""
+    plan = plan_report(query.contrasts, reads, schedule, sizes, budget, machine, batches, at_once)
+    return plan, ""
 
 
 def _written(

@@ -9,7 +9,7 @@ import numpy as np
 from causalnet.compiler.bound import Bound, bound_of
 from causalnet.compiler.budget import Budget, bytes_text
 from causalnet.compiler.compile import compile_reads
-from causalnet.compiler.cost import STAGES, Cost, cost_of
+from causalnet.compiler.cost import STAGES, TOKENS_AT_ONCE, Cost, Layout, cost_of
 from causalnet.compiler.machine import CPU, Machine
 from causalnet.compiler.memory import Cached, Fit, cached_by_runs, fit
 from causalnet.compiler.program import Program
@@ -104,9 +104,9 @@ class PlanReport:
         live = sum(len(wave.versions) for wave in waves)
         runs, columns = len(program.runs), self.schedule.signature.columns
         lines = [
-            f"WAVES     {counted(self.worlds, 'world')} become {counted(runs, 'run')} of inputs and "
-            f"{counted(live, 'version')} in {counted(len(waves), 'wave')}; {self.schedule.void:,} "
-            "void on such prompts"
+            f"WAVES     {counted(self.worlds, 'world')} become {counted(runs, 'run')} of inputs "
+            f"and {counted(live, 'version')} in {counted(len(waves), 'wave')}; "
+            f"{self.schedule.void:,} void on such prompts"
         ]
         listed = waves if len(waves) <= 4 else waves[:3]
         for wave in listed:
@@ -220,6 +220,7 @@ def plan_report(
     budget: Budget,
     machine: Machine = CPU,
     batches: int = 1,
+    at_once: int = TOKENS_AT_ONCE,
 ) -> PlanReport:
     """Return what some read-outs would run and cost.
 
@@ -231,17 +232,18 @@ def plan_report(
         budget: How much memory there is.
         machine: Whose rates tell the time.
         batches: How many batches like this there are.
+        at_once: Tokens that go through a kernel at once, where the budget has room for them.
 
     Raises:
         OutOfMemoryError: A budget smaller than one version at one prompt.
     """
-    worlds, fitted = len(worlds_needed(reads)), fit(schedule, sizes, budget)
+    worlds, fitted = len(worlds_needed(reads)), fit(schedule, sizes, budget, at_once)
     cut = fitted.applied(schedule)
     return PlanReport(
         schedule,
         sizes,
         worlds,
-        cost_of(cut, sizes, machine, repeats=fitted.batches),
+        cost_of(cut, sizes, machine, Layout(at_once=fitted.at_once), fitted.batches),
         savings_of(schedule, sizes, worlds),
         bound_of(schedule, sizes),
         cached_by_runs(cut, sizes),

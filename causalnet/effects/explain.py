@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from causalnet.compiler.budget import Budget
 from causalnet.compiler.program import Program
 from causalnet.compiler.query_report import QueryReport, explain_query
 from causalnet.compiler.report import PlanReport, positions_of_program
@@ -12,6 +11,7 @@ from causalnet.compiler.schedule import Signature
 from causalnet.effects.queries import check_asked_of, query_of
 from causalnet.effects.reference import mean_forwards
 from causalnet.execute import schedule
+from causalnet.execute.devices import own_budget, tokens_at_once
 from causalnet.execute.runnable import check_batch_size
 from causalnet.interventions import Facts, Position, Query, Scalar, TermExplanation
 from causalnet.lift import LiftedNetwork
@@ -33,6 +33,7 @@ class Explanation:
         forwards: Forward passes of a hook loop, each over one batch.
         batch_size: Prompts in a batch.
         reference_forwards: Forward passes over the reference set, for means.
+        device: Where the model is, which decides how much is done at once.
     """
 
     query: Query
@@ -42,6 +43,7 @@ class Explanation:
     forwards: int
     batch_size: int
     reference_forwards: int = 0
+    device: str = "cpu"
 
     @property
     def terms(self) -> TermExplanation | None:
@@ -65,6 +67,7 @@ class Explanation:
                 f"QUERY     {str(self.query).splitlines()[0]}",
                 *self.report.lines(),
                 f"PROMPTS   {self.prompts} pairs in batches of {self.batch_size}",
+                *self._device_lines(),
                 *self.report.executor_lines(self.forwards, self.batches),
                 *self._for_means(),
             ]
@@ -74,6 +77,11 @@ class Explanation:
     def batches(self) -> int:
         """How many batches of prompts there are."""
         return -(-self.prompts // self.batch_size)
+
+    def _device_lines(self) -> list[str]:
+        if self.plan is None:
+            return []
+        return [f"DEVICE    {self.device}: {self.plan.fit.at_once:,} tokens at once"]
 
     def _for_means(self) -> list[str]:
         count = self.reference_forwards
@@ -106,19 +114,22 @@ def explain(
     check_asked_of(net, pairs)
     check_batch_size(batch_size)
     query = query_of(query, net.graph)
-    steps = schedule(query.leaves)
+    steps, device = schedule(query.leaves), net.model.device
     batches = -(-len(pairs) // batch_size)
     report = explain_query(
         query,
         net.graph,
         network_sizes(net),
         partial(signature_of, pairs=pairs, rows=range(min(batch_size, len(pairs)))),
-        budget=Budget.of(budget),
+        budget=own_budget(budget, device),
+        at_once=tokens_at_once(device),
         facts=facts_of(pairs),
     )
     means = mean_forwards(query.ablation)
     worlds = len(steps)
-    return Explanation(query, report, worlds, len(pairs), worlds * batches, batch_size, means)
+    return Explanation(
+        query, report, worlds, len(pairs), worlds * batches, batch_size, means, str(device)
+    )
 
 
 def signature_of(program: Program, pairs: PromptPairs, rows: Sequence[int]) -> Signature:

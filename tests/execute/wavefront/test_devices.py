@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from causalnet.compiler import compile_reads
+from causalnet.effects import explain, run
 from causalnet.errors import NumericalError, OutOfMemoryError, ParameterError
 from causalnet.execute import Bindings, evaluate, run_leaves
 from causalnet.execute.bindings import Constant, Matrix, PerPosition, Pooled, moved_constants
@@ -27,7 +28,7 @@ from causalnet.execute.wavefront.engine import prepare, run_batch
 from causalnet.execute.wavefront.linear import Projection
 from causalnet.execute.wavefront.mlp import Mlp
 from causalnet.execute.wavefront.norms import Norm
-from causalnet.execute.wavefront.runs import run
+from causalnet.execute.wavefront.runs import run as plain_run
 from causalnet.execute.wavefront.wave import Counts, Limits
 from causalnet.execute.wavefront.weights import Block, Weights
 from causalnet.interventions import (
@@ -363,7 +364,7 @@ def test_memory_that_runs_out_in_a_base_pass_halves_the_prompts(
     network, bound = net("llama", 0, 3), bindings(4)
     reads = heads(network)
     whole = run_leaves(reads, network, bound)
-    monkeypatch.setattr(engine, "run", Full(run, lambda _, given: len(given[1]) > 1))
+    monkeypatch.setattr(engine, "run", Full(plain_run, lambda _, given: len(given[1]) > 1))
     found = run_leaves(reads, network, bound)
     assert (found.halvings, found.batch_size, found.executed["waves"]) == (2, 1, 4)
     for read in reads:
@@ -387,3 +388,21 @@ def test_other_errors_are_not_taken_for_memory(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(wave, "attend", broken)
     with pytest.raises(RuntimeError, match="illegal instruction"):
         run_leaves(heads(net("llama", 0, 3)), net("llama", 0, 3), bindings())
+
+
+# -- what is said ----------------------------------------------------------------------------------
+
+
+def test_how_much_is_done_at_once_is_printed_and_recorded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    network, pairs = net("llama"), word_pairs(2)
+    query = "nie(L1.H2; at=end)"
+    told, table = explain(query, network, pairs), run(query, network, pairs)
+    count = tokens_at_once(torch.device("cpu"))
+    assert f"DEVICE    cpu: {count:,} tokens at once" in str(told).splitlines()
+    assert table.provenance["settings"]["tokens_at_once"] == count
+    assert set(table.provenance["settings"]) == {"device", "dtype", "tokens_at_once"}
+    module = sys.modules["causalnet.effects.explain"]
+    monkeypatch.setattr(module, "tokens_at_once", lambda device: 8192)
+    assert ": 8,192 tokens at once" in str(explain(query, network, pairs))
