@@ -127,6 +127,7 @@ def atp_star(
 
     Source: Kramár, Lieberum, Shah, Nanda, "AtP*", 2024, sections 4.1 and 4.2.
     """
+    job = Job(net, pairs, readout, direction, positions_of(at), batch_size, per_prompt)
     layers = net.graph.shape.layers
     if grad_drop and layers < 2:
         raise ParameterError(
@@ -134,7 +135,6 @@ def atp_star(
             "It averages over the layers other than a node's own.",
             "Pass grad_drop=False.",
         )
-    job = Job(net, pairs, readout, direction, positions_of(at), batch_size, per_prompt)
     asked = _Asked.of(job, nodes, each_position)
     product = fixed_product if qk_fix else plain_product
 

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from causalnet.effects.queries import check_asked_of
 from causalnet.errors import OutOfMemoryError, ParameterError, TermError
 from causalnet.estimators.attribution import Attribution, Passes
 from causalnet.estimators.endpoints import Endpoints, bytes_of, endpoints_of
@@ -20,7 +21,7 @@ from causalnet.estimators.weights import Decoder, decoder_of
 from causalnet.estimators.windows import live_columns, window_of
 from causalnet.execute import Bindings
 from causalnet.execute.alignment import check_positions
-from causalnet.execute.runnable import check_readable
+from causalnet.execute.runnable import check_batch_size, check_readable
 from causalnet.interventions import At, Base, Direction, Do, Node, Position, ReadOut, Site
 from causalnet.lift import LiftedNetwork, check_unchanged
 from causalnet.lift.machine import is_out_of_memory
@@ -53,7 +54,7 @@ class Job:
         AlignmentError: Pairs of unequal length where all positions are patched.
         PromptError: A position that the prompts do not have, a prompt that is too long.
         LiftError: The model was changed after it was lifted.
-        ParameterError: No batch, no pairs.
+        ParameterError: No lifted network, no pairs, no batch.
     """
 
     net: LiftedNetwork
@@ -71,10 +72,13 @@ class Job:
                 f"The direction {self.direction!r}.",
                 "'noising' patches the base from the source, 'denoising' the other way.",
             )
-        if self.batch_size < 1 or not len(self.pairs):
+        check_asked_of(self.net, self.pairs)
+        check_batch_size(self.batch_size)
+        if not len(self.pairs):
             raise ParameterError(
-                f"{len(self.pairs)} pairs in batches of {self.batch_size}.",
-                "There is at least one pair, and a batch has at least one.",
+                "0 pairs were given.",
+                "A score is a mean over at least one pair.",
+                "Write for example cn.tasks.ioi(model.tokenizer, n=64, seed=0).",
             )
         check_unchanged(self.net)
         check_readout(self.readout)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from causalnet.effects import Conventions, EffectTable, bind
 from causalnet.effects.ledger import ledger_of, places_of
-from causalnet.effects.queries import query_of
+from causalnet.effects.queries import check_asked_of, query_of
 from causalnet.errors import NumericalError, ParameterError
 from causalnet.estimators.runner import Runner, default_runner
 from causalnet.execute import Answers, Bindings, Constant, Padding
@@ -86,8 +86,10 @@ class QueryRows:
 
         Raises:
             UnknownMediatorError, TermError: A query that does not fit the network.
-            ParameterError: A query whose rows are ratios of means.
+            ParameterError: A query whose rows are ratios of means; something else than a network
+                and pairs.
         """
+        check_asked_of(net, pairs)
         query = query_of(asked, net.graph)
         if query.denominator is not None or query.given is not None:
             raise ParameterError(

@@ -126,9 +126,11 @@ def lift(model: "LanguageModel", grain: Literal["channels"] = "channels") -> Lif
         )
     if isinstance(model, torch.nn.Module):
         raise LiftError(
-            f"A {type(model).__name__} was given, which is not loaded.",
-            "A loaded model has a tokenizer, the facts of its checkpoint and its hashes.",
-            "Write cn.lift(cn.load(module, tokenizer=tokenizer)).",
+            f"The module {type(model).__name__} was given, which is not loaded.",
+            "A loaded language model has a tokenizer, the facts of its checkpoint and its hashes; "
+            "any other module is lifted by tracing.",
+            "Write cn.lift(cn.load(module, tokenizer=tokenizer)), or lift_module(module, examples) "
+            "of causalnet.lift.",
         )
     check_condition(model.module)
     declared: Mapping[str, object] = model.declared

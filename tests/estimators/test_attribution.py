@@ -190,6 +190,7 @@ def nothing() -> PromptPairs:
         ({"readout": lens(logit_diff, "L0.resid_post")}, TermError, "cn.run"),
         ({"direction": "sideways"}, TermError, "noising"),
         ({"batch_size": 0}, ParameterError, "at least one"),
+        ({"batch_size": "8"}, ParameterError, "batch_size is '8'"),
         ({"at": "S3"}, PromptError, "S3"),
         ({"readout": replace(logit_diff, at="S3")}, PromptError, "S3"),
         ({"at": 40}, PromptError, "40"),
@@ -199,6 +200,14 @@ def test_what_cannot_be_scored(options: dict[str, Any], error: type[Exception], 
     for estimator in (eap, atp):
         with pytest.raises(error, match=told):
             estimator(net(), word_pairs(2), **options)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_what_is_no_network_and_no_pairs(estimator: Any) -> None:
+    with pytest.raises(ParameterError, match=r"LanguageModel was given as the network.*cn\.lift"):
+        estimator(net().model, word_pairs(2))
+    with pytest.raises(ParameterError, match="str was given as the pairs"):
+        estimator(net(), "Hello")
 
 
 def test_pairs_that_do_not_line_up() -> None:

@@ -306,6 +306,12 @@ def test_bad_parameters_are_refused(options: dict[str, Any], message: str) -> No
     assert caught.value.possible and caught.value.write
 
 
+def test_a_query_in_the_place_of_the_network_is_refused() -> None:
+    network, query = net(), nie(net().heads(), at="end")
+    with pytest.raises(ParameterError, match="A Query was given as the network"):
+        screen_then_verify(query, network, word_pairs(2))  # type: ignore[arg-type]  # as in cn.run
+
+
 def len_scores(labels: tuple[str, ...]) -> list[int]:
     return list(range(1, len(labels) + 1))
 

@@ -154,7 +154,8 @@ def check_rows(tensors: Mapping[str, Tensor], least: int) -> int:
     if not rows or min(rows.values()) < least or len(set(rows.values())) > 1:
         told = ", ".join(f"{name} has {count}" for name, count in rows.items())
         raise LiftError(
-            f"The example inputs have no common number of rows: {told or 'there is no tensor'}.",
+            f"The example inputs have too few rows, or no common number of rows: "
+            f"{told or 'there is no tensor'}.",
             f"Every tensor has a row for each example along its first axis, and there are {least} "
             "or more, which differ.",
             "Give a batch of examples; what is the same for all belongs into a buffer.",

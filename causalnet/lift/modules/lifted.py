@@ -169,7 +169,8 @@ def declare_module(
         output: Which output read-outs score, where there are several.
 
     Raises:
-        LiftError: An edge between names that are no nodes, or one that is there and not declared.
+        LiftError: What is no pair of names, an edge between names that are no nodes, or one that
+            is there and not declared.
         GraphError: Edges that make a cycle.
 
     >>> net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)).eval()
@@ -200,7 +201,7 @@ def _read(module: nn.Module, example_inputs: ExampleInputs) -> tuple[Arguments, 
             "Any nn.Module can be lifted; a loaded language model is lifted by cn.lift.",
             "Wrap a function in a module whose forward calls it.",
         )
-    training = [path or "the module" for path, part in module.named_modules() if part.training]
+    training = [path or "The module" for path, part in module.named_modules() if part.training]
     if training:
         raise LiftError(
             f"{training[0]} is in training mode.",
@@ -246,7 +247,15 @@ def _parents(
     places: Mapping[str, ModulePlace], inputs: Sequence[str], edges: Iterable[tuple[str, str]]
 ) -> dict[str, tuple[str, ...]]:
     parents: dict[str, list[str]] = {name: [] for name in (*places, OUTPUT)}
-    for sender, receiver in edges:
+    for edge in edges:
+        if not isinstance(edge, tuple | list) or len(edge) != 2:
+            example = (next(iter(inputs), "x"), next(iter(places), OUTPUT))
+            raise LiftError(
+                f"The edge {edge!r} is no pair of names.",
+                "An edge is a sender and a receiver.",
+                f"Write edges=[{example!r}, ...].",
+            )
+        sender, receiver = edge
         for name, known in ((sender, [*inputs, *places]), (receiver, [*places, OUTPUT])):
             if name not in known:
                 alike = nearest(name, known) or tuple(known)

@@ -168,6 +168,8 @@ def test_declared_names_are_checked() -> None:
     module = randomised(Choosing())
     with pytest.raises(LiftError, match=r"ends at 'frist'.*first"):
         declare_module(module, ROWS, nodes=["first"], edges=[("x", "frist")])
+    with pytest.raises(LiftError, match=r"'x -> first' is no pair of names.*\('x', 'first'\)"):
+        declare_module(module, ROWS, nodes=["first"], edges=["x -> first"])  # type: ignore[list-item]  # text
     with pytest.raises(LiftError, match="No submodule"):
         declare_module(module, ROWS, nodes=["third"], edges=[])
     with pytest.raises(TermError, match="were given"):
