@@ -66,18 +66,6 @@ class Norm:
             return x.new_ones((*x.shape[:-1], 1))
         return self._divisor(self.numerator(x)).to(x.dtype)
 
-    def with_scale(self, x: Tensor, scale: Tensor) -> Tensor:
-        """Return the normed stream [..., d] with another divisor [..., 1] than the norm's own.
-
-        Where kind is "none" the stream comes back as it is.
-        """
-        if self.kind == "none":
-            return x
-        numerator = self.numerator(x)
-        normed = (numerator / scale.to(numerator)).to(x.dtype)
-        scaled: Tensor = normed if self.weight is None else normed * self.weight
-        return scaled if self.bias is None else scaled + self.bias
-
     def numerator(self, x: Tensor) -> Tensor:
         """Return what the norm divides, [..., d], in at least float32."""
         kept = x.to(wide(x.dtype))

@@ -45,11 +45,6 @@ class Block:
     mlp: Mlp
 
     @property
-    def out_flat(self) -> Tensor:
-        """W_O [heads * d_head, d_model], a view."""
-        return self.out.weight.T
-
-    @property
     def bias(self) -> Tensor | None:
         """The attention's constant [d_model], or None."""
         return self.out.bias

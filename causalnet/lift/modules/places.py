@@ -1,6 +1,6 @@
 """Where in a module's run the values of nodes are found, and what the nodes are called."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Literal
@@ -11,7 +11,7 @@ from torch.utils import _pytree as pytree  # torch has no public name for it
 from causalnet.errors import LiftError
 from causalnet.graphs import nearest
 
-__all__ = ["OUTPUT", "ModulePlace", "chosen_paths", "name_places", "path_of", "tensors_of"]
+__all__ = ["OUTPUT", "ModulePlace", "chosen_paths", "name_places", "tensors_of"]
 
 OUTPUT = "logits"
 """The name of the node that read-outs score; the module's own output whatever it is."""
@@ -90,8 +90,3 @@ def name_places(found: Iterable[ModulePlace], taken: Iterable[str]) -> dict[str,
             name += f"/{place.key}"
         named[name] = place
     return named
-
-
-def path_of(name: str, places: Mapping[str, ModulePlace]) -> str:
-    """Return the submodule of a node, empty for an input and for the output."""
-    return places[name].path if name in places else ""

@@ -110,11 +110,6 @@ def test_scales_of_norms_are_the_graphs(kind: str) -> None:
     stream, scale = parts["L1.resid_pre"], parts["L1.H0.q.scale"]
     norm = w.blocks[1].attention_norm
     close(norm.scale(stream), scale)
-    close(norm.with_scale(stream, norm.scale(stream)), norm(stream))
-    close(
-        norm.with_scale(stream, 2 * scale) - (0.0 if norm.bias is None else norm.bias),
-        (norm(stream) - (0.0 if norm.bias is None else norm.bias)) / 2,
-    )
     assert torch.equal(Norm("none").scale(stream), torch.ones_like(scale))
 
 
