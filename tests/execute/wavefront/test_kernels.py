@@ -340,8 +340,12 @@ def test_a_prefix_that_was_not_kept_is_our_own_mistake() -> None:
     ):
         with pytest.raises(InternalError, match="has not kept"):
             run(w, ids, positions, None, wanted, run(w, ids, positions, None, poor), 3)
-    with pytest.raises(InternalError, match="0 layers"):
-        Wanted(0)
+
+
+def test_a_run_of_which_only_embeddings_are_read_has_no_layers() -> None:
+    ids = random_ids(2, 5)
+    found = run(weights("llama"), ids, positions_of(ids, None), None, Wanted(0, post=False))
+    assert (found.k, found.v, dict(found.mid), found.post_last) == ((), (), {}, None)
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2"])
