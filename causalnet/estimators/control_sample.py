@@ -115,7 +115,7 @@ class ScreenError:
         rms: Root of the mean square of screen - exact.
         largest: Largest absolute difference.
         bias: Mean of screen - exact.
-        correlation: Pearson's; NaN where one of the two has no spread.
+        correlation: Pearson's; NaN where one of the two has no spread, or of fewer than three rows.
     """
 
     n: int
@@ -131,7 +131,8 @@ class ScreenError:
             return cls(0, math.nan, math.nan, math.nan, math.nan)
         error = screened - exact
         spread = min(float(np.ptp(screened)), float(np.ptp(exact)))
-        correlation = float(np.corrcoef(screened, exact)[0, 1]) if spread > 0 else math.nan
+        tells = spread > 0 and len(exact) > 2  # two points always lie on a line
+        correlation = float(np.corrcoef(screened, exact)[0, 1]) if tells else math.nan
         rms = float(np.sqrt(np.mean(error**2)))
         largest = float(np.abs(error).max())
         return cls(len(exact), rms, largest, float(error.mean()), correlation)

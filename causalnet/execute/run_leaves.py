@@ -44,6 +44,8 @@ __all__ = ["Executor", "run_leaves"]
 Executor: TypeAlias = Literal["auto", "wavefront", "hooks"]
 """`auto` takes the wavefront for read-outs and hooks for derivatives, and says so."""
 
+_NO_BUDGET = "hooks keep to no budget: batch_size alone decides what they hold"
+
 
 def run_leaves(
     leaves: Sequence[Leaf],
@@ -67,7 +69,8 @@ def run_leaves(
         executor: `wavefront`: all worlds compiled to one plan, few forwards; `hooks`: the oracle, a
             forward for every world; `auto`: the wavefront, and hooks for derivatives.
         budget: What may be held beside the weights: `"2GB"`, bytes, or None for half of what is
-            free.  Batches and waves are cut up to fit; values do not change.
+            free.  Batches and waves are cut up to fit; values do not change.  Hooks keep to none,
+            and say so where one is given.
         batch_size: Most prompts in a batch.
         padding: The side on which hooks fill shorter prompts; the wavefront fills on the left.
         dtype: The type that the wavefront computes in, by default that of the weights; bfloat16
@@ -83,12 +86,14 @@ def run_leaves(
         NumericalError: NaN or infinity; the mediator and the prompt are named.
         OutOfMemoryError: A budget smaller than one version at one prompt, or memory that ran out
             there.
-        ParameterError: No such executor, a batch_size below 1, derivatives asked of the wavefront
+        ParameterError: No such executor, budget or batch_size, derivatives asked of the wavefront
             alone, or a type that it cannot compute these worlds in.
     """
     if executor not in get_args(Executor):
         raise ParameterError(
-            f"No executor {executor!r}.", f"There are {', '.join(get_args(Executor))}."
+            f"No executor {executor!r}.",
+            f"There are {', '.join(get_args(Executor))}.",
+            "Leave it out: 'auto' runs read-outs by the wavefront and derivatives by hooks.",
         )
     check_leaves(leaves)
     check_batch_size(batch_size)
@@ -96,18 +101,20 @@ def run_leaves(
     grads = tuple(leaf for leaf in dict.fromkeys(leaves) if isinstance(leaf, Grad))
     if grads and executor == "wavefront":
         raise ParameterError(
-            f"{len(grads)} derivatives were asked of the wavefront, the first {grads[0]}.",
+            f"Derivatives were asked of the wavefront, the first {grads[0]}.",
             "The wavefront computes read-outs; derivatives are taken through hooks.",
             "Write executor='auto', or use causalnet.estimators.",
         )
+    device = net.model.device
+    held = own_budget(budget, device)
     hooks = partial(
         _by_hooks, net=net, bindings=bindings, size=batch_size, padding=padding, progress=progress
     )
     if executor == "hooks" or not reads:
-        return hooks(leaves)
+        found = hooks(leaves)
+        return found if budget is None else replace(found, notes=(*found.notes, _NO_BUDGET))
     check_runnable(reads, worlds_needed(reads), net, bindings)
     program = _compiled(reads, net.graph)
-    device = net.model.device
     check_type(net.model.dtype if dtype is None else dtype, device)
     with without_autocast(device):
         weights = Weights.of(net, dtype)
@@ -119,7 +126,7 @@ def run_leaves(
             weights,
             bindings,
             moved_constants(bindings, device, weights.dtype),
-            own_budget(budget, device),
+            held,
             _limits(device, merge),
             min(batch_size, len(bindings)),
             progress,

@@ -86,7 +86,8 @@ def test_errors_are_screen_minus_exact() -> None:
     assert error.bias == pytest.approx(1 / 3)
     assert error.rms == pytest.approx((5 / 3) ** 0.5)
     assert error.correlation == pytest.approx(np.corrcoef([1, 2, 4], [1, 3, 2])[0, 1])
-    assert math.isnan(ScreenError.of(np.ones(2), np.arange(2.0)).correlation)
+    assert math.isnan(ScreenError.of(np.ones(3), np.arange(3.0)).correlation)
+    assert math.isnan(ScreenError.of(np.arange(2.0), np.arange(2.0)).correlation)
     assert ScreenError.of(np.empty(0), np.empty(0)).n == 0
 
 

@@ -237,10 +237,19 @@ def test_a_budget_below_one_version_is_refused() -> None:
         run_leaves(all_heads(network), network, bindings(), budget=1000)
 
 
+def test_hooks_say_that_they_keep_to_no_budget() -> None:
+    network, reads = net("llama"), [Read(logit_diff, BASE)]
+    found = run_leaves(reads, network, bindings(), executor="hooks", budget=1)
+    assert any("keep to no budget" in note for note in found.notes)
+    assert not run_leaves(reads, network, bindings(), executor="hooks").notes
+    with pytest.raises(ParameterError, match="no amount of memory"):
+        run_leaves(reads, network, bindings(), executor="hooks", budget="lots")
+
+
 def test_derivatives_are_not_asked_of_the_wavefront_alone() -> None:
     network = net("llama")
     grad = Grad(Read(logit_diff, BASE), Node("L1.mlp"), At("L1.mlp", SOURCE))
-    with pytest.raises(ParameterError, match="derivatives"):
+    with pytest.raises(ParameterError, match="Derivatives were asked"):
         run_leaves([grad, Read(logit_diff, BASE)], network, bindings(), executor="wavefront")
     both = run_leaves([grad, Read(logit_diff, BASE)], network, bindings())
     assert both.executor == "wavefront, hooks"
