@@ -152,7 +152,8 @@ class Race:
         """Return one line."""
         sides: tuple[Side, ...] = ("above", "below", "undecided")
         counts = ", ".join(f"{len(self.on(side))} {side}" for side in sides)
-        return f"Race({self.conventions.estimand}, {counts} {self.tau:g}; {self.cost})"
+        tau = f"{self.tau:g} {self.conventions.unit}"
+        return f"Race({self.conventions.estimand} against {tau}: {counts}; {self.cost[:-1]})"
 
 
 def race(
