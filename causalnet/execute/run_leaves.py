@@ -12,6 +12,7 @@ from causalnet.compiler import Kind, Program, compile_reads
 from causalnet.compiler.budget import Budget, bytes_text
 from causalnet.compiler.memory import fit, memory_of, split
 from causalnet.compiler.needs import needs_of_runs
+from causalnet.compiler.program import NONE
 from causalnet.errors import NumericalError, OutOfMemoryError, ParameterError
 from causalnet.execute.batch import Padding
 from causalnet.execute.bindings import Bindings, moved_constants
@@ -314,7 +315,8 @@ class _Running:
         """Name the first mediator that is not finite, as the oracle finds it."""
         alias, row = values.schedule.alias, values.batches.rows[error.row]
         for read, compiled in zip(self.reads, self.program.reads, strict=True):
-            if error.version in _course(values, alias[compiled.version]):
+            there = [n for n in (compiled.version, compiled.reference) if n != NONE]
+            if error.version in _needed(values, [alias[number] for number in there]):
                 try:
                     evaluate([read], self.net, self.bindings, batch_size=1)
                 except NumericalError as found:
@@ -328,10 +330,19 @@ class _Running:
         )
 
 
-def _course(values: Values, number: int) -> frozenset[int]:
-    """Return a version and those that it comes from."""
-    found = {number}
-    while not values.version(number).is_run:
-        number = values.schedule.alias[values.version(number).parent]
+def _needed(values: Values, numbers: Sequence[int]) -> frozenset[int]:
+    """Return versions, those that they come from, and those whose values all of them read."""
+    found, waiting = set[int](), list(numbers)
+    while waiting:
+        number = waiting.pop()
+        if number in found:
+            continue
         found.add(number)
+        version = values.version(number)
+        if not version.is_run:
+            below = [
+                version.parent,
+                *(ref.version for ref in values.schedule.program.refs(version)),
+            ]
+            waiting += [values.schedule.alias[each] for each in below]
     return frozenset(found)

@@ -142,6 +142,8 @@ class _Running:
             self.stage = stage
             self.retire()
             self.do_stage(born.get(stage, ()))
+        if last < self.values.stages.last:
+            self.check_sound()
 
     def empty(self, rows: int, columns: int) -> Tensor:
         sizes = (rows, len(self.values.batches.rows), columns, self.values.stages.shape.d_model)
@@ -180,7 +182,8 @@ class _Running:
                 self.drop(slot)
 
     def drop(self, slot: int) -> None:
-        """Drop a row: the last row takes its place."""
+        """Drop a row, which others may have taken values from: the last row takes its place."""
+        self.check_sound(slice(slot, slot + 1))
         end = len(self.order) - 1
         if slot != end:
             self.rows[slot].copy_(self.rows[end])
@@ -453,14 +456,14 @@ class _Running:
                 self.counts.general += 1
                 self.finish(birth.number, general.final(birth, self.at_read))
 
-    def check_sound(self) -> None:
-        """Refuse streams that are not finite, or too large to be squared; one look at a wave."""
-        rows = self.rows[: len(self.order)]
+    def check_sound(self, slots: slice = slice(None)) -> None:
+        """Refuse streams that are not finite, or too large to be squared."""
+        rows = self.rows[: len(self.order)][slots]
         if len(rows):
             name = self.values.version(self.wave.root).input
             counted = self.values.batches[name].mask[:, self.live.needed]
             broken = (~is_sound(rows) & counted).any(-1)
-            order, prompts = tuple(self.order), rows.shape[1]
+            order, prompts = tuple(self.order[slots]), rows.shape[1]
             self.values.checks(broken, lambda n: UnsoundError(order[n // prompts], n % prompts))
 
     def at_read(self, stream: Tensor) -> Tensor:

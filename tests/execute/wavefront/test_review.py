@@ -5,20 +5,26 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+import torch
 
+from causalnet.errors import NumericalError
 from causalnet.execute import Answers, Bindings, evaluate, run_leaves
+from causalnet.execute.bindings import Pooled
 from causalnet.interventions import (
     At,
     Base,
     Const,
     Do,
     Edge,
+    Handle,
     Node,
     Read,
     Site,
     World,
     kl,
+    lens,
     logit_diff,
+    value_of,
 )
 from causalnet.lift import raised_casts
 from causalnet.tasks import Prompts
@@ -121,3 +127,18 @@ def test_what_is_read_of_a_later_version_counts_as_read() -> None:
     moved = patched(Node("L2.mlp", ("S2",)), world=SOURCE, source=second)
     reads = [Read(logit_diff, world) for world in (first, second, moved)]
     agree(reads, bound(base=2, source=5))
+
+
+def test_streams_that_overflow_are_refused_where_only_inner_values_are_read() -> None:
+    """Two outputs that can be squared, and their sum cannot: a norm makes zeros of it."""
+    network, handle = net("llama", 0, 3), Handle("big", "big")
+    root = (torch.finfo(torch.float64).max / 40) ** 0.5
+    vector = Pooled(torch.full((network.graph.shape.d_model,), root, dtype=torch.float64))
+    given = replace(bound(), constants={handle: vector})
+    big = Do(BASE, ((Node("L0.mlp"), Const(handle)), (Node("L1.mlp"), Const(handle))))
+    reads = [Read(lens(logit_diff, "L1.resid_post"), big), Read(value_of("L2.mlp.scale"), big)]
+    reads += [Read(logit_diff, patched(Node(name), source=big)) for name in ("L2.H0.z", "L2.mlp")]
+    for read in reads:
+        for executor in ("hooks", "wavefront"):
+            with pytest.raises(NumericalError, match=r"L1\.resid_post .* too large to be squared"):
+                run_leaves([read], network, given, executor=executor)  # type: ignore[arg-type]  # one of two
