@@ -79,10 +79,8 @@ class QueryReport:
         query, error = self.query, f"; {self.query.error}" if self.query.error else ""
         lines = [f"ESTIMATOR {query.estimator}{error}"]
         if self.plan is not None:
-            bits = 8 * self.plan.sizes.number
-            lines.append(
-                f"PRECISION {bits}-bit numbers: equal to a forward for each world up to rounding"
-            )
+            type_ = {2: "bfloat16", 4: "float32", 8: "float64"}[self.plan.sizes.number]
+            lines.append(f"PRECISION {type_}: equal to a forward for each world up to rounding")
         return lines
 
     def executor_lines(self, forwards: int, batches: int = 1) -> list[str]:

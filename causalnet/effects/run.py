@@ -81,13 +81,14 @@ def run(
         inputs: Prompts of further inputs that the query names, as many as pairs.
         answers: Further sets of answers that read-outs name.
         batch_size: Prompts in a batch; halved when memory runs out.
-        padding: The side on which shorter prompts are filled.
+        padding: The side on which hooks fill shorter prompts; the wavefront fills on the left.
         seed: Seed of resampling.
         only_correct: Exclude prompts whose base answer is not the model's first choice; they stay
             in the denominator of means.
         executor: `auto` compiles all worlds to one plan of few forwards and takes derivatives by
             hooks; `hooks` runs a forward for every world, slowly; `wavefront` refuses derivatives.
         budget: What may be held beside the weights, `"2GB"`; None for half of what is free.
+            Hooks keep to none, and the table's provenance notes it where one is given.
         progress: Told about every forward pass, or every base pass and wave.
 
     Raises:
@@ -95,7 +96,8 @@ def run(
         AlignmentError: Pairs that do not line up where they must.
         NumericalError: NaN or infinity in an activation.
         OutOfMemoryError: A budget that one version at one prompt does not fit in.
-        ParameterError: Something else than a network, pairs, or a number of prompts in a batch.
+        ParameterError: Something else than a network, pairs, a number of prompts in a batch, an
+            executor or a budget.
     """
     check_asked_of(net, pairs)
     query = query_of(query, net.graph)
