@@ -79,7 +79,7 @@ class QueryReport:
         query, error = self.query, f"; {self.query.error}" if self.query.error else ""
         lines = [f"ESTIMATOR {query.estimator}{error}"]
         if self.plan is not None:
-            type_ = {2: "bfloat16", 4: "float32", 8: "float64"}[self.plan.sizes.number]
+            type_ = {2: "16-bit numbers", 4: "float32", 8: "float64"}[self.plan.sizes.number]
             lines.append(f"PRECISION {type_}: equal to a forward for each world up to rounding")
         return lines
 

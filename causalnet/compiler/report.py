@@ -147,7 +147,7 @@ class PlanReport:
 
     def _memory(self) -> list[str]:
         kept = [
-            f"{one.what} of {one.layers} layers {bytes_text(one.bytes)}"
+            f"{one.what} of {counted(one.layers, 'layer')} {bytes_text(one.bytes)}"
             for one in self.cached
             if one.layers
         ]
