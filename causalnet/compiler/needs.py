@@ -117,6 +117,10 @@ def first_read_column(schedule: Schedule) -> int:
     for number, version in enumerate(program.versions):
         if version.is_run:
             continue
+        is_early = version.born < first or version.kind == Kind.SLOT
+        refs = schedule.program.refs(version) if is_early else ()
+        if any(stages.part(ref.node).stage >= first for ref in refs):
+            return 0  # set in front of the last block's end, at all columns that live
         late = any(stages.part(name).stage >= first for name in schedule.keep.get(number, ()))
         if late or (version.born >= first and not _is_plain_birth(schedule, version)):
             return 0

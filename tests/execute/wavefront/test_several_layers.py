@@ -11,6 +11,7 @@ from causalnet.interventions import (
     At,
     Const,
     Do,
+    Edge,
     Node,
     Op,
     Read,
@@ -54,6 +55,16 @@ def test_the_last_block_may_be_entered_at_columns_that_its_end_lacks(kind: str) 
     worlds = [patched(cut), patched(head), patched(Node("L0.H0.z", ("end",)), cut)]
     for some in (worlds[:2], worlds[2:], worlds[1:], worlds):
         agree(net(kind), [Read(logit_diff, world) for world in some], bindings())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_the_last_block_writes_may_be_sent_into_it(kind: str) -> None:
+    """Keys of all columns receive it, though its end is read at the last column alone."""
+    graph = net(kind).graph
+    key = next(name for name in graph.names() if name.startswith("L1.") and name.endswith(".k"))
+    for site in (Edge("L0.mlp", key), Node("L0.mlp"), Node("L0.mlp", (1, "end"))):
+        world = Do(BASE, ((site, At("L1.H2", SOURCE)),))
+        agree(net(kind), [Read(logit_diff, world)], bindings())
 
 
 @pytest.mark.parametrize("kind", KINDS)
