@@ -141,4 +141,4 @@ def test_streams_that_overflow_are_refused_where_only_inner_values_are_read() ->
     for read in reads:
         for executor in ("hooks", "wavefront"):
             with pytest.raises(NumericalError, match=r"L1\.resid_post .* too large to be squared"):
-                run_leaves([read], network, given, executor=executor)  # type: ignore[arg-type]  # one of two
+                run_leaves([read], network, given, executor=executor)
