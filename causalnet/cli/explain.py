@@ -129,7 +129,7 @@ def _explained(
         "model": model,
         "graph": repr(graph),
         "estimator": query.estimator,
-        "forwards_per_batch": len(runs),
+        "forwards_by_hooks": len(runs),
         **report.to_json(),
     }
     return "\n".join(lines), result
