@@ -96,7 +96,7 @@ def _of_write(schedule: Schedule, write: Write, version: Version) -> _Products:
 
 @lru_cache(maxsize=16)
 def mlps_of_runs(schedule: Schedule) -> frozenset[tuple[int, int]]:
-    """Return the layers and runs whose MLP's output births or reads need: it is computed again."""
+    """Return the layers and runs whose MLP's output births or reads need: it is kept."""
     found: set[tuple[int, int]] = set()
     stages, versions = schedule.program.stages, schedule.program.versions
 

@@ -150,7 +150,7 @@ class _Pricing:
 
     def works(self) -> Iterator[Work]:
         yield from self.runs()
-        yield from self.mlps_again()
+        yield from self.last_mlps()
         for wave in self.schedule.waves:
             yield from self.wave(wave)
         yield from self.read_out()
@@ -182,9 +182,13 @@ class _Pricing:
             if goes_on:
                 yield from mlp_works("base", sizes, queries, self.layout.at_once)
 
-    def mlps_again(self) -> Iterator[Work]:
-        """Yield the work of MLPs of runs whose outputs births take: none is kept."""
-        for layer, _ in sorted(mlps_of_runs(self.schedule)):
+    def last_mlps(self) -> Iterator[Work]:
+        """Yield the work of MLPs that end a run, which goes no further, for their outputs alone."""
+        needs = needs_of_runs(self.schedule)
+        for layer, number in sorted(mlps_of_runs(self.schedule)):
+            need = needs[number]
+            if need.is_whole or layer < need.layers - 1:
+                continue  # a part of the run, and kept
             is_narrow = layer == self.sizes.shape.layers - 1
             columns = self.signature.columns - (self.read_from if is_narrow else 0)
             tokens = self.signature.prompts * columns

@@ -43,14 +43,20 @@ class Needs:
 def needs_of_runs(schedule: Schedule) -> Mapping[int, Needs]:
     """Return what is kept of every run that anybody needs, by its number.
 
-    The first one keeps what any needs, since the others take from it what they share.
+    The first one goes deepest; it keeps what those need that take from it what they share.
     """
     own = {run: _needs_of_run(schedule, run) for run in schedule.program.runs}
-    found = {run: needs for run, needs in own.items() if needs is not None}
+    needed = [(run, needs) for run, needs in own.items() if needs is not None]
+    found = dict(sorted(needed, key=lambda item: -item[1].until))
     if not found:
         return {}
     first = next(iter(found))
-    return {**found, first: _together(schedule, list(found.values()))}
+    sharing = [
+        needs
+        for run, needs in found.items()
+        if run == first or shared_columns(schedule, run, first)
+    ]
+    return {**found, first: _together(schedule, sharing)}
 
 
 def _needs_of_run(schedule: Schedule, number: int) -> Needs | None:
@@ -64,7 +70,8 @@ def _needs_of_run(schedule: Schedule, number: int) -> Needs | None:
     for child in inside:
         version = versions[child]
         layer = stages.layer_of(version.born)
-        until = max(until, version.born, schedule.until[child])
+        # Rows read the run's keys and values in front of their first live column.
+        until = max(until, version.born, schedule.until[child] if schedule.start[child] else 0)
         kept |= schedule.keep.get(child, frozenset())
         if version.born in (0, stages.last):
             continue

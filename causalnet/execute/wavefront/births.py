@@ -279,13 +279,14 @@ class Births:
             birth: One of them.
             new: The queries, keys and values that edges change, by birth and receiver.
         """
-        stages, run = self.values.stages, self.values.runs[self.live.root]
+        stages = self.values.stages
         layer, group = stages.layer_of(birth.version.born), stages.shape.group_of(head)
         names = (f"L{layer}.H{head}.q", *(stages.keys(layer, group, c) for c in "kv"))
         q, k, v = (
             self.stacked([new.get((index, name)) for index in some], name, birth) for name in names
         )
-        keys, values = (side[layer][:, : self.live.start, group] for side in (run.k, run.v))
+        prefix = self.values.prefix(self.live.root, layer, self.live.start)
+        keys, values = (side[:, :, group] for side in prefix)
         z = mixed(q, k, v, keys, values, self.values.weights.factor, self.allowed())
         own = present(self.state(parent, birth.version.born).z)[:, :, head]
         moved: Tensor = (z - own) @ self.values.weights.blocks[layer].o[head]

@@ -23,6 +23,7 @@ class Wanted:
         pre: Layers whose input is kept.
         mid: Layers whose stream between attention and MLP is kept.
         z: Layers whose z are kept.
+        mlp: Layers whose MLP's output is kept.
         last_from: The first column whose attention and MLP are computed in the last of the layers;
             negative counts from the end.
         post: Whether the stream after the last of the layers is kept.
@@ -33,6 +34,7 @@ class Wanted:
     pre: frozenset[int] = frozenset()
     mid: frozenset[int] = frozenset()
     z: frozenset[int] = frozenset()
+    mlp: frozenset[int] = frozenset()
     last_from: int = 0
     post: bool = True
 
@@ -47,10 +49,11 @@ class Run:
         pre: The input of each wanted layer [B, T, d].
         mid: The stream between attention and MLP of each wanted layer [B, T, d].
         z: The heads' z of each wanted layer [B, T, H, d_head].
+        mlp: The MLP's output of each wanted layer [B, T, d].
         post_last: The stream after the last of the layers [B, T, d], or None.
         layers: How many layers were run.
-        last_from: Of the last of the layers, `mid`, `z` and `post_last` have the columns from this
-            one on, [B, T - last_from, ...].
+        last_from: Of the last of the layers, `mid`, `z`, `mlp` and `post_last` have the columns
+            from this one on, [B, T - last_from, ...].
     """
 
     k: tuple[Tensor, ...]
@@ -58,12 +61,13 @@ class Run:
     pre: Mapping[int, Tensor]
     mid: Mapping[int, Tensor]
     z: Mapping[int, Tensor]
+    mlp: Mapping[int, Tensor]
     post_last: Tensor | None
     layers: int
     last_from: int
 
     def first_column(self, layer: int) -> int:
-        """Return the first column that `mid`, `z` and `post_last` of a layer have."""
+        """Return the first column that `mid`, `z`, `mlp` and `post_last` of a layer have."""
         return self.last_from if layer == self.layers - 1 else 0
 
 
@@ -129,13 +133,15 @@ class _Forward:
         self.pre: dict[int, Tensor] = {}
         self.mid: dict[int, Tensor] = {}
         self.z: dict[int, Tensor] = {}
+        self.mlp: dict[int, Tensor] = {}
 
     def layer(self, layer: int) -> None:
         wanted, block = self.wanted, self.weights.blocks[layer]
         if layer in wanted.pre:
             self.pre[layer] = self.joined(self.stream, "pre", layer, 0)
         is_last = layer == wanted.layers - 1
-        needs_z = not is_last or wanted.post or layer in wanted.mid or layer in wanted.z
+        goes_on = not is_last or wanted.post
+        needs_z = goes_on or any(layer in some for some in (wanted.mid, wanted.z, wanted.mlp))
         if not needs_z and layer >= wanted.kv:
             return
         normed = block.attention_norm(self.stream)
@@ -153,7 +159,11 @@ class _Forward:
         mid = self.stream[:, skipped:] + block.out(z.flatten(2))
         if layer in wanted.mid:
             self.mid[layer] = self.joined(mid, "mid", layer, first)
-        if not is_last or wanted.post:
+        if layer in wanted.mlp:
+            out = block.mlp(block.mlp_norm(mid))
+            self.mlp[layer] = self.joined(out, "mlp", layer, first)
+            self.stream = mid + out
+        elif goes_on:
             own = mid.clone() if layer in wanted.mid else mid
             self.stream = block.mlp.add_(own, self.chunk_tokens)
 
@@ -196,7 +206,8 @@ class _Forward:
             has_post = post is not None and like.layers == self.wanted.layers
             before = post if has_post else None
         else:
-            before = {"pre": like.pre, "mid": like.mid, "z": like.z}[kind].get(layer)
+            kept = {"pre": like.pre, "mid": like.mid, "z": like.z, "mlp": like.mlp}
+            before = kept[kind].get(layer)
         offset = 0 if kind == "pre" else like.first_column(layer)
         if before is None or offset > first:
             raise _absent(kind, layer)
@@ -214,6 +225,7 @@ class _Forward:
             pre=self.pre,
             mid=self.mid,
             z=self.z,
+            mlp=self.mlp,
             post_last=self.post_last(),
             layers=self.wanted.layers,
             last_from=self.last_from,

@@ -186,11 +186,23 @@ class Values:
         return self.from_run(run, run.mid[layer], layer, columns)
 
     def _mlp(self, run: Run, layer: int, number: int) -> Tensor:
+        """Return an MLP's output in a run: kept where births take it, made where they extend it."""
+        if layer in run.mlp:
+            return run.mlp[layer]
         key = (f"L{layer}.mlp", number)
         if key not in self._made:
             block = self.weights.blocks[layer]
             self._made[key] = block.mlp(block.mlp_norm(run.mid[layer]))
         return self._made[key]
+
+    def prefix(self, number: int, layer: int, start: int) -> tuple[Tensor, Tensor]:
+        """Return a run's keys and values before a column, [B, start, groups, d_head] each."""
+        if start == 0:  # a run may end before versions that are live everywhere
+            shape, batch = self.stages.shape, len(self.batches.rows)
+            nothing = self.weights.tokens.new_empty(batch, 0, shape.kv_heads, shape.d_head)
+            return nothing, nothing
+        run = self.runs[number]
+        return run.k[layer][:, :start], run.v[layer][:, :start]
 
     def last(self, run: Run) -> Tensor:
         """Return a run's stream in front of the final norm, [B, T, d]."""

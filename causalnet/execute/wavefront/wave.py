@@ -33,6 +33,7 @@ class Counts:
         runs: Base passes, each of one input on one batch.
         attention: Attention blocks in waves, each of one version at one layer.
         mlp: MLPs in waves, each of one stream at one layer.
+        mlp_of_runs: MLPs in base passes.
         slots: Births with receivers computed once more for edges.
         general: Births by a stage computed once more.
         births: Versions that were born.
@@ -43,6 +44,7 @@ class Counts:
     runs: int = 0
     attention: int = 0
     mlp: int = 0
+    mlp_of_runs: int = 0
     slots: int = 0
     general: int = 0
     births: int = 0
@@ -270,7 +272,7 @@ class _Running:
     def attention(self) -> None:
         """Add the attention of every row, a few rows at a time; the last block's narrows."""
         layer, start = self.values.stages.layer_of(self.stage), self.live.start
-        weights, root = self.values.weights, self.values.runs[self.wave.root]
+        weights, prefix = self.values.weights, self.values.prefix(self.wave.root, layer, start)
         block, name = weights.blocks[layer], self.values.version(self.wave.root).input
         batch = self.values.batches[name]
         angles = weights.angles(batch.position_ids[:, start:])
@@ -287,8 +289,7 @@ class _Running:
                 block,
                 weights,
                 before[chunk],
-                root.k[layer][:, :start],
-                root.v[layer][:, :start],
+                *prefix,
                 angles,
                 allowed,
                 queries,
