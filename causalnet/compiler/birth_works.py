@@ -6,13 +6,13 @@ from functools import lru_cache
 
 from causalnet.compiler.blocks import attention_works, mlp_works
 from causalnet.compiler.machine import Work
-from causalnet.compiler.needs import is_plain
+from causalnet.compiler.needs import is_plain, needs_of_runs, shared_columns
 from causalnet.compiler.program import Kind, Version, Write
 from causalnet.compiler.schedule import Schedule
 from causalnet.compiler.sizes import Sizes
 from causalnet.interventions import Edge
 
-__all__ = ["birth_works", "mlps_of_runs"]
+__all__ = ["birth_works", "mlps_kept", "mlps_of_runs"]
 
 _CALLS = 6
 """Kernels of a birth beside its products: looking values up, subtracting, adding to the stream."""
@@ -233,3 +233,13 @@ class _Births:
             elif 0 < born < self.stages.last:
                 yield from mlp_works("births", self.sizes, tokens, tokens)
             yield self.moving(1, columns)
+
+
+def mlps_kept(schedule: Schedule, run: int) -> frozenset[int]:
+    """Return the layers whose MLPs' outputs a run keeps, for itself and for runs that share."""
+    first = next(iter(needs_of_runs(schedule)), run)
+    return frozenset(
+        layer
+        for layer, own in mlps_of_runs(schedule)
+        if own == run or (run == first and shared_columns(schedule, own, first))
+    )

@@ -3,10 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from causalnet.compiler.birth_works import mlps_of_runs
+from causalnet.compiler.birth_works import mlps_kept
 from causalnet.compiler.budget import Budget, bytes_text
 from causalnet.compiler.cost import TOKENS_AT_ONCE, rows_at
-from causalnet.compiler.needs import first_read_column, needs_of_runs, shared_columns
+from causalnet.compiler.needs import (
+    Needs,
+    first_read_column,
+    needs_of_runs,
+    shared_columns,
+)
 from causalnet.compiler.program import NONE, Kind
 from causalnet.compiler.schedule import Schedule, Wave
 from causalnet.compiler.sizes import Sizes
@@ -55,7 +60,7 @@ class Memory:
 
     Attributes:
         base: What base passes keep until the end.
-        passing: The intermediates of base passes.
+        passing: What base passes hold at most beyond that.
         rows: The streams of the fullest wave.
         kept: What waves keep of versions for others.
         chunk: The intermediates of what goes through a kernel at once, in waves.
@@ -99,12 +104,14 @@ def cached_by_runs(schedule: Schedule, sizes: Sizes) -> tuple[Cached, ...]:
     attention = project * (sizes.queries + 2 * sizes.keys) + sizes.scores(tokens, signature.columns)
     whole = tokens * sizes.layer
     needed = signature.columns - first_read_column(schedule)
+    mlps = [mlps_kept(schedule, run) for run in needs_of_runs(schedule)]
     whole_keys = [frozenset(range(n.layers)) for n in needs]
     listed = (
         ("keys and values", whole_keys, keys, 2 * project * sizes.keys, False),
         ("streams into layers", [n.pre for n in needs], stream, whole, False),
         ("streams after attention", [n.mid for n in needs], stream, attention, True),
         ("heads' z", [n.z for n in needs], z, attention, True),
+        ("MLPs' outputs", mlps, stream, tokens * sizes.mlp, True),
     )
     found = []
     for what, layers, size, flops, narrows in listed:
@@ -163,8 +170,7 @@ class _Holding:
         self.needs = needs_of_runs(one)
         self.needed = self.columns - first_read_column(schedule)
         self.base, self.kept, self.read_out = self._base(), self._kept(), self._read_out()
-        own = self._own_columns()
-        self.passing = max(self.attention(own, own), self.mlp(own))
+        self.passing = self._passing()
         self.waves = [self.fullest(wave) for wave in schedule.waves]
 
     def fullest(self, wave: Wave) -> tuple["_Moment", ...]:
@@ -227,11 +233,27 @@ class _Holding:
         last = sum(need.is_whole for need in self.needs.values())
         return whole + last * self.needed * self.shape.d_model * self.sizes.number
 
-    def _own_columns(self) -> int:
-        """Return the columns of the widest base pass."""
-        first = next(iter(self.needs), 0)
-        shared = [shared_columns(self.schedule, run, first) for run in self.needs]
-        return self.columns - min(shared, default=self.columns)
+    def _passing(self) -> int:
+        """Return by how much the most that base passes hold is more than what they keep."""
+        first, held, most = next(iter(self.needs), 0), 0, 0
+        for run, need in self.needs.items():
+            own = self.columns - shared_columns(self.schedule, run, first)
+            held += self._kept_by(run, need)
+            most = max(most, held + max(self.attention(own, own), self.mlp(own)))
+        return most - self.base if self.needs else 0
+
+    def _kept_by(self, run: int, need: Needs) -> int:
+        """Return the bytes that a run keeps until the end, as `cached_by_runs` sums them."""
+        last, d = self.shape.layers - 1, self.shape.d_model
+
+        def columns(layers: frozenset[int]) -> int:
+            narrow = last in layers
+            return (len(layers) - narrow) * self.columns + narrow * self.needed
+
+        numbers = self.columns * (2 * self.sizes.keys * need.layers + d * len(need.pre))
+        streams = columns(need.mid) + columns(mlps_kept(self.schedule, run))
+        numbers += d * streams + self.sizes.queries * columns(need.z)
+        return (numbers + need.is_whole * self.needed * d) * self.sizes.number
 
     def attention(self, tokens: int, queries: int) -> int:
         """Return the intermediates of an attention."""
@@ -263,10 +285,7 @@ class _Holding:
 
     def _kept(self) -> int:
         """Return the bytes of what waves keep of versions that others are born from, or read."""
-        again = mlps_of_runs(self.schedule)
-        narrow = sum(layer == self.shape.layers - 1 for layer, _ in again)
-        columns = (len(again) - narrow) * self.columns + narrow * self.needed
-        numbers = columns * self.shape.d_model
+        numbers = 0
         for number, version in enumerate(self.schedule.program.versions):
             if version.is_run:
                 continue

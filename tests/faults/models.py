@@ -345,7 +345,7 @@ def a_number_format_that_models_are_not_loaded_in(work: Work) -> None:
     work.options["dtype"] = "int4"
 
 
-@fault(lifting, LiftError, "A LlamaForCausalLM was given", "cn.load(module")
+@fault(lifting, LiftError, "LlamaForCausalLM was given", "cn.load(module")
 def a_network_that_was_not_loaded(work: Work) -> None:
     work._model = work.module
 

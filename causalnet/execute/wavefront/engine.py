@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from causalnet.compiler import Program, ReadOf, Schedule, schedule_program
-from causalnet.compiler.birth_works import mlps_of_runs
+from causalnet.compiler.birth_works import mlps_kept
 from causalnet.compiler.memory import split
 from causalnet.compiler.needs import first_read_column, needs_of_runs, shared_columns
 from causalnet.compiler.program import NONE
@@ -164,7 +164,7 @@ class _Batch:
         needs, stages = needs_of_runs(self.schedule), self.program.stages
         read_from, first = first_read_column(self.schedule), next(iter(needs), NONE)
         for number, need in needs.items():
-            mlp = self.mlps_kept(number, first)
+            mlp = mlps_kept(self.schedule, number)
             name = self.program.versions[number].input
             batch, shared = self.values.batches[name], shared_columns(self.schedule, number, first)
             is_last = need.layers == stages.shape.layers
@@ -196,14 +196,6 @@ class _Batch:
             if self.reads.get(number) or number in self.compared:
                 self.finish(number, Final(stream=self.at_read(made)))
             self.after_each()
-
-    def mlps_kept(self, number: int, first: int) -> frozenset[int]:
-        """Return the layers whose MLPs a run keeps; the first also for those that share with it."""
-        return frozenset(
-            layer
-            for layer, own in mlps_of_runs(self.schedule)
-            if own == number or (number == first and shared_columns(self.schedule, own, first))
-        )
 
     def check_sound(self, number: int, made: Run) -> None:
         """Refuse a run whose last stream, or the last values that it has, are not finite."""
