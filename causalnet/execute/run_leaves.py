@@ -112,6 +112,12 @@ def run_leaves(
         _by_hooks, net=net, bindings=bindings, size=batch_size, padding=padding, progress=progress
     )
     if executor == "hooks" or not reads:
+        if dtype not in (None, net.model.dtype):
+            raise ParameterError(
+                f"{dtype} was asked for, and hooks run the model itself.",
+                f"It computes in {net.model.dtype}.",
+                "Leave dtype out, or load the model in that type.",
+            )
         found = hooks(leaves)
         return found if budget is None else replace(found, notes=(*found.notes, _NO_BUDGET))
     check_runnable(reads, worlds_needed(reads), net, bindings)

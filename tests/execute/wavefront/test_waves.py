@@ -266,6 +266,13 @@ def test_derivatives_are_not_asked_of_the_wavefront_alone() -> None:
         run_leaves([Read(logit_diff, BASE)], network, bindings(), executor="fast")  # type: ignore[arg-type]  # refused
 
 
+def test_hooks_compute_in_the_models_own_type() -> None:
+    network, read = net("llama"), Read(logit_diff, BASE)
+    with pytest.raises(ParameterError, match="hooks run the model itself"):
+        run_leaves([read], network, bindings(), executor="hooks", dtype=torch.bfloat16)
+    run_leaves([read], network, bindings(), executor="hooks", dtype=torch.float64)
+
+
 @pytest.mark.parametrize("name", ["L1.H0.z", "L1.mlp", "L0.resid_mid", "embed"])
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), 1e200])
 def test_values_that_are_not_sound_are_located(name: str, bad: float) -> None:
