@@ -224,8 +224,6 @@ def against_naive(
 def attribution(setting: Setting, roof: Roof, asked: argparse.Namespace) -> Line | None:
     """Measure EAP of every edge, whose FLOPs are counted."""
     job, device = attributed(setting.net, setting.pairs), setting.net.model.device
-    if job is None:
-        return None
     seconds = timed(job, device, asked.repeats)[1]
     with flop_counter() as counter:
         job()

@@ -4,15 +4,14 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import _lru_cache_wrapper
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
 from causalnet.compiler import Schedule, Signature, compile_reads, schedule_program
-from causalnet.execute import Bindings, evaluate
+from causalnet.estimators import Attribution, eap, screen_then_verify
+from causalnet.execute import Bindings, evaluate, run_leaves
 from causalnet.interventions import Leaf, Read, nie
 from causalnet.lift import LiftedNetwork
 from causalnet.tasks import PromptPairs
@@ -45,9 +44,7 @@ def wavefront(
     leaves: Sequence[Leaf], net: LiftedNetwork, bindings: Bindings
 ) -> Mapping[Leaf, Tensor]:
     """Run terms by the compiler and the wavefront executor."""
-    run_leaves: Any = import_module("causalnet.execute.run_leaves").run_leaves
-    values: Mapping[Leaf, Tensor] = run_leaves(leaves, net, bindings, executor="wavefront").values
-    return values
+    return run_leaves(leaves, net, bindings, executor="wavefront").values
 
 
 def hooks(leaves: Sequence[Leaf], net: LiftedNetwork, bindings: Bindings) -> Mapping[Leaf, Tensor]:
@@ -79,34 +76,29 @@ def planned(reads: Sequence[Read], net: LiftedNetwork, pairs: PromptPairs, first
 class Scores:
     """Mean scores by `sender -> receiver`, looked up one by one: there are many."""
 
-    attribution: Any
+    attribution: Attribution
 
     def __getitem__(self, edge: str) -> float:
         return float(self.attribution[edge].mean)
 
 
-def attributed(net: LiftedNetwork, pairs: PromptPairs) -> Callable[[], Scores] | None:
-    """Return EAP of every edge as a job; None where it is not there."""
-    if find_spec("causalnet.estimators.eap") is None:
-        return None
-    eap: Any = import_module("causalnet.estimators.eap").eap
+def attributed(net: LiftedNetwork, pairs: PromptPairs) -> Callable[[], Scores]:
+    """Return EAP of every edge as a job."""
     return lambda: Scores(eap(net, pairs))
 
 
-def screened(net: LiftedNetwork, pairs: PromptPairs) -> Callable[[], Mapping[str, Tensor]] | None:
-    """Return screening all heads at END as a job, verified heads to effects [B]; None: not there.
+def screened(net: LiftedNetwork, pairs: PromptPairs) -> Callable[[], Mapping[str, Tensor]]:
+    """Return screening all heads at END as a job, verified heads to effects [B].
 
     Heads are ranked by first orders; the 40 largest and a control sample of 20 are exact.
     In small networks the largest are two thirds of all.
     """
-    if find_spec("causalnet.estimators.screening") is None:
-        return None
-    screen: Any = import_module("causalnet.estimators.screening").screen_then_verify
 
     def job() -> Mapping[str, Tensor]:
         heads = net.heads()
         k = min(40, 2 * len(heads) // 3)
-        exact = screen(net, nie(heads, at="end"), pairs, rank="atp", k=k, control=20).exact
+        query = nie(heads, at="end")
+        exact = screen_then_verify(net, query, pairs, rank="atp", k=k, control=20).exact
         return dict(zip(exact.rows, map(torch.from_numpy, exact.values), strict=True))
 
     return job

@@ -98,8 +98,6 @@ def _attribution(
 ) -> Figures:
     """First orders of every edge, held to derivatives of single forwards."""
     job = attributed(setting.net, setting.pairs)
-    if job is None:
-        return replace(figures, note="not there")
     scores, figures = _run(job, _clock(setting, options), figures, options.repeats)
     sample = drawn(cases, options.sample, options.seed)
     expected = derivatives(sample, setting)
@@ -114,8 +112,6 @@ def _screening(
 ) -> Figures:
     """Rank all heads, run the first exactly: those are compared."""
     job = screened(setting.net, setting.pairs)
-    if job is None:
-        return replace(figures, note="not there")
     clock = _clock(setting, options)
     effects, figures = _run(job, clock, figures, options.repeats)
     verified = [case for case in cases if case.label in effects]

@@ -77,5 +77,5 @@ class _Rows:
         self.columns = np.asarray([live for _, live in listed], dtype=np.intp)
         self.until = np.asarray([schedule.until[number] for number in numbers], dtype=np.intp)
         self.first = np.asarray(
-            [versions[n].born + (versions[n].kind is not Kind.CUT) for n in numbers], dtype=np.intp
+            [versions[n].born + (versions[n].kind != Kind.CUT) for n in numbers], dtype=np.intp
         )

@@ -111,7 +111,7 @@ def rows_at(schedule: Schedule, wave: Wave) -> NDArray[np.int64]:
     change = np.zeros(last + 2, dtype=np.int64)
     for number in wave.versions:
         version, until = versions[number], schedule.until[number]
-        first = version.born + (version.kind is not Kind.CUT)
+        first = version.born + (version.kind != Kind.CUT)
         if first <= until:
             change[first] += 1
             change[until + 1] -= 1

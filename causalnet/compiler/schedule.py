@@ -234,7 +234,7 @@ class _Scheduling:
         version, last = self.program.versions[number], self.program.stages.last
         if version.until != last or version.kind not in (Kind.OUTPUT, Kind.CUT, Kind.DIRECT):
             return False
-        first = last - 1 if version.kind is Kind.CUT else last - 2
+        first = last - 1 if version.kind == Kind.CUT else last - 2
         if version.born < first or number in self.looked_into or number in self.hiding:
             return False
         return all(

@@ -14,7 +14,29 @@ from causalnet.execute.devices import on_device
 from causalnet.execute.operations import Setting, apply_operation
 from causalnet.interventions import At, Const, Noise, Op, Position, Self, Value
 
-__all__ = ["Evaluator", "noise_rows"]
+__all__ = ["Evaluator", "evaluated", "noise_rows"]
+
+
+def evaluated(value: Value, one: Callable[[Value, tuple[Tensor, ...]], Tensor]) -> Tensor:
+    """Return a value; operations may be nested deeply, and share arguments.
+
+    Args:
+        value: The value.
+        one: From a part and its arguments' tensors to its own; called once for each part.
+    """
+    done: dict[Value, Tensor] = {}
+    waiting: list[Value] = [value]
+    while waiting:
+        current = waiting[-1]
+        inside = current.arguments if isinstance(current, Op) else ()
+        missing = [part for part in inside if part not in done]
+        if missing:
+            waiting.extend(missing)
+            continue
+        waiting.pop()
+        if current not in done:
+            done[current] = one(current, tuple(done[part] for part in inside))
+    return done[value]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,19 +61,7 @@ class Evaluator:
 
     def __call__(self, value: Value, below: Tensor) -> Tensor:
         """Return a value, [B, T, d], given that of the site after the layers below."""
-        done: dict[Value, Tensor] = {}
-        waiting: list[Value] = [value]
-        while waiting:  # operations may be nested deeply
-            current = waiting[-1]
-            inside = current.arguments if isinstance(current, Op) else ()
-            missing = [part for part in inside if part not in done]
-            if missing:
-                waiting.extend(missing)
-                continue
-            waiting.pop()
-            if current not in done:
-                done[current] = self._one(current, tuple(done[part] for part in inside), below)
-        return done[value]
+        return evaluated(value, lambda part, inside: self._one(part, inside, below))
 
     def _one(self, value: Value, inside: tuple[Tensor, ...], below: Tensor) -> Tensor:
         batch = self.setting.batch

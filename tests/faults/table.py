@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from causalnet import execute
 from causalnet.errors import CausalNetError
-from causalnet.execute import Bindings, Constant, evaluate
+from causalnet.execute import Bindings, Constant, evaluate, run_leaves
 from causalnet.interventions import (
     At,
     Base,
@@ -137,13 +136,7 @@ def running(work: Work) -> object:
 
 def in_waves(work: Work) -> object:
     """Run terms by the wavefront executor."""
-    run_leaves: Any = vars(execute)["run_leaves"]
     return run_leaves(terms(work), work.net, work.bindings, executor="wavefront", **work.running)
-
-
-def has_waves() -> bool:
-    """Whether there is a wavefront executor."""
-    return "run_leaves" in execute.__all__
 
 
 def terms(work: Work) -> tuple[Leaf, ...]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 from tests.faults import FAULTS
-from tests.faults.table import Fault, asking, has_waves, in_waves, lifting, running
+from tests.faults.table import Fault, asking, in_waves, lifting, running
 
 
 @contextmanager
@@ -61,15 +61,11 @@ def named(faults: list[Fault]) -> pytest.MarkDecorator:
 
 @named(FAULTS)
 def test_a_fault_is_refused_and_located(fault: Fault, tmp_path: Path) -> None:
-    if fault.use is in_waves and not has_waves():
-        pytest.skip("there is no wavefront executor")
     is_refused(fault, tmp_path)
 
 
 @named([each for each in FAULTS if each.use is running and not (each.forwards or each.of_hooks)])
 def test_the_wavefront_refuses_it_as_well(fault: Fault, tmp_path: Path) -> None:
-    if not has_waves():
-        pytest.skip("there is no wavefront executor")
     is_refused(replace(fault, use=in_waves), tmp_path)
 
 

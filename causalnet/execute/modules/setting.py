@@ -16,6 +16,7 @@ from causalnet.execute.bindings import PerPosition, Pooled
 from causalnet.execute.modules.bindings import Examples, ModuleBindings
 from causalnet.execute.modules.plans import Assigned
 from causalnet.execute.operations import Setting, apply_operation
+from causalnet.execute.values import evaluated
 from causalnet.execute.views import view_of
 from causalnet.graphs import Axis, MediatorGraph, Role
 from causalnet.interventions import (
@@ -134,20 +135,7 @@ class Setter:
 
     def _value(self, value: Value, site: Site, below: Tensor) -> Tensor:
         """Return a value of the site's shape, given that after the layers below."""
-        done: dict[Value, Tensor] = {}
-        waiting: list[Value] = [value]
-        while waiting:  # operations may be nested deeply
-            current = waiting[-1]
-            inside = current.arguments if isinstance(current, Op) else ()
-            missing = [part for part in inside if part not in done]
-            if missing:
-                waiting.extend(missing)
-                continue
-            waiting.pop()
-            if current not in done:
-                arguments = tuple(done[part] for part in inside)
-                done[current] = self._one(current, arguments, site, below)
-        return done[value]
+        return evaluated(value, lambda part, inside: self._one(part, inside, site, below))
 
     def _one(self, value: Value, inside: tuple[Tensor, ...], site: Site, below: Tensor) -> Tensor:
         match value:

@@ -197,7 +197,7 @@ class _Running:
         births = Births(self.values, self.live, self.state, self.limits.tokens)
         self.keep_states("entering")
         for birth in born:
-            if birth.version.kind is Kind.CUT:
+            if birth.version.kind == Kind.CUT:
                 self.append(birth.number, births.cut(birth))
         self.keep_cuts()
         self.keep_natural()
@@ -213,10 +213,10 @@ class _Running:
         elif self.narrows():
             self.narrow_rows()
         births.live = self.live
-        self.bear(births, [birth for birth in born if birth.version.kind is not Kind.CUT])
+        self.bear(births, [birth for birth in born if birth.version.kind != Kind.CUT])
 
     def bear(self, births: Births, born: Sequence[Birth]) -> None:
-        slots = [birth for birth in born if birth.version.kind is Kind.SLOT]
+        slots = [birth for birth in born if birth.version.kind == Kind.SLOT]
         stages = self.values.stages
         if slots:
             is_attention = stages.is_attention(self.stage)
@@ -227,9 +227,9 @@ class _Running:
                 self.append(birth.number, row)
         general = GeneralBirths(self.values, self.live, self.state)
         for birth in born:
-            if birth.version.kind is Kind.OUTPUT:
+            if birth.version.kind == Kind.OUTPUT:
                 self.bear_output(births, birth)
-            elif birth.version.kind is Kind.GENERAL:
+            elif birth.version.kind == Kind.GENERAL:
                 self.counts.general += 1
                 self.counts.mlp += not (self.stage == 0 or stages.is_attention(self.stage))
                 self.append(birth.number, general.row(birth))
@@ -449,11 +449,11 @@ class _Running:
             self.finish_with_twins(number, Final(stream=self.at_read(self.rows[slot])))
         general = GeneralBirths(self.values, self.live, self.state)
         for birth in born:
-            if birth.version.kind is Kind.DIRECT:
+            if birth.version.kind == Kind.DIRECT:
                 entering = self.live.narrow(self.state(birth.parent, self.stage).entering)
                 stream = entering + births.sent(birth, "logits", self.live.needed)
                 self.finish(birth.number, Final(stream=self.at_read(stream)))
-            elif birth.version.kind is not Kind.CUT:
+            elif birth.version.kind != Kind.CUT:
                 self.counts.general += 1
                 self.finish(birth.number, general.final(birth, self.at_read))
 
