@@ -1,0 +1,367 @@
+"""What is asked of a causal graph.
+
+| query | what | example of its text |
+|---|---|---|
+| `Effect` | outcomes where treatments are set, among some units | `P(y, w)`, given `do(x), z` |
+| `Counterfactual` | what happens in several worlds | `P(y{x}, m{x'})` |
+| `PathSpecific` | treatments act along some edges only | `do(x along X -> M, M -> Y; x')` |
+| `Mediation` | a contrast of nested counterfactuals | `nde(x, x' -> y; via M)` |
+| `Causation` | probability of necessity, of sufficiency, of both | `pns(x, x' -> y, y')` |
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, final
+
+from causalnet.errors import TermError
+from causalnet.graphs.edge_lists import Edge
+from causalnet.identification.values import Value, quoted_name
+
+__all__ = [
+    "Causation",
+    "Contrasted",
+    "Counterfactual",
+    "Effect",
+    "Fact",
+    "Mediation",
+    "PathSpecific",
+    "Potential",
+    "Probability",
+    "Question",
+]
+
+Contrasted: TypeAlias = Literal["TE", "CDE", "NDE", "NIE"]
+Probability: TypeAlias = Literal["PN", "PS", "PNS"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """P(outcomes | do(treatments), given).
+
+    Attributes:
+        outcomes: Values of the outcomes; at least one.
+        treatments: Values to which variables are set.
+        given: Values on which one conditions, in the world of the intervention.
+
+    Raises:
+        TermError: No outcome, or a variable in two roles.
+
+    >>> from causalnet.identification.values import symbol
+    >>> print(Effect((symbol("Y"),), (symbol("X"),), (symbol("Z"),)))
+    P(y | do(x), z)
+    """
+
+    outcomes: tuple[Value, ...]
+    treatments: tuple[Value, ...] = ()
+    given: tuple[Value, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check that each variable has one role."""
+        if not self.outcomes:
+            raise TermError("The query has no outcome.", "There is at least one.", "Write P(y).")
+        check_roles(outcome=self.outcomes, treatment=self.treatments, condition=self.given)
+
+    def __str__(self) -> str:
+        """Return the query as text that parses back."""
+        do = [f"do({_listed(self.treatments)})"] if self.treatments else []
+        behind = ", ".join([*do, *map(str, self.given)])
+        return f"P({_listed(self.outcomes)}{f' | {behind}' if behind else ''})"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Potential:
+    """A variable in the world of an intervention, whose values may come from other worlds.
+
+    Attributes:
+        variable: The variable.
+        do: The variables that are set, sorted, each with its value or with the counterfactual
+            variable from which it takes it.
+
+    >>> from causalnet.identification.values import symbol
+    >>> m = Potential.of("M", {"X": symbol("X", 1)})
+    >>> print(Potential.of("Y", {"X": symbol("X"), "M": m}))
+    Y{M{x'}, x}
+    """
+
+    variable: str
+    do: "tuple[tuple[str, Value | Potential], ...]" = ()
+
+    @staticmethod
+    def of(variable: str, do: "Mapping[str, Value | Potential] | None" = None) -> "Potential":
+        """Return the variable in the world in which others are set.
+
+        Raises:
+            TermError: A variable set to a value of another.
+        """
+        for name, value in (do or {}).items():
+            if value.variable != name:
+                raise TermError(
+                    f"{quoted_name(name)} is set to {value}, which is of {value.variable!r}.",
+                    "A variable takes values of its own.",
+                )
+        return Potential(variable, tuple(sorted((do or {}).items(), key=lambda item: item[0])))
+
+    def __str__(self) -> str:
+        """Return the variable with its world, as text."""
+        inside = ", ".join(str(value) for _, value in self.do)
+        return quoted_name(self.variable) + (f"{{{inside}}}" if inside else "")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A variable takes a value in a world.
+
+    Attributes:
+        potential: The variable and its world.
+        value: A value of this variable.
+
+    >>> from causalnet.identification.values import symbol
+    >>> print(Fact(Potential.of("Y", {"X": symbol("X")}), symbol("Y")))
+    y{x}
+    """
+
+    potential: Potential
+    value: Value
+
+    def __post_init__(self) -> None:
+        """Check that the value is one of the variable."""
+        if self.value.variable != self.potential.variable:
+            raise TermError(
+                f"{self.value} is no value of {self.potential.variable!r}.",
+                "A variable takes values of its own.",
+            )
+
+    def __str__(self) -> str:
+        """Return the event as text."""
+        inside = ", ".join(str(value) for _, value in self.potential.do)
+        return str(self.value) + (f"{{{inside}}}" if inside else "")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Counterfactual:
+    """The probability of facts in several worlds, given facts in others.
+
+    Attributes:
+        facts: What happens; at least one.
+        given: What is known to happen.
+
+    >>> from causalnet.identification.values import symbol
+    >>> treated = Fact(Potential("X"), symbol("X", 1))
+    >>> cured = Fact(Potential.of("Y", {"X": symbol("X")}), symbol("Y"))
+    >>> print(Counterfactual((cured,), (treated,)))
+    P(y{x} | x')
+    """
+
+    facts: tuple[Fact, ...]
+    given: tuple[Fact, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check that something is asked."""
+        if not self.facts:
+            raise TermError("The query has no event.", "There is at least one.", "Write P(y{x}).")
+
+    def __str__(self) -> str:
+        """Return the query as text that parses back."""
+        behind = f" | {_listed(self.given)}" if self.given else ""
+        return f"P({_listed(self.facts)}{behind})"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PathSpecific:
+    """Outcomes where treatments have one value along some edges and another along the rest.
+
+    A node reads active values along active edges and its baseline along others, so that the paths
+    that use active edges only carry the treatment.
+
+    Attributes:
+        outcomes: Values of the outcomes.
+        active: The treatments' values along active edges.
+        baseline: Their values along the others; of the same variables, in the same order.
+        edges: The active edges.
+
+    >>> from causalnet.identification.values import symbol
+    >>> x, y = symbol("X"), symbol("Y")
+    >>> print(PathSpecific((y,), (x,), (symbol("X", 1),), (("X", "M"), ("M", "Y"))))
+    P(y | do(x along X -> M, M -> Y; x'))
+    """
+
+    outcomes: tuple[Value, ...]
+    active: tuple[Value, ...]
+    baseline: tuple[Value, ...]
+    edges: tuple[Edge, ...]
+
+    def __post_init__(self) -> None:
+        """Check the roles, and that each treatment has two values."""
+        check_roles(outcome=self.outcomes, treatment=self.active)
+        if [v.variable for v in self.active] != [v.variable for v in self.baseline]:
+            raise TermError(
+                f"The active values {_listed(self.active)} and the baselines "
+                f"{_listed(self.baseline)} are not of the same variables.",
+                "Each treatment has one of either.",
+            )
+        if not self.outcomes or not self.active:
+            raise TermError("The query has no outcome or no treatment.", "It has both.")
+
+    def __str__(self) -> str:
+        """Return the query as text that parses back."""
+        edges = ", ".join(f"{quoted_name(a)} -> {quoted_name(b)}" for a, b in self.edges)
+        active, baseline = _listed(self.active), _listed(self.baseline)
+        return f"P({_listed(self.outcomes)} | do({active} along {edges or 'no edge'}; {baseline}))"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Mediation:
+    """A contrast of what happens to outcomes, with mediators held or left to follow.
+
+    | kind | what is subtracted |
+    |---|---|
+    | TE | P(y{x}) - P(y{x'}) |
+    | CDE | P(y{x, m}) - P(y{x', m}) |
+    | NDE | P(y{x, M{x'}}) - P(y{x'}) |
+    | NIE | P(y{x', M{x}}) - P(y{x'}) |
+
+    Pearl (2001), "Direct and indirect effects".
+
+    Attributes:
+        kind: One of these.
+        outcomes: Values of the outcomes.
+        active: Values of the treatments.
+        baseline: The values with which they are compared; of the same variables.
+        mediators: The mediators, taken together; none for TE.
+        held: For CDE the values at which they are held.
+    """
+
+    kind: Contrasted
+    outcomes: tuple[Value, ...]
+    active: tuple[Value, ...]
+    baseline: tuple[Value, ...]
+    mediators: tuple[str, ...] = ()
+    held: tuple[Value, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check the roles."""
+        mediators = tuple(Value(name, "") for name in self.mediators)
+        check_roles(outcome=self.outcomes, treatment=self.active, mediator=mediators)
+        if [v.variable for v in self.active] != [v.variable for v in self.baseline]:
+            raise TermError(
+                f"{_listed(self.active)} and {_listed(self.baseline)} are not of the same "
+                "variables.",
+                "Each treatment has a value and a baseline.",
+            )
+        if not self.outcomes or not self.active:
+            raise TermError(f"{self.kind} has no outcome or no treatment.", "It has both.")
+        if bool(self.mediators) == (self.kind == "TE"):
+            possible = "TE has none" if self.kind == "TE" else "There is at least one"
+            raise TermError(
+                f"{self.kind} with {len(self.mediators)} mediators.", f"{possible}.",
+                "Write nde(X -> Y; via M), cde(X -> Y; m) or te(X -> Y).",
+            )  # fmt: skip
+        held = tuple(value.variable for value in self.held)
+        if held != (self.mediators if self.kind == "CDE" else ()):
+            raise TermError(
+                f"{self.kind} holds {_listed(self.held) or 'nothing'}.",
+                "CDE holds each mediator at a value; the others hold none.",
+            )
+
+    def __str__(self) -> str:
+        """Return the query as text that parses back."""
+        head = f"{_listed(self.active)}, {_listed(self.baseline)} -> {_listed(self.outcomes)}"
+        via = f"; via {', '.join(map(quoted_name, self.mediators))}" if self.mediators else ""
+        return f"{self.kind.lower()}({head}{f'; {_listed(self.held)}' if self.held else via})"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Causation:
+    """How probable it is that a treatment was needed, or would do.
+
+    | kind | what |
+    |---|---|
+    | PN | P(y'{x'} given x, y) |
+    | PS | P(y{x} given x', y') |
+    | PNS | P(y{x}, y'{x'}) |
+
+    Pearl (1999), "Probabilities of causation"; Tian and Pearl (2000) for bounds.
+
+    Attributes:
+        kind: One of these.
+        outcome: The value y.
+        treatment: The value x.
+        contrary: The outcome's other value, y'.
+        baseline: The treatment's other value, x'.
+    """
+
+    kind: Probability
+    outcome: Value
+    treatment: Value
+    contrary: Value
+    baseline: Value
+
+    def __post_init__(self) -> None:
+        """Check the roles."""
+        check_roles(outcome=(self.outcome,), treatment=(self.treatment,))
+        for one, other in ((self.outcome, self.contrary), (self.treatment, self.baseline)):
+            if one.variable != other.variable or one == other:
+                raise TermError(
+                    f"{one} and {other} are not two values of one variable.",
+                    "A probability of causation compares two values.",
+                )
+
+    def counterfactual(self) -> Counterfactual:
+        """Return the query that it stands for."""
+        x = self.treatment.variable
+        y = self.outcome.variable
+        treated = Fact(Potential.of(y, {x: self.treatment}), self.outcome)
+        spared = Fact(Potential.of(y, {x: self.baseline}), self.contrary)
+        match self.kind:
+            case "PN":
+                given = (Fact(Potential(x), self.treatment), Fact(Potential(y), self.outcome))
+                return Counterfactual((spared,), given)
+            case "PS":
+                given = (Fact(Potential(x), self.baseline), Fact(Potential(y), self.contrary))
+                return Counterfactual((treated,), given)
+            case "PNS":
+                return Counterfactual((treated, spared))
+
+    def __str__(self) -> str:
+        """Return the query as text that parses back."""
+        return (
+            f"{self.kind.lower()}({self.treatment}, {self.baseline} -> "
+            f"{self.outcome}, {self.contrary})"
+        )
+
+
+Question: TypeAlias = Effect | Counterfactual | PathSpecific | Mediation | Causation
+
+
+def check_roles(**roles: tuple[Value, ...]) -> None:
+    """Refuse a variable that is there twice.
+
+    Raises:
+        TermError: The variable, and its roles.
+    """
+    seen: dict[str, str] = {}
+    for role, values in roles.items():
+        for value in values:
+            if value.variable in seen:
+                raise TermError(
+                    f"{value.variable!r} is {_article(seen[value.variable])} and "
+                    f"{_article(role)} at once.",
+                    "A variable has one role, once.",
+                    "Leave it out of one of them.",
+                )
+            seen[value.variable] = role
+
+
+def _article(role: str) -> str:
+    return f"an {role}" if role[0] in "aeiou" else f"a {role}"
+
+
+def _listed(values: Iterable[Value | Fact]) -> str:
+    return ", ".join(map(str, values))
