@@ -63,7 +63,8 @@ class ProperBackDoor:
             TermError: A node that is treatment and outcome.
         """
         check_admg(graph)
-        sources, ends, count = graph.indices(xs), graph.indices(ys), len(graph)
+        sources, ends = np.unique(graph.indices(xs)), np.unique(graph.indices(ys))
+        count = len(graph)
         check_disjoint(graph, xs=sources, ys=ends)
         down, up = graph.child_rows, graph.parent_rows
         treated = flags(count, sources)

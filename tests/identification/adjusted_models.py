@@ -1,0 +1,181 @@
+"""Adjustment spelled out: path by path, and by numbers in random discrete and Gaussian models."""
+
+import random
+from collections.abc import Iterator
+from itertools import combinations, pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+from hypothesis import strategies as st
+
+from causalnet.graphs.admg import ADMG
+from tests.graphs.random_admgs import SEEDS, directed_paths, is_open, simple_paths
+
+
+class Effect(NamedTuple):
+    """A question about adjustment."""
+
+    graph: ADMG
+    xs: frozenset[str]
+    ys: frozenset[str]
+    including: frozenset[str]
+    within: frozenset[str]
+
+    @property
+    def others(self) -> frozenset[str]:
+        return frozenset(self.graph.nodes) - self.xs - self.ys
+
+
+def effects(
+    least: int = 3, most: int = 6, bidirected: bool = True, single: bool = False
+) -> st.SearchStrategy[Effect]:
+    """Sparse graphs with treatments mostly above outcomes, few bidirected edges, some nodes hidden.
+
+    All comes from one seed: drawn one by one, nearly all graphs are empty or dense.
+    """
+
+    def effect(seed: int) -> Effect:
+        draw = random.Random(seed)
+        order = draw.sample("ABCDEFGH", draw.randint(least, most))
+        pairs = list(combinations(order, 2))
+        thick, arcs = draw.choice([0.3, 0.45, 0.6]), draw.choice([0.0, 0.15, 0.3]) * bidirected
+        graph = ADMG.of(
+            [pair for pair in pairs if draw.random() < thick],
+            [pair for pair in pairs if draw.random() < arcs],
+            sorted(order),
+        )
+        x, y = sorted(draw.sample(range(len(order)), 2))
+        if draw.random() < 0.1:
+            x, y = y, x
+        parts: dict[str, set[str]] = {"x": {order[x]}, "y": {order[y]}, "i": set(), "-": set()}
+        for node in sorted(set(order) - {order[x], order[y]}):
+            weights = (0, 0, 1, 12) if single else (2, 1, 1, 12)
+            parts[draw.choices("xyi-", weights)[0]].add(node)
+        hides = draw.choice([0.0, 0.0, 0.3])
+        seen = {node for node in sorted(parts["-"]) if draw.random() >= hides}
+        sets = map(frozenset, (parts["x"], parts["y"], parts["i"], seen | parts["i"]))
+        return Effect(graph, *sets)
+
+    return SEEDS.map(effect)
+
+
+def subsets(names: frozenset[str]) -> Iterator[frozenset[str]]:
+    for size in range(len(names) + 1):
+        yield from map(frozenset, combinations(sorted(names), size))
+
+
+def is_valid(effect: Effect, zs: frozenset[str]) -> bool:
+    """The adjustment criterion, looking at every path."""
+    return not zs & forbidden(effect) and not open_paths(effect, zs)
+
+
+def valid_sets(effect: Effect) -> list[frozenset[str]]:
+    return [
+        zs | effect.including
+        for zs in subsets((effect.within & effect.others) - effect.including)
+        if is_valid(effect, zs | effect.including)
+    ]
+
+
+def forbidden(effect: Effect) -> frozenset[str]:
+    """All that descends from a node, not a treatment, on a proper causal path."""
+    graph = effect.graph
+    return frozenset[str]().union(
+        *(
+            graph.descendants(path[1:])
+            for x in effect.xs
+            for y in effect.ys
+            for path in directed_paths(graph, x, y, "".join(effect.xs))
+        )
+    )
+
+
+def open_paths(effect: Effect, zs: frozenset[str]) -> list[list[str]]:
+    """All open proper paths that are not causal."""
+    return [
+        [node for node, _, _ in path]
+        for x in sorted(effect.xs)
+        for y in sorted(effect.ys)
+        for path in simple_paths(effect.graph, x, y)
+        if not effect.xs & {node for node, _, _ in path[1:]}
+        if any(leaves for _, leaves, _ in path[1:])
+        if is_open(effect.graph, path, zs)
+    ]
+
+
+def is_directed(graph: ADMG, path: tuple[str, ...]) -> bool:
+    return bool(path) and all(graph.has_edge(*edge) for edge in pairwise(path))
+
+
+# Random discrete models: binary nodes, one binary hidden cause for each bidirected edge.
+
+
+def discrete_error(effect: Effect, zs: frozenset[str], seed: int) -> float:
+    """The largest difference between sum_z P(y|x,z) P(z) and P(y | do(x)) in a random model."""
+    graph = effect.graph
+    draw = np.random.default_rng(seed)
+    hidden = [f"{a}{b}" for a, b in graph.bidirected]
+    axes = {name: axis for axis, name in enumerate((*graph.nodes, *hidden))}
+
+    def factor(node: str | None, causes: list[str]) -> Any:
+        """The probability of a node given its causes, on the axes of both."""
+        shape = [2 if name in (node, *causes) else 1 for name in axes]
+        if node is None:
+            return np.ones(shape)
+        table = draw.uniform(0.1, 0.9, shape)
+        return table / table.sum(axes[node], keepdims=True)
+
+    def marginal(joint: Any, kept: frozenset[str]) -> Any:
+        return joint.sum(tuple(axes[name] for name in axes if name not in kept), keepdims=True)
+
+    observed = done = factor(None, list(axes))
+    for node in axes:
+        causes = [*graph.parents(node), *(u for u in hidden if node in u)] if node in graph else []
+        table = factor(node, causes)
+        observed = observed * table
+        if node not in effect.xs:
+            done = done * table
+    xs, ys = effect.xs, effect.ys
+    given = marginal(observed, xs | ys | zs) / marginal(observed, xs | zs)
+    adjusted = marginal(given * marginal(observed, zs), xs | ys)
+    return float(np.abs(adjusted - marginal(done, xs | ys)).max())
+
+
+# Linear Gaussian models: coefficients on directed edges, hidden causes for bidirected ones.
+
+
+def covariance(graph: ADMG, seed: int) -> Any:
+    """The covariance of the nodes in a random model, in the order of nodes."""
+    draw = np.random.default_rng(seed)
+    count = len(graph)
+    hidden = len(graph.bidirected)
+
+    def strengths(size: int) -> Any:
+        return draw.uniform(0.3, 2.0, size) * draw.choice([-1.0, 1.0], size)
+
+    arrows = np.zeros((count, count))
+    for (tail, head), value in zip(graph.directed, strengths(len(graph.directed)), strict=True):
+        arrows[graph.index(head), graph.index(tail)] = value
+    noise = np.zeros((count, count + hidden))
+    noise[:, :count] = np.diag(np.exp(draw.uniform(-1.5, 1.5, count)))
+    for column, (a, b) in enumerate(graph.bidirected, start=count):
+        noise[[graph.index(a), graph.index(b)], column] = strengths(2) * np.exp(
+            draw.uniform(-1.5, 1.5)
+        )
+    mixed = np.linalg.solve(np.eye(count) - arrows, noise)
+    return mixed @ mixed.T
+
+
+def variances(effect: Effect, zs: frozenset[str], sigma: Any) -> Any:
+    """The asymptotic variances of the least squares coefficients of xs, for each outcome."""
+    numbers = effect.graph.index
+    xs, ys, z = (sorted(map(numbers, names)) for names in (effect.xs, effect.ys, zs))
+    return np.outer(
+        np.diag(_given(sigma, ys, xs + z)), np.diag(np.linalg.inv(_given(sigma, xs, z)))
+    )
+
+
+def _given(sigma: Any, a: list[int], z: list[int]) -> Any:
+    """The covariance of some nodes given others."""
+    cross = sigma[np.ix_(a, z)]
+    return sigma[np.ix_(a, a)] - cross @ np.linalg.solve(sigma[np.ix_(z, z)], cross.T)
