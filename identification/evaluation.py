@@ -1,0 +1,211 @@
+"""Estimands in numbers: all assignments of all free symbols at once.
+
+| name | what |
+|---|---|
+| `Table` | a distribution P(everything else given do(z)), one axis for each variable |
+| `evaluate` | an expression with tables in place of distributions |
+| `Evaluated` | what comes out, one axis for each free symbol |
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias, assert_never, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalnet.errors import ParameterError, TermError, UnknownMediatorError
+from causalnet.graphs.names import nearest
+from causalnet.identification.contraction import (
+    Evaluated,
+    check_level,
+    contracted,
+    multiplied,
+)
+from causalnet.identification.expressions import (
+    Const,
+    Difference,
+    Expression,
+    Prob,
+    Product,
+    Ratio,
+    Sum,
+    fold,
+)
+from causalnet.identification.sources import Distribution
+from causalnet.identification.values import Value
+
+__all__ = ["Evaluated", "Table", "Tables", "evaluate"]
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """The distribution of all variables where an experiment sets some, at every value.
+
+    Attributes:
+        variables: The variables, one for each axis.
+        array: Probabilities.  Axes of variables that the experiment sets are parameters: at each
+            of their values all the others sum to 1.
+
+    Raises:
+        ParameterError: Another number of axes than of variables, or a variable twice.
+
+    >>> Table(("X", "Y"), np.array([[0.1, 0.2], [0.3, 0.4]])).levels("Y")
+    2
+    """
+
+    variables: tuple[str, ...]
+    array: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        """Check that there is one axis for each variable."""
+        if len(set(self.variables)) != self.array.ndim or len(self.variables) != self.array.ndim:
+            raise ParameterError(
+                f"A table of {', '.join(self.variables)} with {self.array.ndim} axes.",
+                "There is one axis for each variable, and no variable is there twice.",
+            )
+
+    def levels(self, variable: str) -> int:
+        """Return how many levels a variable has."""
+        return int(self.array.shape[self.variables.index(variable)])
+
+
+Tables: TypeAlias = Callable[[Distribution], Table] | Mapping[Distribution, Table]
+
+
+def evaluate(expression: Expression, tables: Tables) -> Evaluated:
+    """Return the numbers of an expression at all assignments of its free symbols.
+
+    A sum binds its symbols lexically, and each part is computed once.  0 / 0 has no value, nan;
+    a product with a factor of 0 is 0 even so.
+
+    Args:
+        expression: What is to be evaluated.
+        tables: The distributions, or a function that makes each when it is needed.
+
+    Raises:
+        TermError: A distribution that is not there.
+        UnknownMediatorError: A variable that a table does not have.
+        ParameterError: A level that a variable does not have, or too large an array.
+
+    >>> from causalnet.identification.values import symbol
+    >>> x, y = symbol("X"), symbol("Y")
+    >>> table = Table(("X", "Y"), np.array([[0.125, 0.375], [0.25, 0.25]]))
+    >>> told = evaluate(Prob((y,), (x,)), {Distribution(): table})
+    >>> told.at({x: 0, y: 1})
+    0.75
+    """
+    known = _Known(tables)
+    return multiplied(fold(expression, known.factors))
+
+
+class _Known:
+    """The tables as far as they have been asked for, and their margins."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._given = tables
+        self._tables: dict[Distribution, Table] = (
+            dict(tables) if isinstance(tables, Mapping) else {}
+        )
+        self._margins: dict[tuple[Distribution, frozenset[str]], Table] = {}
+
+    def factors(
+        self, node: Expression, below: tuple[tuple[Evaluated, ...], ...]
+    ) -> tuple[Evaluated, ...]:
+        """Return factors whose product is the value; they are multiplied where they must be."""
+        match node:
+            case Const(number):
+                return (Evaluated((), np.asarray(float(number))),)
+            case Prob():
+                return (self._probability(node),)
+            case Product():
+                return tuple(factor for part in below for factor in part)
+            case Sum(bound, _):
+                return contracted(below[0], bound, self._levels)
+            case Ratio():
+                return (_divided(multiplied(below[0]), multiplied(below[1])),)
+            case Difference():
+                one, other = map(multiplied, below)
+                axes = tuple(sorted({*one.axes, *other.axes}))
+                return (Evaluated(axes, one.aligned(axes) - other.aligned(axes)),)
+            case _:
+                assert_never(node)
+
+    def _probability(self, node: Prob) -> Evaluated:
+        distribution = Distribution(tuple(value.variable for value in node.do), node.domain)
+        joint = self._margin(distribution, node.of + node.given)
+        over = _named(joint, node.of + node.given + node.do)
+        if not node.given:
+            return over
+        condition = self._margin(distribution, node.given)
+        return _divided(over, _named(condition, node.given + node.do))
+
+    def _table(self, distribution: Distribution) -> Table:
+        if distribution not in self._tables:
+            if isinstance(self._given, Mapping):
+                there = ", ".join(map(str, self._given)) or "none"
+                raise TermError(
+                    f"There is no table of {distribution}.",
+                    f"There are: {there}.",
+                    "Give a table for each distribution that the formula names.",
+                )
+            self._tables[distribution] = self._given(distribution)
+        return self._tables[distribution]
+
+    def _margin(self, distribution: Distribution, values: Sequence[Value]) -> Table:
+        """Return the distribution of some variables, under the same experiment."""
+        kept = frozenset([value.variable for value in values]).union(distribution.do)
+        if (distribution, kept) not in self._margins:
+            table = self._table(distribution)
+            for name in sorted(kept):
+                if name not in table.variables:
+                    raise _unknown(name, table, distribution)
+            left = [at for at, name in enumerate(table.variables) if name not in kept]
+            names = tuple(name for name in table.variables if name in kept)
+            self._margins[distribution, kept] = Table(names, table.array.sum(axis=tuple(left)))
+        return self._margins[distribution, kept]
+
+    def _levels(self, variable: str) -> int:
+        if not self._tables:
+            self._table(Distribution())
+        for table in self._tables.values():
+            if variable in table.variables:
+                return table.levels(variable)
+        table = next(iter(self._tables.values()))
+        raise _unknown(variable, table, next(iter(self._tables)))
+
+
+def _unknown(name: str, table: Table, distribution: Distribution) -> UnknownMediatorError:
+    near = ", ".join(nearest(name, table.variables) or table.variables)
+    return UnknownMediatorError(
+        f"The table of {distribution} has no variable {name!r}.", f"Nearest: {near}."
+    )
+
+
+def _named(margin: Table, values: Sequence[Value]) -> Evaluated:
+    """Return a table with symbols for axes, at the levels that are given."""
+    by_variable = {value.variable: value for value in values}
+    index: list[slice | int] = []
+    symbols: list[Value] = []
+    for name, size in zip(margin.variables, margin.array.shape, strict=True):
+        value = by_variable[name]
+        level = value.level
+        if level is None:
+            symbols.append(value)
+            index.append(slice(None))
+        else:
+            check_level(value, level, size)
+            index.append(level)
+    order = sorted(range(len(symbols)), key=lambda at: symbols[at])
+    array = np.asarray(margin.array[tuple(index)]).transpose(order)
+    return Evaluated(tuple(symbols[at] for at in order), array)
+
+
+def _divided(over: Evaluated, under: Evaluated) -> Evaluated:
+    """Return a ratio, nan where what is below is 0."""
+    axes = tuple(sorted({*over.axes, *under.axes}))
+    one, other = np.broadcast_arrays(over.aligned(axes), under.aligned(axes))
+    out = np.full(one.shape, np.nan)
+    np.divide(one, other, out=out, where=other != 0.0)
+    return Evaluated(axes, out)

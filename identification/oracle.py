@@ -1,0 +1,315 @@
+"""Random models over a graph, in which every question has an answer that can be counted.
+
+Each bidirected edge is a hidden variable with two levels.  Each variable has noise of its own: at
+one level of the noise it follows a random table of its parents and hidden variables, at the next
+ones it differs from that table by 1, 2, ..., and at the last it follows another table; so all
+conditional probabilities are positive.
+
+| name | what |
+|---|---|
+| `RandomModel` | a model: tables of distributions, samples, and the truth |
+| `distinct` | where different symbols of one variable have different values |
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from math import prod
+from typing import assert_never, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalnet.errors import ParameterError
+from causalnet.graphs.admg import ADMG, check_admg
+from causalnet.identification.contraction import Evaluated, contracted, multiplied
+from causalnet.identification.counting import EXOGENOUS_STATES, Mechanism, Units, probability
+from causalnet.identification.evaluation import Table, evaluate
+from causalnet.identification.expressions import Prob
+from causalnet.identification.queries import (
+    Causation,
+    Counterfactual,
+    Effect,
+    Fact,
+    Mediation,
+    PathSpecific,
+    Potential,
+    Question,
+)
+from causalnet.identification.sources import Distribution
+from causalnet.identification.values import Value
+
+__all__ = ["EXOGENOUS_STATES", "RandomModel", "contrast_of", "distinct"]
+
+_SURE = 0.36  # shared by the levels of a variable's noise, so that none is rare
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class RandomModel:
+    """A discrete structural model, drawn at random over a graph.
+
+    Attributes:
+        graph: The graph.
+        levels: How many levels each variable has.
+        hidden: For each bidirected edge the probabilities of its hidden variable.
+        mechanisms: How each variable comes about.
+        elsewhere: For other domains the mechanisms that differ there.
+        seed: From which all is drawn.
+
+    >>> from causalnet.identification.values import symbol
+    >>> model = RandomModel.of(ADMG.of(directed=[("X", "Y")], bidirected=[("X", "Y")]), seed=0)
+    >>> model.exogenous_states
+    18
+    >>> model.truth(Effect((symbol("Y"),), (symbol("X"),))).array.sum(axis=1).round(12).tolist()
+    [1.0, 1.0]
+    """
+
+    graph: ADMG
+    levels: Mapping[str, int]
+    hidden: tuple[NDArray[np.float64], ...]
+    mechanisms: Mapping[str, Mechanism]
+    elsewhere: Mapping[str, Mapping[str, Mechanism]] = field(default_factory=dict)
+    seed: int = 0
+
+    @staticmethod
+    def of(
+        graph: ADMG,
+        seed: int,
+        *,
+        cardinalities: int | Mapping[str, int] = 2,
+        differs: Mapping[str, Sequence[str] | frozenset[str]] | None = None,
+    ) -> "RandomModel":
+        """Draw a model.
+
+        Args:
+            graph: The graph.
+            seed: From which all is drawn; the same seed gives the same model.
+            cardinalities: How many levels variables have, 2 for those that are not named.
+            differs: For each other domain the variables whose mechanism is drawn anew there.
+
+        Raises:
+            UnknownMediatorError: A name that is not in the graph.
+            ParameterError: A variable with fewer than two levels.
+        """
+        check_admg(graph)
+        levels = _levels(graph, cardinalities)
+        draw = np.random.default_rng(seed)
+        hidden = tuple(draw.dirichlet((4.0, 4.0)) for _ in graph.bidirected)
+        mechanisms = {name: _drawn(graph, name, levels, draw) for name in graph.nodes}
+        elsewhere = {}
+        for domain, variables in (differs or {}).items():
+            graph.indices(sorted(variables))
+            other = np.random.default_rng([seed, *blake2b(domain.encode()).digest()[:8]])
+            elsewhere[domain] = {
+                name: _drawn(graph, name, levels, other) for name in sorted(variables)
+            }
+        return RandomModel(graph, levels, hidden, mechanisms, elsewhere, seed)
+
+    @property
+    def exogenous_states(self) -> int:
+        """Return in how many ways hidden variables and noise come together."""
+        noise = (len(mechanism.noise) for mechanism in self.mechanisms.values())
+        return int(2 ** len(self.hidden) * prod(noise))
+
+    def mechanism(self, variable: str, domain: str = "") -> Mechanism:
+        """Return how a variable comes about in a domain.
+
+        Raises:
+            ParameterError: A domain that the model does not have.
+        """
+        if domain and domain not in self.elsewhere:
+            raise ParameterError(
+                f"The model has no domain {domain!r}.",
+                f"It has: {', '.join(map(repr, ['', *self.elsewhere]))}.",
+                "Name what differs there in RandomModel.of(..., differs={...}).",
+            )
+        return self.elsewhere.get(domain, {}).get(variable) or self.mechanisms[variable]
+
+    def table(self, distribution: Distribution) -> Table:
+        """Return a distribution, noise and hidden variables summed out.
+
+        Raises:
+            UnknownMediatorError: A variable that is not in the graph.
+            ParameterError: A domain that is not there, or too large a table.
+        """
+        nodes = self.graph.nodes
+        self.graph.indices(distribution.do)
+        edges = [_hidden_value(a, b) for a, b in self.graph.bidirected]
+        factors = [
+            self._conditional(name, distribution.domain, edges)
+            for name in nodes
+            if name not in distribution.do
+        ]
+        needed = {axis for factor in factors for axis in factor.axes}
+        factors += [
+            Evaluated((edge,), chances)
+            for edge, chances in zip(edges, self.hidden, strict=True)
+            if edge in needed
+        ]
+        left = contracted(factors, needed.intersection(edges), lambda _: 2)
+        axes = [Value(name, "") for name in nodes]
+        joint = multiplied(left).aligned(axes)
+        return Table(nodes, np.broadcast_to(joint, [self.levels[name] for name in nodes]))
+
+    def _conditional(self, name: str, domain: str, edges: Sequence[Value]) -> Evaluated:
+        """Return P(v | parents, hidden variables)."""
+        mechanism = self.mechanism(name, domain)
+        axes = [
+            *(Value(parent, "") for parent in mechanism.parents),
+            *(edges[at] for at in mechanism.hidden),
+            Value(name, ""),
+        ]
+        array = mechanism.conditional(self.levels[name])
+        order = sorted(range(len(axes)), key=lambda at: axes[at])
+        return Evaluated(tuple(axes[at] for at in order), array.transpose(order))
+
+    def truth(self, question: Question, *, at_most: int = EXOGENOUS_STATES) -> Evaluated:
+        """Return the answer at all assignments of the question's symbols; nan where it has none.
+
+        Effects come from the table under the intervention; all else is counted, over all states
+        of the noise and of the hidden variables above what is asked.
+
+        Args:
+            question: What is asked; of the target domain.
+            at_most: How many such states are counted through.
+
+        Raises:
+            UnknownMediatorError: A variable that is not in the graph.
+            ParameterError: More states than that.
+        """
+        match question:
+            case Effect(outcomes, treatments, given):
+                self.graph.indices([v.variable for v in (*outcomes, *treatments, *given)])
+                return evaluate(Prob(outcomes, given, treatments), self.table)
+            case Causation():
+                return self.truth(question.counterfactual(), at_most=at_most)
+            case Mediation():
+                one, other = (self.truth(q, at_most=at_most) for q in contrast_of(question))
+                axes = tuple(sorted({*one.axes, *other.axes}))
+                return Evaluated(axes, one.aligned(axes) - other.aligned(axes))
+            case Counterfactual() | PathSpecific():
+                units = Units(self.graph, self.levels, self.hidden, self.mechanisms)
+                return probability(units, question, at_most)
+            case _:
+                assert_never(question)
+
+    def sample(
+        self, number: int, seed: int = 0, *, do: Mapping[str, int] | None = None, domain: str = ""
+    ) -> dict[str, NDArray[np.int64]]:
+        """Return samples of all variables, one column for each.
+
+        Args:
+            number: How many.
+            seed: From which they are drawn.
+            do: Levels to which an experiment sets variables.
+            domain: The population.
+
+        Raises:
+            UnknownMediatorError: A variable that is not in the graph.
+            ParameterError: A domain that the model does not have.
+        """
+        held = dict(do or {})
+        self.graph.indices(sorted(held))
+        draw = np.random.default_rng(seed)
+        hidden = [draw.choice(2, size=number, p=chances) for chances in self.hidden]
+        found: dict[str, NDArray[np.int64]] = {}
+        for name in self.graph.topological_order():
+            mechanism = self.mechanism(name, domain)
+            noise = draw.choice(len(mechanism.noise), size=number, p=mechanism.noise)
+            if name in held:
+                found[name] = np.full(number, held[name], dtype=np.int64)
+                continue
+            parents = [found[parent] for parent in mechanism.parents]
+            found[name] = mechanism.table[
+                (*parents, *(hidden[at] for at in mechanism.hidden), noise)
+            ]
+        return {name: found[name] for name in self.graph.nodes}
+
+
+def contrast_of(question: Mediation) -> tuple[Counterfactual, Counterfactual]:
+    """Return the two counterfactual probabilities whose difference a contrast is.
+
+    >>> from causalnet.identification.values import symbol
+    >>> x, y = symbol("X"), symbol("Y")
+    >>> one, other = contrast_of(Mediation("NDE", (y,), (x,), (symbol("X", 1),), ("M",)))
+    >>> print(one, "-", other)
+    P(y{M{x'}, x}) - P(y{x'})
+    """
+    active = {value.variable: value for value in question.active}
+    baseline = {value.variable: value for value in question.baseline}
+    held = {value.variable: value for value in question.held}
+
+    def told(do: Mapping[str, Value | Potential]) -> Counterfactual:
+        return Counterfactual(
+            tuple(Fact(Potential.of(y.variable, do), y) for y in question.outcomes)
+        )
+
+    def following(do: Mapping[str, Value]) -> dict[str, Potential]:
+        return {name: Potential.of(name, do) for name in question.mediators}
+
+    match question.kind:
+        case "TE":
+            return told(active), told(baseline)
+        case "CDE":
+            return told({**active, **held}), told({**baseline, **held})
+        case "NDE":
+            return told({**active, **following(baseline)}), told(baseline)
+        case "NIE":
+            return told({**baseline, **following(active)}), told(baseline)
+        case _:
+            assert_never(question.kind)
+
+
+def distinct(told: Evaluated, levels: Sequence[Value] = ()) -> NDArray[np.bool_]:
+    """Return where different symbols of one variable have different values.
+
+    A counterfactual query takes x and x' to be different, and so do the formulas that answer it.
+
+    Args:
+        told: Numbers, whose axes are symbols.
+        levels: Levels that the query names, from which symbols differ as well.
+
+    >>> from causalnet.identification.values import symbol
+    >>> distinct(Evaluated((symbol("X"), symbol("X", 1)), np.zeros((2, 2)))).tolist()
+    [[False, True], [True, False]]
+    """
+    mask = np.ones(told.array.shape, dtype=np.bool_)
+    grids = np.indices(told.array.shape, sparse=True)
+    for at, one in enumerate(told.axes):
+        for other_at, other in enumerate(told.axes[:at]):
+            if one.variable == other.variable:
+                mask &= grids[at] != grids[other_at]
+        for value in levels:
+            if value.variable == one.variable and value.level is not None:
+                mask &= grids[at] != value.level
+    return mask
+
+
+def _levels(graph: ADMG, cardinalities: int | Mapping[str, int]) -> dict[str, int]:
+    if isinstance(cardinalities, Mapping):
+        graph.indices(sorted(cardinalities))
+        levels = {name: cardinalities.get(name, 2) for name in graph.nodes}
+    else:
+        levels = dict.fromkeys(graph.nodes, cardinalities)
+    for name, size in levels.items():
+        if size < 2:
+            raise ParameterError(f"{name!r} has {size} levels.", "A variable has at least two.")
+    return levels
+
+
+def _drawn(
+    graph: ADMG, name: str, levels: Mapping[str, int], draw: np.random.Generator
+) -> Mechanism:
+    parents = graph.parents(name)
+    hidden = tuple(at for at, edge in enumerate(graph.bidirected) if name in edge)
+    size = levels[name]
+    shape = [*(levels[parent] for parent in parents), *(2 for _ in hidden)]
+    first, last = draw.integers(size, size=(2, *shape))
+    noise = _SURE / (size + 1) + (1 - _SURE) * draw.dirichlet([1.0] * (size + 1))
+    table = np.stack([*((first + step) % size for step in range(size)), last], axis=-1)
+    return Mechanism(parents, hidden, table, noise)
+
+
+def _hidden_value(a: str, b: str) -> Value:
+    return Value(f"{a}<->{b}", "")
