@@ -113,13 +113,11 @@ class Hedge:
         outer: The larger one, F.
         inner: The smaller one, F'.
         roots: Nodes of the smaller one without children in it, R.
-        treatments: The treatments in the larger one.
     """
 
     outer: frozenset[str]
     inner: frozenset[str]
     roots: frozenset[str]
-    treatments: frozenset[str]
 
     def __str__(self) -> str:
         """Return the hedge in one line."""

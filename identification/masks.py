@@ -121,28 +121,27 @@ class Masks:
             self.alive,
         )
 
-    def without(self, node: int) -> "Masks":
-        """Return the latent projection that omits one node (Verma and Pearl 1990)."""
-        above, below, beside = self.parents[node], self.children[node], self.siblings[node]
+    def without(self, omitted: int) -> "Masks":
+        """Return the latent projection that omits some nodes, one by one (Verma and Pearl 1990)."""
         parents, children, siblings = list(self.parents), list(self.children), list(self.siblings)
-        keep = ~(1 << node)
-        for v in bits(above):
-            children[v] = (children[v] | below) & keep
-        for v in bits(below):
-            parents[v] = (parents[v] | above) & keep
-            siblings[v] |= (below | beside) & ~(1 << v)
-        for v in bits(beside):
-            siblings[v] = (siblings[v] | below & ~(1 << v)) & keep
-        for v in bits(below):
-            siblings[v] &= keep
-        parents[node] = children[node] = siblings[node] = 0
+        for node in bits(omitted):
+            above, below, beside = parents[node], children[node], siblings[node]
+            keep = ~(1 << node)
+            for v in bits(above):
+                children[v] = (children[v] | below) & keep
+            for v in bits(below):
+                parents[v] = (parents[v] | above) & keep
+                siblings[v] = (siblings[v] | below | beside) & keep & ~(1 << v)
+            for v in bits(beside):
+                siblings[v] = (siblings[v] | below & ~(1 << v)) & keep
+            parents[node] = children[node] = siblings[node] = 0
         return Masks(
             self.nodes,
             tuple(parents),
             tuple(children),
             tuple(siblings),
             self.order,
-            self.alive & keep,
+            self.alive & ~omitted,
         )
 
     def induced(self, mask: int) -> "Masks":

@@ -42,8 +42,7 @@ def test_separation_after_surgery(graph: ADMG, chosen: list[int]) -> None:
 def test_omitting_nodes_is_latent_projection(graph: ADMG, chosen: list[int]) -> None:
     omitted = parts(graph, chosen)[0]
     masks = Masks.of(graph)
-    for node in omitted:
-        masks = masks.without(graph.index(node))
+    masks = masks.without(masks.mask(omitted))
     kept = [v for v in graph.nodes if v not in omitted]
     projected = latent_projection(graph, kept)
     expected = Masks.of(ADMG.of(projected.directed, projected.bidirected, graph.nodes))
