@@ -24,7 +24,7 @@ from causalnet.identification.contraction import Evaluated, check_level
 from causalnet.identification.queries import Counterfactual, Fact, PathSpecific, Potential
 from causalnet.identification.values import Value
 
-__all__ = ["EXOGENOUS_STATES", "Mechanism", "Units", "probability", "values_of"]
+__all__ = ["EXOGENOUS_STATES", "Mechanism", "Units", "needed", "probability", "values_of"]
 
 EXOGENOUS_STATES = 1_300_000
 _AT_ONCE = 2**20
@@ -91,11 +91,11 @@ def probability(
         if value.level is not None:
             check_level(value, value.level, units.levels[value.variable])
     axes = tuple(sorted({value for value in values if value.level is None}))
-    needed = _needed(units.graph, question)
+    above = needed(units.graph, question)
     sizes = tuple(units.levels[axis.variable] for axis in axes)
     both, below = np.zeros(sizes), np.zeros(sizes)
-    for part in _portions(units, needed, at_most, prod(sizes)):
-        counted = _Portion(units, needed, axes, part)
+    for part in _portions(units, above, at_most, prod(sizes)):
+        counted = _Portion(units, above, axes, part)
         happened, among = counted.weights(question)
         both += happened
         below += among
@@ -130,8 +130,8 @@ def values_of(question: Counterfactual | PathSpecific) -> list[Value]:
     return found
 
 
-def _needed(graph: ADMG, question: Counterfactual | PathSpecific) -> frozenset[str]:
-    """Return the variables that matter to what is asked, and more: all ancestors."""
+def needed(graph: ADMG, question: Counterfactual | PathSpecific) -> frozenset[str]:
+    """Return the variables that are asked about in any world, and all their ancestors."""
     if isinstance(question, PathSpecific):
         asked = {v.variable for v in (*question.outcomes, *question.active)}
         return graph.ancestors(sorted(asked))
@@ -155,10 +155,10 @@ class _Part:
 
 
 def _portions(
-    units: Units, needed: frozenset[str], at_most: int, assignments: int
+    units: Units, above: frozenset[str], at_most: int, assignments: int
 ) -> Iterator[_Part]:
-    edges = [at for at, (a, b) in enumerate(units.graph.bidirected) if a in needed or b in needed]
-    names = sorted(needed)
+    edges = [at for at, (a, b) in enumerate(units.graph.bidirected) if a in above or b in above]
+    names = sorted(above)
     chances = [*(units.hidden[at] for at in edges), *(units.mechanisms[v].noise for v in names)]
     shape = [len(each) for each in chances]
     states = prod(shape)
@@ -182,11 +182,11 @@ class _Portion:
     """Values of variables in worlds, for some units: one axis for each symbol, then the units."""
 
     def __init__(
-        self, units: Units, needed: frozenset[str], axes: Sequence[Value], part: _Part
+        self, units: Units, above: frozenset[str], axes: Sequence[Value], part: _Part
     ) -> None:
         self._graph, self._mechanisms = units.graph, units.mechanisms
         self._levels = units.levels
-        self._order = [name for name in units.graph.topological_order() if name in needed]
+        self._order = [name for name in units.graph.topological_order() if name in above]
         self._axes, self._part = axes, part
         self._found: dict[Potential, Levels] = {}
 

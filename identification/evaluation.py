@@ -97,7 +97,8 @@ def evaluate(expression: Expression, tables: Tables) -> Evaluated:
     0.75
     """
     known = _Known(tables)
-    return multiplied(fold(expression, known.factors))
+    factors: tuple[Evaluated, ...] = fold(expression, known.factors)
+    return multiplied(factors)
 
 
 class _Known:

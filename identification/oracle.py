@@ -312,4 +312,4 @@ def _drawn(
 
 
 def _hidden_value(a: str, b: str) -> Value:
-    return Value(f"{a}<->{b}", "")
+    return Value(f"{a}<->{b}", "hidden")
