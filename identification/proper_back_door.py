@@ -4,7 +4,7 @@
 |---|---|
 | `ProperBackDoor` | these three, and the candidates for adjustment |
 | `proper_back_door_graph` | the graph without the first edges of proper causal paths |
-| `check_disjoint` | refuses a node with two roles |
+| `check_disjoint`, `allowed_among` | refuse a node with two roles, or one that is not allowed |
 | `directed_path` | a shortest directed path between numbered nodes |
 | `without_edges` | rows without some of their edges |
 
@@ -26,6 +26,7 @@ from causalnet.graphs.admg import ADMG, Names, check_admg
 
 __all__ = [
     "ProperBackDoor",
+    "allowed_among",
     "check_disjoint",
     "directed_path",
     "proper_back_door_graph",
@@ -87,9 +88,9 @@ class ProperBackDoor:
         Raises:
             UnknownMediatorError: No such node.
         """
-        count = len(self.graph)
-        free = ~self.forbidden & ~flags(count, np.concatenate((self.xs, self.ys)))
-        return free if within is None else free & flags(count, self.graph.indices(within))
+        allowed = allowed_among(self.graph, np.zeros(0, np.int32), within)
+        allowed[np.concatenate((self.xs, self.ys))] = False
+        return allowed & ~self.forbidden
 
     def forced(self, including: Names, within: Names | None) -> Numbers:
         """Return the numbers of nodes that must be adjusted for.
@@ -100,11 +101,7 @@ class ProperBackDoor:
         """
         numbers = self.graph.indices(including)
         check_disjoint(self.graph, xs=self.xs, ys=self.ys, including=numbers)
-        if within is not None:
-            outside = numbers[~flags(len(self.graph), self.graph.indices(within))[numbers]]
-            if outside.size:
-                name = self.graph.nodes[int(outside[0])]
-                raise TermError(f"{name!r} is in `including` but not in `within`.", "", "Add it.")
+        allowed_among(self.graph, numbers, within)
         return numbers
 
 
@@ -155,6 +152,26 @@ def directed_path(rows: Rows, sources: Numbers, targets: Flags) -> tuple[int, ..
         path.append(node)
         node = int(before[node])
     return tuple(reversed(path))
+
+
+def allowed_among(graph: ADMG, forced: Numbers, within: Names | None) -> Flags:
+    """Return which nodes are allowed, all of them unless it is said; refuse others that are forced.
+
+    Raises:
+        UnknownMediatorError: No such node.
+        TermError: A forced node that is not allowed.
+    """
+    if within is None:
+        return np.ones(len(graph), np.bool_)
+    allowed = flags(len(graph), graph.indices(within))
+    outside = forced[~allowed[forced]]
+    if outside.size:
+        raise TermError(
+            f"{graph.nodes[int(outside[0])]!r} is in `including` but not in `within`.",
+            "What a set must have, it may have.",
+            "Add it there.",
+        )
+    return allowed
 
 
 def check_disjoint(graph: ADMG, **roles: Numbers) -> None:

@@ -1,7 +1,7 @@
 """Adjustment spelled out: path by path, and by numbers in random discrete and Gaussian models."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import combinations, pairwise
 from typing import Any, NamedTuple
 
@@ -112,33 +112,44 @@ def is_directed(graph: ADMG, path: tuple[str, ...]) -> bool:
 
 def discrete_error(effect: Effect, zs: frozenset[str], seed: int) -> float:
     """The largest difference between sum_z P(y|x,z) P(z) and P(y | do(x)) in a random model."""
-    graph = effect.graph
-    draw = np.random.default_rng(seed)
-    hidden = [f"{a}{b}" for a, b in graph.bidirected]
-    axes = {name: axis for axis, name in enumerate((*graph.nodes, *hidden))}
-
-    def factor(node: str | None, causes: list[str]) -> Any:
-        """The probability of a node given its causes, on the axes of both."""
-        shape = [2 if name in (node, *causes) else 1 for name in axes]
-        if node is None:
-            return np.ones(shape)
-        table = draw.uniform(0.1, 0.9, shape)
-        return table / table.sum(axes[node], keepdims=True)
-
-    def marginal(joint: Any, kept: frozenset[str]) -> Any:
-        return joint.sum(tuple(axes[name] for name in axes if name not in kept), keepdims=True)
-
-    observed = done = factor(None, list(axes))
-    for node in axes:
-        causes = [*graph.parents(node), *(u for u in hidden if node in u)] if node in graph else []
-        table = factor(node, causes)
-        observed = observed * table
-        if node not in effect.xs:
-            done = done * table
     xs, ys = effect.xs, effect.ys
+    observed, done, marginal = _discrete(effect, seed)
     given = marginal(observed, xs | ys | zs) / marginal(observed, xs | zs)
     adjusted = marginal(given * marginal(observed, zs), xs | ys)
     return float(np.abs(adjusted - marginal(done, xs | ys)).max())
+
+
+def front_door_error(effect: Effect, zs: frozenset[str], seed: int) -> float:
+    """As above, for sum_z P(z|x) sum_x' P(y|x',z) P(x')."""
+    xs, ys = effect.xs, effect.ys
+    observed, done, marginal = _discrete(effect, seed)
+    given = marginal(observed, xs | ys | zs) / marginal(observed, xs | zs)
+    inner = marginal(given * marginal(observed, xs), ys | zs)
+    front = marginal(marginal(observed, xs | zs) / marginal(observed, xs) * inner, xs | ys)
+    return float(np.abs(front - marginal(done, xs | ys)).max())
+
+
+def _discrete(effect: Effect, seed: int) -> tuple[Any, Any, Callable[[Any, frozenset[str]], Any]]:
+    """P(v, u) and P(v, u | do(x)) of a random model, an axis for each, and what sums axes out."""
+    graph = effect.graph
+    draw = np.random.default_rng(seed)
+    hidden = {f"{a}{b}": {a, b} for a, b in graph.bidirected}
+    axes = {name: axis for axis, name in enumerate((*graph.nodes, *hidden))}
+
+    def marginal(joint: Any, kept: frozenset[str]) -> Any:
+        summed = tuple(axis for name, axis in axes.items() if name not in kept)
+        return joint.sum(summed, keepdims=True)
+
+    observed = done = np.ones([1] * len(axes))
+    for node, axis in axes.items():
+        causes = {node}
+        if node in graph:
+            causes |= {*graph.parents(node), *(u for u, ends in hidden.items() if node in ends)}
+        table = draw.uniform(0.1, 0.9, [2 if name in causes else 1 for name in axes])
+        table /= table.sum(axis, keepdims=True)
+        observed = observed * table
+        done = done if node in effect.xs else done * table
+    return observed, done, marginal
 
 
 # Linear Gaussian models: coefficients on directed edges, hidden causes for bidirected ones.
