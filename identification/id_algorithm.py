@@ -51,6 +51,7 @@ def identify_effect(
 
     Raises:
         UnknownMediatorError: A variable that is not in the graph.
+        ParameterError: More than 20,000 variables and causes of theirs.
 
     >>> from causalnet.identification.values import symbol
     >>> x, y = symbol("X"), symbol("Y")
@@ -61,9 +62,10 @@ def identify_effect(
     >>> print(identify_effect(Effect((y,), (x,)), bow).witness)
     hedge {X, Y} over {Y}, roots {Y}
     """
-    for part in (query.outcomes, query.treatments, query.given):
-        graph.indices(value.variable for value in part)
-    engine = Engine.of(graph, sources)
+    named = [v.variable for v in (*query.outcomes, *query.treatments, *query.given)]
+    sources.check(graph)
+    above = graph.ancestors([*named, *sources.variables()])
+    engine = Engine.of(graph.induced(above) if len(above) < len(graph) else graph, sources)
     asked, steps = _asked(engine.masks, query)
     obstacle = _obstacle(engine, asked)
     if obstacle is not None:

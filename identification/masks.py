@@ -8,11 +8,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import final
 
+from causalnet.errors import ParameterError
 from causalnet.graphs.adjacency import Rows
 from causalnet.graphs.admg import ADMG
 from causalnet.graphs.topological import topological_order
 
 __all__ = ["Masks", "bits"]
+
+_MOST_NODES = 20_000  # sets of so many nodes take 150 MB
 
 
 def bits(mask: int) -> Iterator[int]:
@@ -54,7 +57,18 @@ class Masks:
 
     @staticmethod
     def of(graph: ADMG) -> "Masks":
-        """Return the graph as sets of bits."""
+        """Return the graph as sets of bits.
+
+        Raises:
+            ParameterError: More than 20,000 nodes.
+        """
+        if len(graph) > _MOST_NODES:
+            raise ParameterError(
+                f"The question is about {len(graph)} variables and their causes.",
+                f"Formulas are sought among at most {_MOST_NODES}.",
+                "Project the graph first: latent_projection(graph, kept); adjustment sets are "
+                "found at any size.",
+            )
         return Masks(
             graph.nodes,
             _rows(graph.parent_rows),

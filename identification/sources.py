@@ -81,6 +81,11 @@ class Sources:
         """Return the variables whose mechanism in a domain is not the target's."""
         return dict(self.differs).get(domain, frozenset())
 
+    def variables(self) -> frozenset[str]:
+        """Return the variables that experiments set, and those that differ somewhere."""
+        set_there = (distribution.do for distribution in self.distributions)
+        return frozenset().union(*set_there, *(each for _, each in self.differs))
+
     def check(self, graph: ADMG) -> None:
         """Refuse names that are not in a graph.
 
