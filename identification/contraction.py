@@ -5,6 +5,7 @@
 | `Evaluated` | numbers for all assignments of some symbols, one axis for each |
 | `multiplied` | the product of several |
 | `contracted` | several, one axis after another summed out of their product |
+| `subtracted`, `divided` | a difference, a ratio |
 
 A product with a factor of 0 is 0, whatever the others are: a conditional probability has no value
 where its condition is impossible, and it does not matter there.
@@ -21,7 +22,15 @@ from numpy.typing import NDArray
 from causalnet.errors import ParameterError, TermError
 from causalnet.identification.values import Value
 
-__all__ = ["LARGEST", "Evaluated", "contracted", "multiplied"]
+__all__ = [
+    "LARGEST",
+    "Evaluated",
+    "check_level",
+    "contracted",
+    "divided",
+    "multiplied",
+    "subtracted",
+]
 
 LARGEST = 2**24
 _MOST_AXES = 32
@@ -47,7 +56,7 @@ class Evaluated:
     axes: tuple[Value, ...]
     array: Numbers
 
-    def at(self, levels: Mapping[Value | str, int] | Mapping[str, int]) -> float:
+    def at(self, levels: Mapping[Value, int] | Mapping[str, int]) -> float:
         """Return the number at one assignment; symbols by themselves or by their text.
 
         Args:
@@ -155,6 +164,19 @@ def contracted(
     return tuple(left)
 
 
+def subtracted(minuend: Evaluated, subtrahend: Evaluated) -> Evaluated:
+    """Return a difference."""
+    one, other, axes = _together(minuend, subtrahend)
+    return Evaluated(axes, np.asarray(one - other))
+
+
+def divided(over: Evaluated, under: Evaluated) -> Evaluated:
+    """Return a ratio; nan where what is below is 0."""
+    one, other, axes = _together(over, under)
+    out = np.full(np.broadcast_shapes(one.shape, other.shape), np.nan)
+    return Evaluated(axes, np.divide(one, other, out=out, where=other != 0.0))
+
+
 def _joint_size(factors: Iterable[Evaluated], axis: Value) -> int:
     return prod(_sizes([factor for factor in factors if axis in factor.axes]).values())
 
@@ -170,11 +192,16 @@ def _constant(number: float) -> Evaluated:
 
 
 def _sizes(factors: Iterable[Evaluated]) -> dict[Value, int]:
-    return {
-        axis: size
-        for factor in factors
-        for axis, size in zip(factor.axes, factor.array.shape, strict=True)
-    }
+    sizes: dict[Value, int] = {}
+    for factor in factors:
+        for axis, size in zip(factor.axes, factor.array.shape, strict=True):
+            if sizes.setdefault(axis, size) != size:
+                raise ParameterError(
+                    f"{axis.variable!r} has {sizes[axis]} levels in one table and {size} in "
+                    "another.",
+                    "A variable has the same levels everywhere.",
+                )
+    return sizes
 
 
 def _laid(factor: Evaluated, axes: Sequence[Value], sizes: Mapping[Value, int]) -> Numbers:
@@ -190,3 +217,10 @@ def _check_size(axes: Sequence[Value], sizes: Sequence[int]) -> None:
             f"At most {LARGEST:,} entries and {_MOST_AXES} axes are held at once.",
             "Put levels in place of some symbols, or ask of fewer variables.",
         )
+
+
+def _together(a: Evaluated, b: Evaluated) -> tuple[Numbers, Numbers, tuple[Value, ...]]:
+    sizes = _sizes((a, b))
+    axes = tuple(sorted(sizes))
+    _check_size(axes, [sizes[axis] for axis in axes])
+    return _laid(a, axes, sizes), _laid(b, axes, sizes), axes

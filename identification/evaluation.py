@@ -20,7 +20,9 @@ from causalnet.identification.contraction import (
     Evaluated,
     check_level,
     contracted,
+    divided,
     multiplied,
+    subtracted,
 )
 from causalnet.identification.expressions import (
     Const,
@@ -125,11 +127,9 @@ class _Known:
             case Sum(bound, _):
                 return contracted(below[0], bound, self._levels)
             case Ratio():
-                return (_divided(multiplied(below[0]), multiplied(below[1])),)
+                return (divided(multiplied(below[0]), multiplied(below[1])),)
             case Difference():
-                one, other = map(multiplied, below)
-                axes = tuple(sorted({*one.axes, *other.axes}))
-                return (Evaluated(axes, one.aligned(axes) - other.aligned(axes)),)
+                return (subtracted(multiplied(below[0]), multiplied(below[1])),)
             case _:
                 assert_never(node)
 
@@ -140,7 +140,7 @@ class _Known:
         if not node.given:
             return over
         condition = self._margin(distribution, node.given)
-        return _divided(over, _named(condition, node.given + node.do))
+        return divided(over, _named(condition, node.given + node.do))
 
     def _table(self, distribution: Distribution) -> Table:
         if distribution not in self._tables:
@@ -201,12 +201,3 @@ def _named(margin: Table, values: Sequence[Value]) -> Evaluated:
     order = sorted(range(len(symbols)), key=lambda at: symbols[at])
     array = np.asarray(margin.array[tuple(index)]).transpose(order)
     return Evaluated(tuple(symbols[at] for at in order), array)
-
-
-def _divided(over: Evaluated, under: Evaluated) -> Evaluated:
-    """Return a ratio, nan where what is below is 0."""
-    axes = tuple(sorted({*over.axes, *under.axes}))
-    one, other = np.broadcast_arrays(over.aligned(axes), under.aligned(axes))
-    out = np.full(one.shape, np.nan)
-    np.divide(one, other, out=out, where=other != 0.0)
-    return Evaluated(axes, out)

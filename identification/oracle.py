@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from causalnet.errors import ParameterError
 from causalnet.graphs.admg import ADMG, check_admg
-from causalnet.identification.contraction import Evaluated, contracted, multiplied
+from causalnet.identification.contraction import Evaluated, contracted, multiplied, subtracted
 from causalnet.identification.counting import EXOGENOUS_STATES, Mechanism, Units, probability
 from causalnet.identification.evaluation import Table, evaluate
 from causalnet.identification.expressions import Prob
@@ -186,8 +186,7 @@ class RandomModel:
                 return self.truth(question.counterfactual(), at_most=at_most)
             case Mediation():
                 one, other = (self.truth(q, at_most=at_most) for q in contrast_of(question))
-                axes = tuple(sorted({*one.axes, *other.axes}))
-                return Evaluated(axes, one.aligned(axes) - other.aligned(axes))
+                return subtracted(one, other)
             case Counterfactual() | PathSpecific():
                 units = Units(self.graph, self.levels, self.hidden, self.mechanisms)
                 return probability(units, question, at_most)
