@@ -11,7 +11,7 @@ surrogate experiments", and (2020) for several domains.
 | Identify(C, T, Q[T]) | `_Known.factors` |
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, final
 
@@ -145,12 +145,36 @@ class Engine:
                 return known
         return None
 
-    def factors(self, factor: int) -> "list[Factor] | Obstacle":
-        """Return Q[C] as factors whose product it is, or why it does not follow."""
+    def factors(self, factor: int) -> list[Factor]:
+        """Return Q[C] as factors whose product it is; it must follow from a distribution."""
         known = self.usable(factor)
-        if known is None:
-            return self.obstacle(factor)
+        assert known is not None  # whoever asks has looked
         return known.factors(self.masks, factor, self.symbols)
+
+    def reduced(self, kept: int, holds: "Callable[[Engine], bool]") -> "Engine":
+        """Return the engine for a latent projection that omits as much as it can.
+
+        What a set of variables determines, a larger set determines too; so a variable that cannot
+        be omitted at one time cannot be omitted later, and parts are tried from large to small.
+
+        Args:
+            kept: Nodes that stay; so do those that experiments set or that differ in a domain.
+            holds: Whether an engine is still enough; it is for this one.
+        """
+        engine = self
+        waiting = [self.masks.ordered(self.masks.alive & ~(kept | self.fixed()))]
+        while waiting:
+            part = waiting.pop()
+            omitted = 0
+            for at in part:
+                omitted |= 1 << at
+            trial = engine.on(engine.masks.without(omitted))
+            if holds(trial):
+                engine = trial
+            elif len(part) > 1:
+                half = len(part) // 2
+                waiting += [part[half:], part[:half]]
+        return engine
 
     def factor(self, district: frozenset[str]) -> "Expression | Obstacle":
         """Return Q[C] in the symbols of C and its parents, or why it does not follow.
@@ -160,10 +184,14 @@ class Engine:
         Args:
             district: A set C of nodes that is connected by bidirected edges.
         """
-        found = self.factors(self.masks.mask(district))
-        if isinstance(found, Hedge | Thicket):
-            return found
-        return product(factor.expression for factor in found)
+        mask = self.masks.mask(district)
+        if self.usable(mask) is None:
+            return self.obstacle(mask)
+        kept = mask | self.masks.parents_of(mask)
+        relevant = self.masks.ancestors(mask) | self.fixed()
+        smaller = self.on(self.masks.induced(relevant))
+        smaller = smaller.reduced(kept, lambda trial: trial.usable(mask) is not None)
+        return product(factor.expression for factor in smaller.factors(mask))
 
     def obstacle(self, factor: int) -> Obstacle:
         """Return what is in the way of a factor in each distribution; there must be something."""

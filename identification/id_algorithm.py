@@ -133,27 +133,12 @@ def _obstacle(engine: Engine, asked: _Asked) -> Obstacle | None:
 
 
 def _needed(engine: Engine, asked: _Asked) -> Engine:
-    """Omit variables as long as the rest determines the answer.
+    """Omit the variables without which the answer is still determined."""
 
-    What a set of variables determines, a larger set determines too; so a variable that cannot be
-    omitted at one time cannot be omitted later, and parts are tried from large to small.
-    """
-    kept = asked.outcomes | asked.treatments | asked.given | engine.fixed()
-    waiting = [engine.masks.ordered(engine.masks.alive & ~kept)]
-    while waiting:
-        part = waiting.pop()
-        if not part:
-            continue
-        omitted = 0
-        for at in part:
-            omitted |= 1 << at
-        trial = engine.on(engine.masks.without(omitted))
-        if all(trial.usable(each) for each in _districts(trial.masks, asked)):
-            engine = trial
-        elif len(part) > 1:
-            half = len(part) // 2
-            waiting += [part[half:], part[:half]]
-    return engine
+    def holds(trial: Engine) -> bool:
+        return all(trial.usable(each) for each in _districts(trial.masks, asked))
+
+    return engine.reduced(asked.outcomes | asked.treatments | asked.given, holds)
 
 
 def _estimand(engine: Engine, asked: _Asked) -> tuple[Expression, list[Step]]:
@@ -163,9 +148,7 @@ def _estimand(engine: Engine, asked: _Asked) -> tuple[Expression, list[Step]]:
     whole = 0
     for district in districts:
         whole |= district
-        known = engine.usable(district)
-        assert known is not None  # it was asked before
-        found = known.factors(masks, district, engine.symbols)
+        found = engine.factors(district)
         factors += found
         steps.append(_step(masks, district, text_of(product(f.expression for f in found))))
     place = {1 << at: rank for rank, at in enumerate(masks.order)}
