@@ -22,7 +22,13 @@ from numpy.typing import NDArray
 
 from causalnet.errors import ParameterError
 from causalnet.graphs.admg import ADMG, check_admg
-from causalnet.identification.contraction import Evaluated, contracted, multiplied, subtracted
+from causalnet.identification.contraction import (
+    Evaluated,
+    check_level,
+    contracted,
+    multiplied,
+    subtracted,
+)
 from causalnet.identification.counting import EXOGENOUS_STATES, Mechanism, Units, probability
 from causalnet.identification.evaluation import Table, evaluate
 from causalnet.identification.expressions import Prob
@@ -206,10 +212,12 @@ class RandomModel:
 
         Raises:
             UnknownMediatorError: A variable that is not in the graph.
-            ParameterError: A domain that the model does not have.
+            ParameterError: A domain that the model does not have, or a level.
         """
         held = dict(do or {})
         self.graph.indices(sorted(held))
+        for name, level in held.items():
+            check_level(Value(name, str(level)), level, self.levels[name])
         draw = np.random.default_rng(seed)
         hidden = [draw.choice(2, size=number, p=chances) for chances in self.hidden]
         found: dict[str, NDArray[np.int64]] = {}
