@@ -27,10 +27,15 @@ class Effect(NamedTuple):
 
 
 def effects(
-    least: int = 3, most: int = 6, bidirected: bool = True, single: bool = False
+    least: int = 3,
+    most: int = 6,
+    bidirected: bool = True,
+    single: bool = False,
+    mediated: bool = False,
 ) -> st.SearchStrategy[Effect]:
     """Sparse graphs with treatments mostly above outcomes, few bidirected edges, some nodes hidden.
 
+    Effects that are mediated go through a node in between, and their ends are mostly confounded.
     All comes from one seed: drawn one by one, nearly all graphs are empty or dense.
     """
 
@@ -39,17 +44,20 @@ def effects(
         order = draw.sample("ABCDEFGH", draw.randint(least, most))
         pairs = list(combinations(order, 2))
         thick, arcs = draw.choice([0.3, 0.45, 0.6]), draw.choice([0.0, 0.15, 0.3]) * bidirected
-        graph = ADMG.of(
-            [pair for pair in pairs if draw.random() < thick],
-            [pair for pair in pairs if draw.random() < arcs],
-            sorted(order),
-        )
+        edges = {pair for pair in pairs if draw.random() < thick}
+        joined = {pair for pair in pairs if draw.random() < arcs}
         x, y = sorted(draw.sample(range(len(order)), 2))
-        if draw.random() < 0.1:
+        if mediated:
+            x, m, y = sorted(draw.sample(range(len(order)), 3))
+            edges = (edges | {(order[x], order[m]), (order[m], order[y])}) - {(order[x], order[y])}
+            joined = {pair for pair in joined if draw.random() < 0.4}
+            joined |= {(order[x], order[y])} if draw.random() < 0.7 else set()
+        elif draw.random() < 0.1:
             x, y = y, x
+        graph = ADMG.of(sorted(edges), sorted(joined), sorted(order))
         parts: dict[str, set[str]] = {"x": {order[x]}, "y": {order[y]}, "i": set(), "-": set()}
         for node in sorted(set(order) - {order[x], order[y]}):
-            weights = (0, 0, 1, 12) if single else (2, 1, 1, 12)
+            weights = (0, 0, 1, 12) if single or mediated else (2, 1, 1, 12)
             parts[draw.choices("xyi-", weights)[0]].add(node)
         hides = draw.choice([0.0, 0.0, 0.3])
         seen = {node for node in sorted(parts["-"]) if draw.random() >= hides}

@@ -19,8 +19,10 @@ from causalnet.identification.front_door import (
     minimal_front_door_set,
     reached_from_outcomes,
 )
-from tests.graphs.random_admgs import directed_paths, is_open, simple_paths, subset
+from tests.graphs.random_admgs import SEEDS, directed_paths, is_open, simple_paths, subset
 from tests.identification.adjusted_models import Effect, effects, front_door_error, subsets
+
+QUESTIONS = effects() | effects(mediated=True)
 
 
 def conditions(effect: Effect, zs: frozenset[str]) -> tuple[bool, bool, bool]:
@@ -59,7 +61,7 @@ def front_doors(effect: Effect) -> list[frozenset[str]]:
 # The definition.
 
 
-@given(effects(), st.data())
+@given(QUESTIONS, st.data())
 def test_each_condition_holds_if_and_only_if_every_path_says_so(
     effect: Effect, data: st.DataObject
 ) -> None:
@@ -84,7 +86,7 @@ def test_each_condition_holds_if_and_only_if_every_path_says_so(
         assert found.to_outcomes.given == xs
 
 
-@given(effects(most=5), st.integers(0, 2**32))
+@given(effects(most=5, mediated=True), SEEDS)
 def test_the_formula_gives_the_effect_in_random_models(effect: Effect, seed: int) -> None:
     assume(len(effect.graph.bidirected) <= 5)
     found = front_door_set(effect.graph, effect.xs, effect.ys, effect.including, effect.within)
@@ -99,7 +101,7 @@ def test_the_formula_gives_the_effect_in_random_models(effect: Effect, seed: int
 # Existence, the largest, minimality.
 
 
-@given(effects())
+@given(QUESTIONS)
 def test_the_largest_set_is_found_if_and_only_if_there_is_one(effect: Effect) -> None:
     sets = front_doors(effect)
     found = front_door_set(*effect)
@@ -130,7 +132,7 @@ def check_obstacles(effect: Effect, found: NoFrontDoorSet) -> None:
                 assert behind or (walk.nodes[0] == obstacle.node and walk.nodes[-1] in ys)
 
 
-@given(effects())
+@given(QUESTIONS)
 def test_minimal_sets_have_no_part_that_is_one(effect: Effect) -> None:
     sets = front_doors(effect)
     found = minimal_front_door_set(*effect)
