@@ -11,7 +11,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, final
+from typing import Literal, TypeAlias, assert_never, final
 
 from causalnet.errors import TermError
 from causalnet.graphs.edge_lists import Edge
@@ -28,6 +28,7 @@ __all__ = [
     "Potential",
     "Probability",
     "Question",
+    "values_in",
 ]
 
 Contrasted: TypeAlias = Literal["TE", "CDE", "NDE", "NIE"]
@@ -338,6 +339,40 @@ class Causation:
 
 
 Question: TypeAlias = Effect | Counterfactual | PathSpecific | Mediation | Causation
+
+
+def values_in(question: Question) -> tuple[Value, ...]:
+    """Return the values that a question names, each once.
+
+    >>> from causalnet.identification.values import symbol
+    >>> values_in(Mediation("NDE", (symbol("Y"),), (symbol("X"),), (symbol("X", 1),), ("M",)))
+    (Value(variable='Y', name='y'), Value(variable='X', name='x'), Value(variable='X', name="x'"))
+    """
+    match question:
+        case Effect(outcomes, treatments, given):
+            found = [*outcomes, *treatments, *given]
+        case Counterfactual(facts, given_facts):
+            found = [value for fact in (*facts, *given_facts) for value in _values_of(fact)]
+        case PathSpecific(outcomes, active, baseline, _):
+            found = [*outcomes, *active, *baseline]
+        case Mediation(_, outcomes, active, baseline, _, held):
+            found = [*outcomes, *active, *baseline, *held]
+        case Causation(_, outcome, treatment, contrary, spared):
+            found = [outcome, treatment, contrary, spared]
+        case _:
+            assert_never(question)
+    return tuple(dict.fromkeys(found))
+
+
+def _values_of(fact: Fact) -> list[Value]:
+    found, waiting = [fact.value], [fact.potential]
+    while waiting:
+        for _, value in waiting.pop().do:
+            if isinstance(value, Value):
+                found.append(value)
+            else:
+                waiting.append(value)
+    return found
 
 
 def check_roles(**roles: tuple[Value, ...]) -> None:
