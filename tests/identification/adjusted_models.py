@@ -165,24 +165,27 @@ def _discrete(effect: Effect, seed: int) -> tuple[Any, Any, Callable[[Any, froze
 
 def covariance(graph: ADMG, seed: int) -> Any:
     """The covariance of the nodes in a random model, in the order of nodes."""
+    return gaussian(graph, seed)[0]
+
+
+def gaussian(graph: ADMG, seed: int) -> tuple[Any, Any]:
+    """The covariance of the nodes in a random model, and the total effects [of j on i]."""
     draw = np.random.default_rng(seed)
     count = len(graph)
     hidden = len(graph.bidirected)
 
     def strengths(size: int) -> Any:
-        return draw.uniform(0.3, 2.0, size) * draw.choice([-1.0, 1.0], size)
+        return np.exp(draw.normal(0, 1, size)) * draw.choice([-1.0, 1.0], size)
 
     arrows = np.zeros((count, count))
     for (tail, head), value in zip(graph.directed, strengths(len(graph.directed)), strict=True):
         arrows[graph.index(head), graph.index(tail)] = value
     noise = np.zeros((count, count + hidden))
-    noise[:, :count] = np.diag(np.exp(draw.uniform(-1.5, 1.5, count)))
+    noise[:, :count] = np.diag(strengths(count))
     for column, (a, b) in enumerate(graph.bidirected, start=count):
-        noise[[graph.index(a), graph.index(b)], column] = strengths(2) * np.exp(
-            draw.uniform(-1.5, 1.5)
-        )
-    mixed = np.linalg.solve(np.eye(count) - arrows, noise)
-    return mixed @ mixed.T
+        noise[[graph.index(a), graph.index(b)], column] = strengths(2)
+    effects = np.linalg.inv(np.eye(count) - arrows)
+    return effects @ noise @ noise.T @ effects.T, effects
 
 
 def variances(effect: Effect, zs: frozenset[str], sigma: Any) -> Any:
@@ -190,11 +193,12 @@ def variances(effect: Effect, zs: frozenset[str], sigma: Any) -> Any:
     numbers = effect.graph.index
     xs, ys, z = (sorted(map(numbers, names)) for names in (effect.xs, effect.ys, zs))
     return np.outer(
-        np.diag(_given(sigma, ys, xs + z)), np.diag(np.linalg.inv(_given(sigma, xs, z)))
+        np.diag(partial(sigma, ys, xs + z)), np.diag(np.linalg.inv(partial(sigma, xs, z)))
     )
 
 
-def _given(sigma: Any, a: list[int], z: list[int]) -> Any:
-    """The covariance of some nodes given others."""
-    cross = sigma[np.ix_(a, z)]
-    return sigma[np.ix_(a, a)] - cross @ np.linalg.solve(sigma[np.ix_(z, z)], cross.T)
+def partial(sigma: Any, a: list[int], z: list[int], b: list[int] | None = None) -> Any:
+    """The covariance of some nodes with others, by themselves unless said, given z."""
+    b = a if b is None else b
+    solved = np.linalg.solve(sigma[np.ix_(z, z)], sigma[np.ix_(z, b)])
+    return sigma[np.ix_(a, b)] - sigma[np.ix_(a, z)] @ solved
