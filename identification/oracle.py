@@ -3,7 +3,8 @@
 Each bidirected edge is a hidden variable with two levels.  Each variable has noise of its own: at
 one level of the noise it follows a random table of its parents and hidden variables, at the next
 ones it differs from that table by 1, 2, ..., and at the last it follows another table; so all
-conditional probabilities are positive.
+conditional probabilities are positive.  Each table depends on each of its inputs: where one did
+not, a wrong formula could agree with the truth.
 
 | name | what |
 |---|---|
@@ -312,7 +313,7 @@ def _drawn(
     hidden = tuple(at for at, edge in enumerate(graph.bidirected) if name in edge)
     size = levels[name]
     shape = [*(levels[parent] for parent in parents), *(2 for _ in hidden)]
-    first, last = draw.integers(size, size=(2, *shape))
+    first, last = (_table(size, shape, draw) for _ in range(2))
     noise = _SURE / (size + 1) + (1 - _SURE) * draw.dirichlet([1.0] * (size + 1))
     table = np.stack([*((first + step) % size for step in range(size)), last], axis=-1)
     return Mechanism(parents, hidden, table, noise)
@@ -320,3 +321,11 @@ def _drawn(
 
 def _hidden_value(a: str, b: str) -> Value:
     return Value(f"{a}<->{b}", "hidden")
+
+
+def _table(size: int, shape: Sequence[int], draw: np.random.Generator) -> NDArray[np.int64]:
+    """Return a random table that depends on each of its inputs: some wrong formulas need that."""
+    while True:
+        table = draw.integers(size, size=shape)
+        if all((table.max(at) != table.min(at)).any() for at in range(table.ndim)):
+            return np.asarray(table)

@@ -39,8 +39,10 @@ from causalnet.identification.values import Value
 
 __all__ = ["is_affordable", "verified"]
 
-_MOST_WORK = 50_000_000
-_COUNTING = 8  # a lookup in a table costs about as much as this many multiplications
+_MOST_WORK = 200_000_000
+# What one step costs, in the time of one multiplication: a look-up, and an entry of a table whose
+# hidden variables are summed out.
+_LOOKING_UP, _TABLING = 8, 80
 
 
 def verified(
@@ -116,8 +118,8 @@ def is_affordable(answer: Identified) -> str:
     assignments = prod(levels[value.variable] for value in symbols)
     tables = 1 + len({_distribution(each) for each in _probabilities(answer.estimand)})
     work = (
-        _COUNTING * sum(counts) * assignments * len(graph)
-        + size * (len(graph) + len(graph.bidirected)) * tables
+        _LOOKING_UP * sum(counts) * assignments * len(graph)
+        + _TABLING * size * (len(graph) + len(graph.bidirected)) * tables
         + _evaluation(answer.estimand, levels)
     )
     if work > _MOST_WORK:
