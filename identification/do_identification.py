@@ -343,7 +343,7 @@ class _Values:
 
     def term(self, of: int, given: int, do: int) -> Prob:
         """Return P[do](of | given)."""
-        return Prob(*(self._named(part) for part in (of, given, do)))
+        return Prob(self._named(of), self._named(given), self._named(do))
 
     def _named(self, mask: int) -> tuple[Value, ...]:
         return tuple(self._of.get(name, symbol(name)) for name in self._masks.names(mask))

@@ -21,7 +21,7 @@ from typing import Literal, TypeAlias, assert_never, final, get_args
 from causalnet.graphs.admg import ADMG
 from causalnet.graphs.separation import m_separated
 from causalnet.graphs.walks import Connected
-from causalnet.identification.expressions import Expression, Prob, Product, Ratio, Sum
+from causalnet.identification.expressions import Expression, Prob, Product, Ratio, Sum, fold
 from causalnet.identification.values import Value
 
 __all__ = ["RULES", "DoStep", "Fault", "Rule", "Separation", "Surgery", "fault_of", "made_step"]
@@ -166,12 +166,14 @@ def fault_of(step: DoStep, graph: ADMG) -> Fault | None:
 
     The license is worked out again from the two expressions and compared with the one that the
     step states, and what it says of the graph is decided by m-separation.
-
-    Raises:
-        UnknownMediatorError: A variable that is not in the graph.
     """
     if step.rule not in RULES:
         return Fault(f"There is no rule {step.rule!r}")
+    unknown = sorted(
+        name for part in (step.before, step.after) for name in _variables(part) if name not in graph
+    )
+    if unknown:
+        return Fault(f"{unknown[0]!r} is not in the graph")
     made = made_step(step.rule, step.before, step.after, graph)
     if isinstance(made, Fault):
         return made
@@ -285,6 +287,16 @@ def _conditioned(whole: Expression, parts: Expression) -> tuple[Value, ...]:
         )
     )
     return under.of if fits else ()
+
+
+def _variables(expression: Expression) -> frozenset[str]:
+    """Return the variables that an expression names."""
+
+    def visit(node: Expression, below: tuple[frozenset[str], ...]) -> frozenset[str]:
+        own = _names(node.bound) if isinstance(node, Sum) else _names(tuple(node.free))
+        return own.union(*below)
+
+    return fold(expression, visit)
 
 
 def _names(values: "set[Value] | tuple[Value, ...]") -> frozenset[str]:
