@@ -48,12 +48,12 @@ def of_seeds(make: Callable[[random.Random], Made]) -> st.SearchStrategy[Made]:
     return st.integers(0, 2**32).map(lambda seed: make(random.Random(seed)))
 
 
-def value(generator: random.Random, variable: str, level: bool = True) -> Value:
-    """A symbol of a variable, its own or another one, or a level."""
+def value(generator: random.Random, variable: str, level: bool = True, odd: bool = True) -> Value:
+    """A symbol of a variable, its own or an odd one, or a level."""
     named = [name for name in SYMBOLS if level or not name.isdecimal()]
     own = symbol(variable, generator.choice((0, 0, 0, 1, 2)))
     kept = own if level or own.level is None else Value(variable, "s")
-    return kept if generator.random() < 0.7 else Value(variable, generator.choice(named))
+    return kept if not odd or generator.random() < 0.7 else Value(variable, generator.choice(named))
 
 
 def some(generator: random.Random, names: Sequence[str], least: int, most: int) -> list[str]:
@@ -61,30 +61,30 @@ def some(generator: random.Random, names: Sequence[str], least: int, most: int) 
     return generator.sample(names, min(len(names), generator.randint(least, most)))
 
 
-def probability(generator: random.Random, names: Sequence[str] = NAMES) -> Prob:
+def probability(generator: random.Random, names: Sequence[str], odd: bool) -> Prob:
     """A probability of one value at least."""
-    values = [value(generator, name) for name in some(generator, names, 1, 5)]
+    values = [value(generator, name, odd=odd) for name in some(generator, names, 1, 5)]
     cuts = sorted(generator.randint(1, len(values)) for _ in range(2))
-    domain = generator.choice(("", "", "a", "far away", "'", "7"))
+    domain = generator.choice(("", "", "a", "far away", "'", "7") if odd else ("", "a"))
     return Prob(
         tuple(values[: cuts[0]]), tuple(values[cuts[0] : cuts[1]]), tuple(values[cuts[1] :]), domain
     )
 
 
 def expression(
-    generator: random.Random, depth: int = 4, names: Sequence[str] = NAMES
+    generator: random.Random, depth: int = 4, names: Sequence[str] = NAMES, odd: bool = True
 ) -> Expression:
     """A formula, not simplified in any way."""
     if depth == 0 or generator.random() < 0.15:
         if generator.random() < 0.15:
             return Const(generator.choice((0, 1, -1, 12)))
-        return probability(generator, names)
-    parts = [expression(generator, depth - 1, names) for _ in range(generator.randint(2, 3))]
+        return probability(generator, names, odd)
+    parts = [expression(generator, depth - 1, names, odd) for _ in range(generator.randint(2, 3))]
     match generator.randrange(4):
         case 0:
             return Product(tuple(parts))
         case 1:
-            bound = [value(generator, name, level=False) for name in some(generator, names, 1, 3)]
+            bound = [value(generator, name, False, odd) for name in some(generator, names, 1, 3)]
             return Sum(tuple(bound), parts[0])
         case 2:
             return Ratio(parts[0], parts[1])
