@@ -23,7 +23,7 @@ from typing import final
 
 from causalnet.errors import InternalError
 from causalnet.graphs.admg import ADMG
-from causalnet.identification.do_calculus import asked, replaced
+from causalnet.identification.do_derivations import asked, replaced
 from causalnet.identification.do_rules import DoStep, Fault, Rule, made_step
 from causalnet.identification.engine import Engine
 from causalnet.identification.expressions import Expression, Prob, Product, Ratio, Sum, product

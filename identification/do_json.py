@@ -11,7 +11,7 @@ from typing import Any, assert_never
 
 from causalnet.errors import CausalNetError, FormatError
 from causalnet.graphs.admg import ADMG
-from causalnet.identification.do_calculus import DoDerivation
+from causalnet.identification.do_derivations import DoDerivation
 from causalnet.identification.do_rules import RULES, DoStep, Separation, Surgery
 from causalnet.identification.expressions import (
     Const,

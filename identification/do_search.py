@@ -15,7 +15,7 @@ from typing import TypeAlias, final
 
 from causalnet.errors import InternalError, ParameterError
 from causalnet.graphs.admg import ADMG, check_admg
-from causalnet.identification.do_calculus import DoDerivation, NotDerived, asked, replaced
+from causalnet.identification.do_derivations import DoDerivation, NotDerived, asked, replaced
 from causalnet.identification.do_rules import DoStep, Fault, Rule, made_step
 from causalnet.identification.expressions import Expression, Prob, Ratio, Sum, product
 from causalnet.identification.masks import Masks, bits

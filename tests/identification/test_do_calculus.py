@@ -25,10 +25,9 @@ from causalnet.identification.do_calculus import (
     Surgery,
     Verified,
     adjust,
-    asked,
     derive,
-    replaced,
 )
+from causalnet.identification.do_derivations import asked, replaced
 from causalnet.identification.do_json import derivation_from_json, derivation_to_json
 from causalnet.identification.do_rules import Fault, Rule, fault_of, made_step
 from causalnet.identification.do_search import search_derivation
