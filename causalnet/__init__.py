@@ -19,6 +19,7 @@
 | `explain`, `run`, `open` | what a term would run; its table; a saved table |
 | `atp`, `atp_star`, `eap`, `eap_ig`, `mask_ig` | estimators by derivatives, with their errors |
 | `screen_then_verify`, `race` | rows ranked cheaply and verified; rows told apart on few prompts |
+| `effect_posterior` | all effects fitted together; a circuit at a false discovery rate |
 | `lift_module`, `declare_module`, `head_part` | the graph of any `nn.Module` |
 | `evaluate_module`, `evaluate_query`, `ModuleBindings`, `Examples` | terms on it |
 | `read_claim_file`, `verify` | claims and their verdicts |
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from causalnet import tasks as tasks
     from causalnet.claims import read_claim_file as read_claim_file
     from causalnet.claims import verify as verify
+    from causalnet.design import effect_posterior as effect_posterior
     from causalnet.effects import EffectTable as EffectTable
     from causalnet.effects import constant as constant
     from causalnet.effects import contrastive_vector as contrastive_vector
@@ -152,6 +154,7 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "claims": ("read_claim_file", "verify"),
+    "design": ("effect_posterior",),
     "effects": (
         *("EffectTable", "explain", "run", "open_result", "vector", "matrix"),
         "contrastive_vector",
@@ -238,6 +241,7 @@ __all__ = [
     "direct_logit_attribution",
     "eap",
     "eap_ig",
+    "effect_posterior",
     "evaluate_module",
     "evaluate_query",
     "explain",
