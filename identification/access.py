@@ -45,21 +45,25 @@ class PartialAccess:
 
     Attributes:
         sites: Names of nodes (`L20.H0`), of nodes at a position (`L20.H0[end]`), or edges
-            (`L19.H2 -> L20.H0.q`).  What stands in no site is neither set nor read.
+            (`L19.H2 -> L20.H0.q`).  What stands in no site is not set.
+        readable: Further nodes that can be read and not set.
 
     >>> print(PartialAccess(("L20.H0", "logits")))
     access to L20.H0, logits
     """
 
     sites: tuple[str, ...]
+    readable: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a name in place of names."""
         _check_names(self.sites, "sites", "PartialAccess(('L20.H0', 'logits'))")
+        _check_names(self.readable, "readable", "PartialAccess(('L20.H0',), ('logits',))")
 
     def __str__(self) -> str:
         """Return the access in words."""
-        return f"access to {', '.join(self.sites) or 'no site'}"
+        reading = f", reading of {', '.join(self.readable)}" if self.readable else ""
+        return f"access to {', '.join(self.sites) or 'no site'}{reading}"
 
 
 @final

@@ -47,6 +47,7 @@ class Diagram:
         observed: The recorded ones.
         has_noise: Whether a variable may vary with its parents held: not in a network.
         drawn: Recorded variables whose value was drawn at random in every row.
+        experiments: Sets of recorded variables, each of which could be set at once.
         variables: For each node of a network its variables, one for each part.
         roots: The variables from which all variation comes.
         prompts: The input nodes of a network; none for an ADMG.
@@ -56,6 +57,7 @@ class Diagram:
     observed: tuple[str, ...]
     has_noise: bool
     drawn: tuple[str, ...] = ()
+    experiments: tuple[tuple[str, ...], ...] = ()
     variables: Mapping[str, tuple[str, ...]] | None = None
     roots: frozenset[str] = frozenset()
     prompts: tuple[str, ...] = ()
@@ -67,8 +69,8 @@ class Diagram:
 
     @property
     def sources(self) -> Sources:
-        """What is known: P(V), or the experiment that draws some variables at random."""
-        return Sources.of([self.drawn])
+        """What is known: P(V), or the experiment that draws some variables; and others."""
+        return Sources.of([self.drawn, *self.experiments])
 
     @property
     def prompt_recorded(self) -> tuple[str, ...]:
@@ -84,8 +86,13 @@ class Diagram:
         wanted = {f"{node}.{position}" for position in at}
         return tuple(part for part in parts if part in wanted) or parts
 
-    def is_determined(self, variable: str, by: Iterable[str]) -> bool:
+    def is_determined(self, variable: str, by: Iterable[str], free: Iterable[str] = ()) -> bool:
         """Return whether others leave a variable no freedom, as no noise reaches it past them.
+
+        Args:
+            variable: The variable.
+            by: The others.
+            free: Variables that an experiment sets, to any value.
 
         >>> from causalnet.graphs import plain_graph
         >>> graph = plain_graph({"X": (), "M": ("X",), "Y": ("M",)})
@@ -96,9 +103,10 @@ class Diagram:
         if self.has_noise:
             return False
         waiting, seen = [variable], set(by) - {variable}
+        free = self.roots.union(self.drawn, free)
         while waiting:
             node = waiting.pop()
-            if node in self.roots or node in self.drawn:
+            if node in free:
                 return False
             for parent in self.whole.parents(node):
                 if parent not in seen:
