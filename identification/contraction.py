@@ -5,6 +5,7 @@
 | `Evaluated` | numbers for all assignments of some symbols, one axis for each |
 | `multiplied` | the product of several |
 | `contracted` | several, one axis after another summed out of their product |
+| `elimination` | in which order, and what it costs |
 | `subtracted`, `divided` | a difference, a ratio |
 
 A product with a factor of 0 is 0, whatever the others are: a conditional probability has no value
@@ -28,6 +29,7 @@ __all__ = [
     "check_level",
     "contracted",
     "divided",
+    "elimination",
     "multiplied",
     "subtracted",
 ]
@@ -154,14 +156,51 @@ def contracted(
     Raises:
         ParameterError: An array on the way is larger than `LARGEST`.
     """
-    left, waiting = list(factors), sorted(set(bound))
+    left, sums = list(factors), set(bound)
+    sizes = _sizes(left)
+    scopes = [factor.axes for factor in left]
+    for axis in elimination(scopes, sums.intersection(sizes), sizes)[0]:
+        touched = [factor for factor in left if axis in factor.axes]
+        left = [factor for factor in left if axis not in factor.axes]
+        left.append(_summed(touched, axis))
+    vacuous = sorted(sums.difference(sizes))
+    return (*left, *(_constant(levels(axis.variable)) for axis in vacuous))
+
+
+def elimination(
+    scopes: Iterable[Iterable[Value]], bound: Iterable[Value], sizes: Mapping[Value, int]
+) -> tuple[tuple[Value, ...], int]:
+    """Return an order in which to sum symbols out, and how many numbers come up on the way.
+
+    Args:
+        scopes: The axes of each factor.
+        bound: The symbols to sum out, each the axis of a factor.
+        sizes: How many levels each axis has.
+
+    >>> from causalnet.identification.values import symbol
+    >>> x, y, z = map(symbol, "XYZ")
+    >>> order, cost = elimination([(x, y), (y, z)], [y, z], {x: 2, y: 2, z: 9})
+    >>> [str(axis) for axis in order], cost
+    (['z', 'y'], 22)
+    """
+    beside: dict[Value, set[Value]] = {}
+    for scope in map(tuple, scopes):
+        for axis in scope:
+            beside.setdefault(axis, set()).update(scope)
+    waiting = {axis: prod(sizes[each] for each in beside[axis]) for axis in sorted(bound)}
+    order: list[Value] = []
+    cost = 0
     while waiting:
-        best = min(waiting, key=lambda axis: _joint_size(left, axis)) if waiting[1:] else waiting[0]
-        waiting.remove(best)
-        touched = [factor for factor in left if best in factor.axes]
-        left = [factor for factor in left if best not in factor.axes]
-        left.append(_summed(touched, best) if touched else _constant(levels(best.variable)))
-    return tuple(left)
+        best = min(waiting, key=waiting.__getitem__)
+        cost += waiting.pop(best)
+        order.append(best)
+        joint = beside.pop(best) - {best}
+        for axis in joint:
+            beside[axis] |= joint
+            beside[axis].discard(best)
+            if axis in waiting:
+                waiting[axis] = prod(sizes[each] for each in beside[axis])
+    return tuple(order), cost
 
 
 def subtracted(minuend: Evaluated, subtrahend: Evaluated) -> Evaluated:
@@ -175,10 +214,6 @@ def divided(over: Evaluated, under: Evaluated) -> Evaluated:
     one, other, axes = _together(over, under)
     out = np.full(np.broadcast_shapes(one.shape, other.shape), np.nan)
     return Evaluated(axes, np.divide(one, other, out=out, where=other != 0.0))
-
-
-def _joint_size(factors: Iterable[Evaluated], axis: Value) -> int:
-    return prod(_sizes([factor for factor in factors if axis in factor.axes]).values())
 
 
 def _summed(factors: Sequence[Evaluated], axis: Value) -> Evaluated:

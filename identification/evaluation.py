@@ -3,6 +3,7 @@
 | name | what |
 |---|---|
 | `Table` | a distribution P(everything else given do(z)), one axis for each variable |
+| `Margins` | distributions of which only some variables are asked for at a time |
 | `evaluate` | an expression with tables in place of distributions |
 | `Evaluated` | what comes out, one axis for each free symbol |
 """
@@ -37,7 +38,7 @@ from causalnet.identification.expressions import (
 from causalnet.identification.sources import Distribution
 from causalnet.identification.values import Value
 
-__all__ = ["Evaluated", "Table", "Tables", "evaluate"]
+__all__ = ["Evaluated", "Margins", "Table", "Tables", "evaluate"]
 
 
 @final
@@ -49,6 +50,8 @@ class Table:
         variables: The variables, one for each axis.
         array: Probabilities.  Axes of variables that the experiment sets are parameters: at each
             of their values all the others sum to 1.
+        repeats: Axes that are no variables but go over several tables, such as resamples; what is
+            evaluated from them has these axes, too, as values without a name.
 
     Raises:
         ParameterError: Another number of axes than of variables, or a variable twice.
@@ -59,6 +62,7 @@ class Table:
 
     variables: tuple[str, ...]
     array: NDArray[np.float64]
+    repeats: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that there is one axis for each variable."""
@@ -73,7 +77,23 @@ class Table:
         return int(self.array.shape[self.variables.index(variable)])
 
 
-Tables: TypeAlias = Callable[[Distribution], Table] | Mapping[Distribution, Table]
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Margins:
+    """Distributions of which only some variables are asked for at a time.
+
+    Attributes:
+        of: Given a distribution and variables, among them those that its experiment sets, makes the
+            table of these variables, summed over all others.
+        levels: How many levels a variable has.
+    """
+
+    of: Callable[[Distribution, frozenset[str]], Table]
+    levels: Callable[[str], int]
+
+
+_Whole: TypeAlias = Callable[[Distribution], Table] | Mapping[Distribution, Table]
+Tables: TypeAlias = _Whole | Margins
 
 
 def evaluate(expression: Expression, tables: Tables) -> Evaluated:
@@ -84,7 +104,7 @@ def evaluate(expression: Expression, tables: Tables) -> Evaluated:
 
     Args:
         expression: What is to be evaluated.
-        tables: The distributions, or a function that makes each when it is needed.
+        tables: The distributions, or a function that makes each, or their margins.
 
     Raises:
         TermError: A distribution that is not there.
@@ -142,39 +162,50 @@ class _Known:
         condition = self._margin(distribution, node.given)
         return divided(over, _named(condition, node.given + node.do))
 
-    def _table(self, distribution: Distribution) -> Table:
+    def _table(self, distribution: Distribution, given: _Whole) -> Table:
         if distribution not in self._tables:
-            if isinstance(self._given, Mapping):
-                there = ", ".join(map(str, self._given)) or "none"
+            if isinstance(given, Mapping):
+                there = ", ".join(map(str, given)) or "none"
                 raise TermError(
                     f"There is no table of {distribution}.",
                     f"There are: {there}.",
                     "Give a table for each distribution that the formula names.",
                 )
-            self._tables[distribution] = self._given(distribution)
+            self._tables[distribution] = given(distribution)
         return self._tables[distribution]
 
     def _margin(self, distribution: Distribution, values: Sequence[Value]) -> Table:
         """Return the distribution of some variables, under the same experiment."""
         kept = frozenset([value.variable for value in values]).union(distribution.do)
         if (distribution, kept) not in self._margins:
-            table = self._table(distribution)
-            for name in sorted(kept):
-                if name not in table.variables:
-                    raise _unknown(name, table, distribution)
-            left = [at for at, name in enumerate(table.variables) if name not in kept]
-            names = tuple(name for name in table.variables if name in kept)
-            self._margins[distribution, kept] = Table(names, table.array.sum(axis=tuple(left)))
+            given = self._given
+            self._margins[distribution, kept] = (
+                given.of(distribution, kept)
+                if isinstance(given, Margins)
+                else _summed(self._table(distribution, given), kept, distribution)
+            )
         return self._margins[distribution, kept]
 
     def _levels(self, variable: str) -> int:
+        given = self._given
+        if isinstance(given, Margins):
+            return given.levels(variable)
         if not self._tables:
-            self._table(Distribution())
+            self._table(Distribution(), given)
         for table in self._tables.values():
             if variable in table.variables:
                 return table.levels(variable)
-        table = next(iter(self._tables.values()))
-        raise _unknown(variable, table, next(iter(self._tables)))
+        raise _unknown(variable, next(iter(self._tables.values())), next(iter(self._tables)))
+
+
+def _summed(table: Table, kept: frozenset[str], distribution: Distribution) -> Table:
+    for name in sorted(kept):
+        if name not in table.variables:
+            raise _unknown(name, table, distribution)
+    stays = [name in kept or name in table.repeats for name in table.variables]
+    left = tuple(at for at, stay in enumerate(stays) if not stay)
+    names = tuple(name for name, stay in zip(table.variables, stays, strict=True) if stay)
+    return Table(names, table.array.sum(axis=left), table.repeats)
 
 
 def _unknown(name: str, table: Table, distribution: Distribution) -> UnknownMediatorError:
@@ -190,7 +221,7 @@ def _named(margin: Table, values: Sequence[Value]) -> Evaluated:
     index: list[slice | int] = []
     symbols: list[Value] = []
     for name, size in zip(margin.variables, margin.array.shape, strict=True):
-        value = by_variable[name]
+        value = by_variable[name] if name not in margin.repeats else Value(name, "")
         level = value.level
         if level is None:
             symbols.append(value)

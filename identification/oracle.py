@@ -12,7 +12,7 @@ not, a wrong formula could agree with the truth.
 | `distinct` | where different symbols of one variable have different values |
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from math import prod
@@ -27,11 +27,12 @@ from causalnet.identification.contraction import (
     Evaluated,
     check_level,
     contracted,
+    elimination,
     multiplied,
     subtracted,
 )
 from causalnet.identification.counting import EXOGENOUS_STATES, Mechanism, Units, probability
-from causalnet.identification.evaluation import Table, evaluate
+from causalnet.identification.evaluation import Margins, Table, Tables, evaluate
 from causalnet.identification.expressions import Prob
 from causalnet.identification.queries import (
     Causation,
@@ -46,8 +47,9 @@ from causalnet.identification.queries import (
 from causalnet.identification.sources import Distribution
 from causalnet.identification.values import Value
 
-__all__ = ["EXOGENOUS_STATES", "RandomModel", "contrast_of", "distinct"]
+__all__ = ["EXOGENOUS_STATES", "SMALL", "RandomModel", "contrast_of", "distinct", "table_cost"]
 
+SMALL = 2**12  # entries of a table that is made whole
 _SURE = 0.36  # shared by the levels of a variable's noise, so that none is rare
 
 
@@ -140,24 +142,50 @@ class RandomModel:
             UnknownMediatorError: A variable that is not in the graph.
             ParameterError: A domain that is not there, or too large a table.
         """
-        nodes = self.graph.nodes
-        self.graph.indices(distribution.do)
+        return self.margin(distribution, self.graph.nodes)
+
+    @property
+    def tables(self) -> Tables:
+        """Return the distributions for `evaluate`; of large ones only the margins it needs."""
+        if prod(self.levels.values()) <= SMALL:
+            return self.table
+
+        def levels(variable: str) -> int:
+            self.graph.index(variable)
+            return self.levels[variable]
+
+        return Margins(self.margin, levels)
+
+    def margin(self, distribution: Distribution, variables: Iterable[str]) -> Table:
+        """Return the distribution of some variables, all else summed out.
+
+        Args:
+            distribution: The distribution.
+            variables: Some variables; those that the experiment sets are axes as well.
+
+        Raises:
+            UnknownMediatorError: A variable that is not in the graph.
+            ParameterError: A domain that is not there, or too large a table.
+        """
+        wanted = frozenset(variables).union(distribution.do)
+        self.graph.indices(sorted(wanted))
+        above = self.graph.cut_in(distribution.do).ancestors(sorted(wanted))
         edges = [_hidden_value(a, b) for a, b in self.graph.bidirected]
         factors = [
             self._conditional(name, distribution.domain, edges)
-            for name in nodes
-            if name not in distribution.do
+            for name in sorted(above.difference(distribution.do))
         ]
+        axes = [Value(name, "") for name in self.graph.nodes if name in wanted]
         needed = {axis for factor in factors for axis in factor.axes}
         factors += [
             Evaluated((edge,), chances)
             for edge, chances in zip(edges, self.hidden, strict=True)
             if edge in needed
         ]
-        left = contracted(factors, needed.intersection(edges), lambda _: 2)
-        axes = [Value(name, "") for name in nodes]
+        left = contracted(factors, needed.difference(axes), lambda _: 2)
+        names = tuple(axis.variable for axis in axes)
         joint = multiplied(left).aligned(axes)
-        return Table(nodes, np.broadcast_to(joint, [self.levels[name] for name in nodes]))
+        return Table(names, np.broadcast_to(joint, [self.levels[name] for name in names]))
 
     def _conditional(self, name: str, domain: str, edges: Sequence[Value]) -> Evaluated:
         """Return P(v | parents, hidden variables)."""
@@ -188,7 +216,7 @@ class RandomModel:
         match question:
             case Effect(outcomes, treatments, given):
                 self.graph.indices([v.variable for v in (*outcomes, *treatments, *given)])
-                return evaluate(Prob(outcomes, given, treatments), self.table)
+                return evaluate(Prob(outcomes, given, treatments), self.tables)
             case Causation():
                 return self.truth(question.counterfactual(), at_most=at_most)
             case Mediation():
@@ -233,6 +261,32 @@ class RandomModel:
                 (*parents, *(hidden[at] for at in mechanism.hidden), noise)
             ]
         return {name: found[name] for name in self.graph.nodes}
+
+
+def table_cost(
+    graph: ADMG, levels: Mapping[str, int], distribution: Distribution, variables: Iterable[str]
+) -> int:
+    """Return how many numbers come up when `RandomModel.margin` makes a table.
+
+    >>> chain = ADMG.of(directed=[(f"V{k}", f"V{k + 1}") for k in range(40)])
+    >>> table_cost(chain, dict.fromkeys(chain.nodes, 2), Distribution(), ["V0", "V40"])
+    478
+    """
+    wanted = frozenset(variables).union(distribution.do)
+    above = graph.cut_in(distribution.do).ancestors(sorted(wanted))
+    made = sorted(above.difference(distribution.do))
+    hidden = [(edge, _hidden_value(*edge)) for edge in graph.bidirected]
+    scopes = [
+        [Value(each, "") for each in (name, *graph.parents(name))]
+        + [value for edge, value in hidden if name in edge]
+        for name in made
+    ]
+    axes = {axis for scope in scopes for axis in scope}
+    sizes = {axis: 2 if axis.name else levels[axis.variable] for axis in axes}
+    bound = {axis for axis in axes if axis.name or axis.variable not in wanted}
+    drawn = sum(prod(sizes[axis] for axis in scope) for scope in scopes)
+    whole = prod(levels[name] for name in wanted)
+    return drawn + elimination(scopes, bound, sizes)[1] + whole
 
 
 def contrast_of(question: Mediation) -> tuple[Counterfactual, Counterfactual]:

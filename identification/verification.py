@@ -10,7 +10,7 @@ tables, at every assignment of all symbols of both.  In a counterfactual query o
 matter in which different symbols of one variable differ.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from math import inf, prod
 from time import monotonic
@@ -21,11 +21,11 @@ import numpy as np
 from causalnet.errors import InternalError
 from causalnet.graphs.admg import ADMG
 from causalnet.identification.answers import Check, Identified
-from causalnet.identification.contraction import LARGEST, Evaluated
+from causalnet.identification.contraction import Evaluated, elimination
 from causalnet.identification.counting import EXOGENOUS_STATES, needed, values_of
 from causalnet.identification.evaluation import evaluate
-from causalnet.identification.expressions import Expression, Prob, Sum, fold
-from causalnet.identification.oracle import RandomModel, contrast_of, distinct
+from causalnet.identification.expressions import Expression, Prob, Product, Sum, fold
+from causalnet.identification.oracle import SMALL, RandomModel, contrast_of, distinct, table_cost
 from causalnet.identification.queries import (
     Causation,
     Counterfactual,
@@ -40,9 +40,9 @@ from causalnet.identification.values import Value
 __all__ = ["is_affordable", "verified"]
 
 _MOST_WORK = 200_000_000
-# What one step costs, in the time of one multiplication: a look-up, and an entry of a table whose
-# hidden variables are summed out.
-_LOOKING_UP, _TABLING = 8, 80
+# What one step costs, in the time of one multiplication: a look-up for a unit, an entry of a table,
+# and a node of a table or of a formula besides.
+_LOOKING_UP, _TABLING, _CALLING = 8, 8, 4000
 
 
 def verified(
@@ -98,29 +98,34 @@ def is_affordable(answer: Identified) -> str:
 
     The cost is counted from the sizes of what is enumerated, so that it is the same everywhere.
 
+    >>> from causalnet.graphs.admg import ADMG
     >>> from causalnet.identification.answers import Derivation
-    >>> from causalnet.identification.values import symbol
+    >>> from causalnet.identification.parsing import parse_expression, parse_question
     >>> chain = ADMG.of(directed=[(f"V{k}", f"V{k + 1}") for k in range(40)])
-    >>> query = Effect((symbol("V40"),), (symbol("V0"),))
-    >>> formula = Prob((symbol("V40"),), (symbol("V0"),))
-    >>> is_affordable(Identified(query, chain, formula, Derivation()))
-    'a table of 41 variables has 2,199,023,255,552 entries, more than 16,777,216'
+    >>> formula = parse_expression("P(v40|v0)")
+    >>> effect, counterfactual = (
+    ...     Identified(parse_question(text, chain), chain, formula, Derivation())
+    ...     for text in ("P(v40 | do(v0))", "P(v40{v0} | v0')")
+    ... )
+    >>> is_affordable(effect)
+    ''
+    >>> is_affordable(counterfactual)
+    'noise and hidden variables have 36,472,996,377,170,786,403 states, more than 1,300,000'
     """
     graph, levels = _relevant(answer), _levels(answer)
-    size = prod(levels.get(name, 2) for name in graph.nodes)
-    if size > LARGEST:
-        return f"a table of {len(graph)} variables has {size:,} entries, more than {LARGEST:,}"
-    counts = [_states(part, graph, levels) for part in _counted(answer.query)]
-    states = max(counts, default=0)
-    if states > EXOGENOUS_STATES:
-        return f"noise and hidden variables have {states:,} states, more than {EXOGENOUS_STATES:,}"
+    every = {name: levels.get(name, 2) for name in graph.nodes}
+    counts = [_states(part, graph, every) for part in _counted(answer.query)]
+    if max(counts, default=0) > EXOGENOUS_STATES:
+        return (
+            f"noise and hidden variables have {max(counts):,} states, "
+            f"more than {EXOGENOUS_STATES:,}"
+        )
     symbols = {value for value in _values(answer.query) if value.level is None}
-    assignments = prod(levels[value.variable] for value in symbols)
-    tables = 1 + len({_distribution(each) for each in _probabilities(answer.estimand)})
+    assignments = prod(every[value.variable] for value in symbols)
     work = (
         _LOOKING_UP * sum(counts) * assignments * len(graph)
-        + _TABLING * size * (len(graph) + len(graph.bidirected)) * tables
-        + _evaluation(answer.estimand, levels)
+        + _tabling(answer, graph, every)
+        + _evaluating(answer.estimand, every)
     )
     if work > _MOST_WORK:
         return f"it would take about {work:,} operations, more than {_MOST_WORK:,}"
@@ -130,7 +135,7 @@ def is_affordable(answer: Identified) -> str:
 def _largest_difference(answer: Identified, model: RandomModel, at_most: int) -> tuple[float, int]:
     """Return the largest difference, and at how many assignments there was something to compare."""
     truth = model.truth(answer.query, at_most=at_most)
-    value = evaluate(answer.estimand, model.table)
+    value = evaluate(answer.estimand, model.tables)
     matters = ~np.isnan(truth.array)
     if isinstance(answer.query, Counterfactual | Causation):
         matters &= distinct(truth, _values(answer.query))
@@ -253,14 +258,47 @@ def _counted(question: Question) -> tuple[Counterfactual | PathSpecific, ...]:
 def _states(part: Counterfactual | PathSpecific, graph: ADMG, levels: Mapping[str, int]) -> int:
     above = needed(graph, part)
     edges = sum(a in above or b in above for a, b in graph.bidirected)
-    return int(2**edges * prod(levels.get(name, 2) + 1 for name in above))
+    return int(2**edges * prod(levels[name] + 1 for name in above))
 
 
-def _evaluation(expression: Expression, levels: Mapping[str, int]) -> int:
-    """Return how many numbers come up when each part is computed at all its assignments."""
+def _tabling(answer: Identified, graph: ADMG, levels: Mapping[str, int]) -> int:
+    """Return what it takes to make all tables, or the margins that are asked for."""
+    asked = [(_distribution(each), _named(each)) for each in _probabilities(answer.estimand)]
+    if isinstance(answer.query, Effect):
+        do = sorted({value.variable for value in answer.query.treatments})
+        named = frozenset(value.variable for value in _values(answer.query))
+        asked.append((Distribution(tuple(do)), named))
+    if prod(levels.values()) <= SMALL:
+        asked = [(each, frozenset(graph.nodes)) for each in {each for each, _ in asked}]
+    return sum(
+        _CALLING * len(graph) + _TABLING * table_cost(graph, levels, each, named)
+        for each, named in set(asked)
+    )
 
-    def visit(node: Expression, below: tuple[int, ...]) -> int:
-        free = node.body.free if isinstance(node, Sum) else node.free
-        return sum(below) + prod(levels[value.variable] for value in free)
 
-    return fold(expression, visit)
+def _named(node: Prob) -> frozenset[str]:
+    return frozenset(value.variable for value in (*node.of, *node.given))
+
+
+def _evaluating(expression: Expression, levels: Mapping[str, int]) -> int:
+    """Return what it takes to sum products out, one symbol after another."""
+
+    def size(values: Iterable[Value]) -> int:
+        return prod(levels[value.variable] for value in values)
+
+    def visit(
+        node: Expression, below: tuple[tuple[int, tuple[frozenset[Value], ...]], ...]
+    ) -> tuple[int, tuple[frozenset[Value], ...]]:
+        cost = _CALLING + sum(each for each, _ in below)
+        scopes = tuple(scope for _, part in below for scope in part)
+        match node:
+            case Product():
+                return cost, scopes
+            case Sum(bound, body):
+                sizes = {value: levels[value.variable] for scope in scopes for value in scope}
+                cost += elimination(scopes, body.free.intersection(bound), sizes)[1]
+                return cost, (node.free,)
+            case _:
+                return cost + size(node.free), (node.free,)
+
+    return fold(expression, visit)[0] + size(expression.free)

@@ -122,7 +122,7 @@ def test_tables_are_what_units_do(graph: ADMG, seed: int) -> None:
 
 
 @settings(max_examples=40)
-@given(admgs(2, 8), SEEDS)
+@given(admgs(2, 6), SEEDS)
 def test_observed_probabilities_are_positive(graph: ADMG, seed: int) -> None:
     model = RandomModel.of(graph, seed)
     table = model.table(Distribution()).array
