@@ -35,6 +35,8 @@ from causalnet.identification.witnesses import hedge_faults, thicket_faults
 
 __all__ = ["identify_effect"]
 
+_SMALL = 256  # nodes of a graph that is as fast whole as it is to cut down
+
 
 def identify_effect(
     query: Effect, graph: ADMG, sources: Sources = OBSERVED
@@ -64,8 +66,7 @@ def identify_effect(
     """
     named = [v.variable for v in (*query.outcomes, *query.treatments, *query.given)]
     sources.check(graph)
-    above = graph.ancestors([*named, *sources.variables()])
-    engine = Engine.of(graph.induced(above) if len(above) < len(graph) else graph, sources)
+    engine = Engine.of(_above(graph, [*named, *sources.variables()]), sources)
     asked, steps = _asked(engine.masks, query)
     obstacle = _obstacle(engine, asked)
     if obstacle is not None:
@@ -77,6 +78,14 @@ def identify_effect(
     estimand = renamed(estimand, names)
     steps += _omitted(engine, asked, smaller) + more
     return Identified(query, graph, estimand, Derivation(tuple(steps)), sources)
+
+
+def _above(graph: ADMG, names: list[str]) -> ADMG:
+    """Return a large graph without what is no cause of what is asked."""
+    if len(graph) <= _SMALL:
+        graph.indices(names)
+        return graph
+    return graph.induced(graph.ancestors(names))
 
 
 @final
