@@ -18,6 +18,7 @@ from causalnet.identification.answers import Answer, Check, Derivation, Identifi
 from causalnet.identification.causation import identify_causation
 from causalnet.identification.counterfactuals import identify_counterfactual
 from causalnet.identification.edge_g_formula import identify_path_specific
+from causalnet.identification.expressions import Prob, Product, Sum
 from causalnet.identification.id_algorithm import identify_effect
 from causalnet.identification.mediation import identify_mediation
 from causalnet.identification.queries import (
@@ -91,6 +92,8 @@ def _by_algorithm(question: Question, graph: ADMG, sources: Sources) -> Answer:
 
 def _shortened(found: Identified) -> Identified:
     """Simplify a formula, and say of which values it is free."""
+    if _is_plain(found):
+        return replace(found, notes=found.notes + _free(found.estimand.free, found.query))
     shorter = simplify(found.estimand, found.graph)
     steps = found.derivation.steps
     if shorter.expression != found.estimand:
@@ -102,6 +105,21 @@ def _shortened(found: Identified) -> Identified:
         derivation=Derivation(steps),
         notes=found.notes + _free(shorter.expression.free, found.query),
     )
+
+
+def _is_plain(found: Identified) -> bool:
+    """Return whether a formula is as short as it gets: one probability, or a sum of two.
+
+    Variables that an effect's formula can do without are omitted before; so no sum of two
+    probabilities can be one.
+    """
+    if isinstance(found.estimand, Prob):
+        return True
+    if not isinstance(found.query, Effect) or not isinstance(found.estimand, Sum):
+        return False
+    body = found.estimand.body
+    factors = body.factors if isinstance(body, Product) else (body,)
+    return len(factors) <= 2 and all(isinstance(factor, Prob) for factor in factors)
 
 
 def _free(symbols: frozenset[Value], question: Question) -> tuple[str, ...]:
