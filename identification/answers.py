@@ -204,6 +204,10 @@ class Identified:
         lines = [f"{self.query} is identified:", f"  {self.estimand}", str(self.check)]
         return "\n".join([*lines, *self.notes, str(self.derivation)]).rstrip()
 
+    def _repr_html_(self) -> str:
+        """Return what notebooks show."""
+        return _html_of(self)
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -228,6 +232,10 @@ class NotIdentified:
         """Return verdict and witness."""
         head = f"{self.query} is not identified from {self.sources}:"
         return "\n".join([head, f"  {self.witness}", *self.notes])
+
+    def _repr_html_(self) -> str:
+        """Return what notebooks show."""
+        return _html_of(self)
 
 
 @final
@@ -260,8 +268,18 @@ class Bounds:
         lines += [f"  at most {each}" for each in self.upper]
         return "\n".join([*lines, *([self.reason] if self.reason else []), *self.notes])
 
+    def _repr_html_(self) -> str:
+        """Return what notebooks show."""
+        return _html_of(self)
+
 
 Answer: TypeAlias = Identified | NotIdentified | Bounds
+
+
+def _html_of(answer: Answer) -> str:
+    from causalnet.identification.notebook import answer_html
+
+    return answer_html(answer)
 
 
 def _braced(nodes: frozenset[str]) -> str:

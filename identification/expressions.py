@@ -49,6 +49,13 @@ def _text_of(expression: "Expression") -> str:
     return text_of(expression)
 
 
+def _latex_of(expression: "Expression") -> str:
+    """Return the formula as notebooks typeset it."""
+    from causalnet.identification.notebook import expression_latex
+
+    return expression_latex(expression)
+
+
 _NO_VALUES: frozenset[Value] = frozenset()
 
 
@@ -81,6 +88,7 @@ class Const:
         _set(self, _digest("Const", self.number), _NO_VALUES)
 
     __str__ = __repr__ = _text_of
+    _repr_latex_ = _latex_of
 
 
 @final
@@ -125,6 +133,7 @@ class Prob:
         _set(self, _digest("Prob", self.domain, named), free)
 
     __str__ = __repr__ = _text_of
+    _repr_latex_ = _latex_of
 
 
 def _refuse(of: tuple[Value, ...], values: tuple[Value, ...]) -> None:
@@ -159,6 +168,7 @@ class Product:
         _set(self, _digest("Product", *(factor.digest for factor in self.factors)), free)
 
     __str__ = __repr__ = _text_of
+    _repr_latex_ = _latex_of
 
 
 @final
@@ -197,6 +207,7 @@ class Sum:
         _set(self, _digest("Sum", named, self.body.digest), self.body.free.difference(bound))
 
     __str__ = __repr__ = _text_of
+    _repr_latex_ = _latex_of
 
 
 @final
@@ -222,6 +233,7 @@ class Ratio:
         _set(self, _digest("Ratio", over.digest, under.digest), over.free | under.free)
 
     __str__ = __repr__ = _text_of
+    _repr_latex_ = _latex_of
 
 
 @final
@@ -247,6 +259,7 @@ class Difference:
         _set(self, _digest("Difference", one.digest, other.digest), one.free | other.free)
 
     __str__ = __repr__ = _text_of
+    _repr_latex_ = _latex_of
 
 
 Expression: TypeAlias = Const | Prob | Product | Sum | Ratio | Difference
