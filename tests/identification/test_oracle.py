@@ -9,7 +9,9 @@ from hypothesis import given, settings
 
 from causalnet.errors import ParameterError, TermError, UnknownMediatorError
 from causalnet.graphs import ADMG
-from causalnet.identification.oracle import RandomModel, contrast_of, distinct
+from causalnet.identification.evaluation import evaluate
+from causalnet.identification.expressions import Prob, Sum
+from causalnet.identification.oracle import RandomModel, contrast_of, distinct, table_cost
 from causalnet.identification.queries import (
     Causation,
     Counterfactual,
@@ -275,3 +277,29 @@ def test_deep_nesting_is_refused() -> None:
 def test_a_mapping_of_cardinalities_is_kept() -> None:
     levels: Mapping[str, int] = RandomModel.of(BOW, 0, cardinalities={"M": 4}).levels
     assert dict(levels) == {"X": 2, "M": 4, "Y": 2}
+
+
+@settings(max_examples=40)
+@given(admgs(2, 6), SEEDS)
+def test_margins_are_sums_of_tables(graph: ADMG, seed: int) -> None:
+    draw = random.Random(seed)
+    model = RandomModel.of(graph, seed, cardinalities=cardinalities(draw, graph))
+    do = tuple(sorted(draw.sample(graph.nodes, draw.randint(0, 2))))
+    some = draw.sample(graph.nodes, draw.randint(1, len(graph)))
+    margin = model.margin(Distribution(do), some)
+    whole = model.table(Distribution(do))
+    assert margin.variables == tuple(v for v in graph.nodes if v in {*some, *do})
+    left = tuple(at for at, v in enumerate(graph.nodes) if v not in margin.variables)
+    assert np.allclose(margin.array, whole.array.sum(axis=left), atol=1e-12)
+
+
+def test_margins_of_long_chains_are_made() -> None:
+    chain = ADMG.of(directed=[(f"V{k}", f"V{k + 1}") for k in range(60)])
+    model = RandomModel.of(chain, 0)
+    first, last = symbol("V0"), symbol("V60")
+    seen = evaluate(Sum((symbol("V30"),), Prob((last,), (first,))), model.tables)
+    assert np.allclose(seen.array, 2 * model.truth(Effect((last,), (first,))).array)
+    with pytest.raises(UnknownMediatorError, match="Q"):
+        evaluate(Sum((symbol("Q"),), Prob((last,))), model.tables)
+    cost = table_cost(chain, model.levels, Distribution(), ["V0", "V60"])
+    assert cost < 1000 < table_cost(chain, model.levels, Distribution(), chain.nodes[:20])

@@ -208,6 +208,15 @@ def test_large_questions_are_not_affordable() -> None:
     assert "operations" in is_affordable(answer("P(v17 | do(v0))", longer, "P(v17|v0)"))
 
 
+def test_effects_in_long_chains_are_affordable() -> None:
+    graph = ADMG.of(directed=[(f"V{k}", f"V{k + 1}") for k in range(50)])
+    told = answer("P(v50 | do(v0))", graph, "P(v50|v0)")
+    assert is_affordable(told) == ""
+    assert verified(told).check.models == 4
+    with pytest.raises(InternalError):
+        verified(answer("P(v50 | do(v49))", graph, "P(v50|v48)"))
+
+
 def test_checks_are_the_same_each_time() -> None:
     told = gallery_answer(example("napkin"))
     assert verified(told).check == verified(told).check
