@@ -17,7 +17,7 @@ symbol is a level is not known: where the answer turns on it, the query is refus
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, groupby
-from typing import TypeAlias, final
+from typing import TypeAlias, TypeVar, final
 
 from causalnet.errors import TermError
 from causalnet.graphs.admg import ADMG
@@ -35,6 +35,7 @@ __all__ = [
     "named",
     "settled",
     "told",
+    "value_of",
 ]
 
 Event: TypeAlias = tuple[Input, Value]
@@ -129,7 +130,7 @@ def settled(
         if isinstance(place, int):
             known.setdefault(place, []).append(value)
         elif place != value:
-            _compare(place, value)
+            place, value = _two((place, value))
             return Contradiction("ID*, line 2", f"a world sets {place}, which is not {value}")
     atoms: dict[int, Atom] = {}
     outputs: dict[int, Input] = {}
@@ -145,8 +146,8 @@ def settled(
         for number, same in members.items():
             values = list(dict.fromkeys(v for copy in same for v in known.get(copy, ())))
             if len(values) > 1:
-                _compare(*values[:2])
-                because = f"{values[0]} and {values[1]} are of one copy, whose parents agree"
+                one, other = _two(values)
+                because = f"{one} and {other} are of one copy, whose parents agree"
                 return Contradiction("ID*, line 5", because)
             atoms[number] = Atom(number, variable, inputs[number], values[0] if values else None)
             outputs |= dict.fromkeys(same, atoms[number].output)
@@ -157,14 +158,27 @@ def _resolved(value: Input, outputs: Mapping[int, Input]) -> Input:
     return outputs[value] if isinstance(value, int) else value
 
 
-def _compare(one: Value, other: Value) -> None:
-    """Refuse to compare a level with a symbol."""
-    if (one.level is None) != (other.level is None):
-        raise TermError(
-            f"The answer turns on whether {one} is {other}.",
-            "Symbols differ from symbols and levels from levels; a symbol may be a level.",
-            f"Write levels only, or symbols only, for {one.variable!r}.",
-        )
+Two = TypeVar("Two", Value, Input)
+
+
+def _two(values: Iterable[Two]) -> tuple[Two, Two]:
+    """Return two of some values that differ: symbols, levels, or what is summed over.
+
+    Raises:
+        TermError: There is a symbol and a level, and nothing else.
+    """
+    pairs = list(combinations(values, 2))
+    for one, other in pairs:
+        if isinstance(one, int) or isinstance(other, int):
+            return one, other
+        if (one.level is None) == (other.level is None):
+            return one, other
+    one, other = pairs[0]
+    raise TermError(
+        f"The answer turns on whether {one} is {other}.",
+        "Symbols differ from symbols and levels from levels; a symbol may be a level.",
+        "Write levels only, or symbols only, for the variable.",
+    )
 
 
 def factors_of(graph: ADMG, atoms: Sequence[Atom]) -> tuple[Factor | Conflict, ...]:
@@ -197,18 +211,7 @@ def _factor(
         return Factor(district, {name: next(iter(each)) for name, each in values.items()})
     # Copies below the first one may differ only because it does, so it is the one that counts.
     first = min(conflicts, key=place.__getitem__)
-    pairs = list(combinations(values[first], 2))
-    one, other = next((pair for pair in pairs if _differ(*pair)), pairs[0])
-    if isinstance(one, Value) and isinstance(other, Value):
-        _compare(one, other)
-    return Conflict(district, first, (one, other))
-
-
-def _differ(one: Input, other: Input) -> bool:
-    """Return whether two values that are not the same are known to be able to differ."""
-    if isinstance(one, int) or isinstance(other, int):
-        return True
-    return (one.level is None) == (other.level is None)
+    return Conflict(district, first, _two(values[first]))
 
 
 def named(atoms: Iterable[Atom], used: Iterable[Value]) -> dict[int, Value]:
@@ -228,12 +231,13 @@ def told(atoms: Sequence[Atom], names: Mapping[int, Value]) -> str:
         return "1"
     shown = []
     for atom in atoms:
-        inside = ", ".join(str(_name(value, names)) for _, value in atom.inputs)
-        shown.append(f"{_name(atom.output, names)}{f'{{{inside}}}' if inside else ''}")
+        inside = ", ".join(str(value_of(value, names)) for _, value in atom.inputs)
+        shown.append(f"{value_of(atom.output, names)}{f'{{{inside}}}' if inside else ''}")
     bound = ",".join(str(names[atom.number]) for atom in atoms if atom.value is None)
     joint = f"P({', '.join(shown)})"
     return f"sum[{bound}]({joint})" if bound else joint
 
 
-def _name(value: Input, names: Mapping[int, Value]) -> Value:
+def value_of(value: Input, names: Mapping[int, Value]) -> Value:
+    """Return a value, by its name if one sums over it."""
     return names[value] if isinstance(value, int) else value

@@ -73,14 +73,13 @@ def inconsistent_factor_faults(
 
 def _drawn(facts: Sequence[Fact], graph: ADMG) -> CounterfactualGraph | None:
     """Return the counterfactual graph of facts, unnested; None if it would be too large."""
-    events = _unnested(facts)
+    events = _unnested(facts, graph)
     above = graph.ancestors({event.copy.variable for event in events})
     part = graph.induced(sorted(above))
     if len({event.copy.do for event in events}) * len(above) > _MOST_COPIES:
         return None
-    inside = [_within(event, above) for event in events]
     while True:
-        found = counterfactual_graph(part, inside)
+        found = counterfactual_graph(part, events)
         if not isinstance(found, Inconsistent):
             return found
         # One of the two values is summed over, and makes way for the other everywhere.
@@ -90,19 +89,17 @@ def _drawn(facts: Sequence[Fact], graph: ADMG) -> CounterfactualGraph | None:
             values.append(str(first.copy.setting))
         old = next(value for value in values if value.startswith(_SUMMED))
         new = values[1 - values.index(old)]
-        inside = [_with(each, (first.copy.variable, old), new) for each in inside]
-
-
-def _within(event: Event, nodes: frozenset[str]) -> Event:
-    do = tuple(item for item in event.copy.do if item[0] in nodes)
-    return replace(event, copy=replace(event.copy, do=do))
+        events = [_with(each, (first.copy.variable, old), new) for each in events]
 
 
 _SUMMED = "summed "
 
 
-def _unnested(facts: Iterable[Fact]) -> list[Event]:
-    """Return facts as events, a nested variable as the event that it takes a summed value."""
+def _unnested(facts: Iterable[Fact], graph: ADMG) -> list[Event]:
+    """Return facts as events, a nested variable as the event that it takes a summed value.
+
+    What a world sets to no effect on the variable is left out (exclusion).
+    """
     events: list[Event] = []
     names: dict[int, str] = {}
     waiting: list[tuple[Potential, str]] = [
@@ -111,7 +108,10 @@ def _unnested(facts: Iterable[Fact]) -> list[Event]:
     while waiting:
         potential, value = waiting.pop()
         do: dict[str, str] = {}
+        matters = graph.cut_in([name for name, _ in potential.do]).ancestors([potential.variable])
         for name, source in potential.do:
+            if name not in matters:
+                continue
             if isinstance(source, Value):
                 do[name] = plain(source).name
                 continue

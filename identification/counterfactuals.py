@@ -9,9 +9,9 @@ Lines of ID* and IDC* are those of Shpitser and Pearl (2008), "Complete identifi
 the causal hierarchy".
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import final
+from typing import NamedTuple, final
 
 from causalnet.errors import InternalError, TermError
 from causalnet.graphs.admg import ADMG, check_admg
@@ -30,7 +30,6 @@ from causalnet.identification.answers import (
     Thicket,
 )
 from causalnet.identification.counterfactual_factors import (
-    Atom,
     Conflict,
     Contradiction,
     Event,
@@ -39,10 +38,12 @@ from causalnet.identification.counterfactual_factors import (
     named,
     settled,
     told,
+    value_of,
 )
 from causalnet.identification.counterfactual_witnesses import inconsistent_factor_faults
 from causalnet.identification.district_factors import (
     check_obstacle,
+    factor_step,
     from_experiments,
     known_factor,
 )
@@ -56,7 +57,7 @@ from causalnet.identification.expressions import (
 )
 from causalnet.identification.queries import Counterfactual, Fact, Potential
 from causalnet.identification.sources import OBSERVED, Sources
-from causalnet.identification.unnesting import Copies, Input, plain
+from causalnet.identification.unnesting import Copies, plain
 from causalnet.identification.values import Value
 
 __all__ = ["ALL_EXPERIMENTS", "NO_EXPERIMENT", "has_same_probability", "identify_counterfactual"]
@@ -97,32 +98,25 @@ def identify_counterfactual(
     """
     check_admg(graph)
     sources.check(graph)
-    case = _Case.of(query, graph)
-    if isinstance(case, Contradiction):
-        step = Step(case.rule, case.because, "0")
+    sides = _taken_apart(query, graph)
+    if isinstance(sides, Contradiction):  # IDC*, line 3
+        step = Step(sides.rule, sides.because, "0")
         return Identified(query, graph, ZERO, Derivation((step,)), sources)
-    conflict = case.conflict()
+    conflict = next(sides.conflicts(), None)
     if conflict is not None:  # ID*, line 8
-        witness = case.witness(conflict)
-        faults = inconsistent_factor_faults(witness, query, graph)
-        if faults:
-            raise InternalError(f"{witness} does not hold in {graph!r}: {'; '.join(faults)}.")
-        return NotIdentified(query, graph, witness, sources, (NO_EXPERIMENT,))
-    engine = Engine.of(graph, sources)
-    parts = case.factors()
-    found = {key: _found(engine, factor, values, case) for key, (factor, values) in parts.items()}
-    for key, each in found.items():
-        if isinstance(each, Hedge | Thicket):
-            check_obstacle(each, graph, parts[key][0].district, sources)
-            shown = {
-                other: from_experiments(graph, factor.district, values)
-                for other, (factor, values) in parts.items()
-            }
-            note = f"{ALL_EXPERIMENTS}{case.estimand(shown)}"
-            return NotIdentified(query, graph, each, sources, (note,))
-    known = {key: each for key, each in found.items() if not isinstance(each, Hedge | Thicket)}
-    steps = (*case.steps(), *(_step(*parts[key], known[key], graph) for key in parts))
-    return Identified(query, graph, case.estimand(known), Derivation(steps), sources)
+        return _inconsistent(conflict, query, graph, sources)
+    engine, steps = Engine.of(graph, sources), _steps(query, sides)
+    known: list[Expression] = []
+    for side in (sides.over, sides.under):
+        formulas: dict[frozenset[str], Expression] = {}
+        for district, values in side.factors().items():
+            found = known_factor(engine, district, values, side.used)
+            if isinstance(found, Hedge | Thicket):
+                return _obstructed(found, district, query, graph, sources, sides)
+            formulas[district] = found
+            steps.append(factor_step("ID*, line 9", graph, district, values, found))
+        known.append(side.estimand(formulas))
+    return Identified(query, graph, ratio(*known), Derivation(tuple(steps)), sources)
 
 
 def has_same_probability(one: Counterfactual, other: Counterfactual, graph: ADMG) -> bool:
@@ -135,11 +129,11 @@ def has_same_probability(one: Counterfactual, other: Counterfactual, graph: ADMG
     >>> has_same_probability(set_to, Counterfactual((Fact(Potential("Y"), y),)), graph)
     True
     """
+    if one.given or other.given:
+        return False
     copies, numbers = Copies.of(graph), Numbers()
     first = settled(copies, _events(copies, one.facts), numbers)
     second = settled(copies, _events(copies, other.facts), numbers)
-    if one.given or other.given:
-        return False
     if isinstance(first, Contradiction) or isinstance(second, Contradiction):
         return isinstance(first, Contradiction) and isinstance(second, Contradiction)
     return set(first) == set(second)
@@ -147,110 +141,138 @@ def has_same_probability(one: Counterfactual, other: Counterfactual, graph: ADMG
 
 @final
 @dataclass(frozen=True, slots=True)
-class _Case:
-    """A query taken apart.
+class _Side:
+    """The numerator or the denominator of the answer, without what is on both sides.
 
     Attributes:
-        query: What is asked.
-        graph: Of what.
-        atoms: What happens, the conditions included, and all above it.
-        over: The components of the numerator that do not cancel.
-        under: Those of the denominator.
-        used: The values that the query names.
+        parts: Its components; each district has one factor.
+        names: The symbols over which it sums, by atom.
+        used: All symbols that mean something in it.
     """
 
-    query: Counterfactual
-    graph: ADMG
-    atoms: tuple[Atom, ...]
-    over: tuple[Component, ...]
-    under: tuple[Component, ...]
+    parts: tuple[Component, ...]
+    names: Mapping[int, Value]
     used: frozenset[Value]
 
     @staticmethod
-    def of(query: Counterfactual, graph: ADMG) -> "_Case | Contradiction":
-        """Take a query apart, unless its facts cannot happen.
+    def of(parts: tuple[Component, ...], query: Counterfactual) -> "_Side":
+        """Name what is summed over, unlike anything that the query names."""
+        asked = _values(query)
+        names = named((atom for part in parts for atom in part.atoms), asked)
+        return _Side(parts, names, asked.union(names.values()))
 
-        Raises:
-            TermError: Its conditions cannot happen.
-        """
-        copies, numbers = Copies.of(graph), Numbers()
-        facts, given = _events(copies, query.facts), _events(copies, query.given)
-        below = settled(copies, given, numbers)
-        if isinstance(below, Contradiction):  # IDC*, line 1
-            raise TermError(
-                f"Conditioning on probability zero: {below.because}.",
-                "Conditions are events that can happen together.",
-                "Leave one of them out.",
-            )
-        atoms = settled(copies, [*facts, *given], numbers)
-        if isinstance(atoms, Contradiction):  # IDC*, line 3
-            return atoms
-        sides = uncancelled(components_of(graph, atoms), components_of(graph, below))
-        return _Case(query, graph, atoms, *sides, _values(query))
+    def conflicts(self) -> Iterator[InconsistentFactor]:
+        """Give the districts that have two values of a variable."""
+        for each in (each for part in self.parts for each in part.factors):
+            if isinstance(each, Conflict):
+                one, other = (value_of(value, self.names) for value in each.inputs)
+                yield InconsistentFactor(each.district, each.variable, (one, other))
 
-    def conflict(self) -> Conflict | None:
-        """Return a district of what does not cancel that has two values of a variable."""
-        parts = (each for part in (*self.over, *self.under) for each in part.factors)
-        return next((each for each in parts if isinstance(each, Conflict)), None)
+    def factors(self) -> dict[frozenset[str], dict[str, Value]]:
+        """Return the districts, with the values of their variables and parents."""
+        return {
+            each.district: {name: value_of(v, self.names) for name, v in each.values.items()}
+            for part in self.parts
+            for each in part.factors
+            if isinstance(each, Factor)
+        }
 
-    def witness(self, conflict: Conflict) -> InconsistentFactor:
-        """Return a conflict with symbols for what is summed over."""
-        sides = (*self.over, *self.under)
-        atoms = {atom.number: atom for part in sides for atom in part.atoms}
-        names = named(atoms.values(), self.used)
-        one, other = (names[each] if isinstance(each, int) else each for each in conflict.inputs)
-        return InconsistentFactor(conflict.district, conflict.variable, (one, other))
+    def estimand(self, formulas: Mapping[frozenset[str], Expression]) -> Expression:
+        """Return the formula from those of the districts (ID*, line 6)."""
+        sums = []
+        for part in self.parts:
+            bound = [self.names[atom.number] for atom in part.atoms if atom.value is None]
+            body = product(formulas[factor.district] for factor in part.factors)
+            sums.append(sum_over(bound, body))
+        return product(sums)
 
-    def _names(self, side: Sequence[Component]) -> dict[int, Value]:
-        return named((atom for part in side for atom in part.atoms), self.used)
-
-    def factors(self) -> "dict[_Key, tuple[Factor, Mapping[str, Value]]]":
-        """Return the factors of both sides, each with its values, by where they are."""
-        found: dict[_Key, tuple[Factor, Mapping[str, Value]]] = {}
-        for side, parts in enumerate((self.over, self.under)):
-            names = self._names(parts)
-            for at, part in enumerate(parts):
-                for place, factor in enumerate(part.factors):
-                    assert isinstance(factor, Factor)  # conflicts were asked for before
-                    values = {name: _value(each, names) for name, each in factor.values.items()}
-                    found[side, at, place] = (factor, values)
-        return found
-
-    def estimand(self, found: "Mapping[_Key, Expression]") -> Expression:
-        """Return the formula from the formulas of its factors (ID*, line 6; IDC*, line 5)."""
-        sides = []
-        for side, parts in enumerate((self.over, self.under)):
-            names = self._names(parts)
-            sums = []
-            for at, part in enumerate(parts):
-                body = product(found[side, at, place] for place in range(len(part.factors)))
-                bound = [names[atom.number] for atom in part.atoms if atom.value is None]
-                sums.append(sum_over(bound, body))
-            sides.append(product(sums))
-        return ratio(*sides)
-
-    def steps(self) -> list[Step]:
-        """Return the steps up to the factors."""
-        names = named(self.atoms, self.used)
-        because = "what happens and its ancestors, each once, at the values of its parents"
-        steps = [Step("ID*, line 4", because, told(self.atoms, names))]
-        if any(isinstance(value, Potential) for fact in self.query.facts + self.query.given
-               for _, value in fact.potential.do):  # fmt: skip
-            because = "a nested variable takes each value in turn, in its own world"
-            steps.insert(0, Step("unnesting (Correa et al. 2021)", because, str(self.query)))
-        if self.query.given:
-            sides = [[atom for part in side for atom in part.atoms]
-                     for side in (self.over, self.under)]  # fmt: skip
-            over, under = (
-                told(side, self._names(parts))
-                for side, parts in zip(sides, (self.over, self.under), strict=True)
-            )
-            because = "components that are the same without the facts cancel"
-            steps.append(Step("IDC*, line 5", because, f"{over} / {under}"))
-        return steps
+    def __str__(self) -> str:
+        """Return what is asked of the districts, as text."""
+        return told([atom for part in self.parts for atom in part.atoms], self.names)
 
 
-_Key = tuple[int, int, int]
+@final
+class _Sides(NamedTuple):
+    """The answer before factors are written: a ratio.
+
+    Attributes:
+        over: The numerator.
+        under: The denominator; empty where it is 1.
+        whole: All that happens and its ancestors, as text, before anything cancels.
+    """
+
+    over: _Side
+    under: _Side
+    whole: str
+
+    def conflicts(self) -> Iterator[InconsistentFactor]:
+        """Give the districts of either that have two values of a variable."""
+        yield from self.over.conflicts()
+        yield from self.under.conflicts()
+
+
+def _taken_apart(query: Counterfactual, graph: ADMG) -> _Sides | Contradiction:
+    """Take a query apart, unless its facts cannot happen.
+
+    Raises:
+        TermError: Its conditions cannot happen.
+    """
+    copies, numbers = Copies.of(graph), Numbers()
+    facts, given = _events(copies, query.facts), _events(copies, query.given)
+    below = settled(copies, given, numbers)
+    if isinstance(below, Contradiction):  # IDC*, line 1
+        raise TermError(
+            f"Conditioning on probability zero: {below.because}.",
+            "Conditions are events that can happen together.",
+            "Leave one of them out.",
+        )
+    atoms = settled(copies, [*facts, *given], numbers)
+    if isinstance(atoms, Contradiction):
+        return atoms
+    over, under = uncancelled(components_of(graph, atoms), components_of(graph, below))
+    whole = told(atoms, named(atoms, _values(query)))
+    return _Sides(_Side.of(over, query), _Side.of(under, query), whole)
+
+
+def _inconsistent(
+    witness: InconsistentFactor, query: Counterfactual, graph: ADMG, sources: Sources
+) -> NotIdentified:
+    faults = inconsistent_factor_faults(witness, query, graph)
+    if faults:
+        raise InternalError(f"{witness} does not hold in {graph!r}: {'; '.join(faults)}.")
+    return NotIdentified(query, graph, witness, sources, (NO_EXPERIMENT,))
+
+
+def _obstructed(
+    obstacle: Obstacle,
+    district: frozenset[str],
+    query: Counterfactual,
+    graph: ADMG,
+    sources: Sources,
+    sides: _Sides,
+) -> NotIdentified:
+    """Return why a factor does not follow from what is known, and the formula if all were known."""
+    check_obstacle(obstacle, graph, district, sources)
+    ideal = [
+        side.estimand(
+            {each: from_experiments(graph, each, read) for each, read in side.factors().items()}
+        )
+        for side in (sides.over, sides.under)
+    ]
+    return NotIdentified(query, graph, obstacle, sources, (f"{ALL_EXPERIMENTS}{ratio(*ideal)}",))
+
+
+def _steps(query: Counterfactual, sides: _Sides) -> list[Step]:
+    """Return the steps up to the factors."""
+    facts = (*query.facts, *query.given)
+    nested = any(isinstance(v, Potential) for fact in facts for _, v in fact.potential.do)
+    rule = "unnesting (Correa et al. 2021) and ID*, line 4" if nested else "ID*, line 4"
+    because = "what happens and its ancestors, each once, at the values of its parents"
+    steps = [Step(rule, because, sides.whole)]
+    if query.given:
+        because = "components that are the same without the facts cancel"
+        steps.append(Step("IDC*, line 5", because, f"{sides.over} / {sides.under}"))
+    return steps
 
 
 def _events(copies: Copies, facts: Iterable[Fact]) -> list[Event]:
@@ -272,20 +294,3 @@ def _values(query: Counterfactual) -> frozenset[Value]:
                 seen.add(id(value))
                 waiting.append(value)
     return frozenset(found)
-
-
-def _value(each: Input, names: Mapping[int, Value]) -> Value:
-    return names[each] if isinstance(each, int) else each
-
-
-def _found(
-    engine: Engine, factor: Factor, values: Mapping[str, Value], case: _Case
-) -> Expression | Obstacle:
-    used = case.used | set(values.values())
-    return known_factor(engine, factor.district, values, used)
-
-
-def _step(factor: Factor, values: Mapping[str, Value], found: Expression, graph: ADMG) -> Step:
-    name = ", ".join(sorted(factor.district))
-    shown = from_experiments(graph, factor.district, values)
-    return Step("ID*, line 9", f"Tian's factor of {{{name}}}", f"{shown} = {found}")

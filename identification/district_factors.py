@@ -5,7 +5,7 @@ from typing import assert_never
 
 from causalnet.errors import InternalError
 from causalnet.graphs.admg import ADMG
-from causalnet.identification.answers import Hedge, Thicket
+from causalnet.identification.answers import Hedge, Step, Thicket
 from causalnet.identification.engine import Engine, Obstacle
 from causalnet.identification.expressions import Expression, Prob
 from causalnet.identification.renaming import renamed
@@ -13,7 +13,7 @@ from causalnet.identification.sources import Sources
 from causalnet.identification.values import Value, fresh, symbol
 from causalnet.identification.witnesses import hedge_faults, thicket_faults
 
-__all__ = ["check_obstacle", "from_experiments", "known_factor"]
+__all__ = ["check_obstacle", "factor_step", "from_experiments", "known_factor"]
 
 
 def known_factor(
@@ -56,6 +56,18 @@ def from_experiments(graph: ADMG, district: frozenset[str], values: Mapping[str,
     parents = {parent for node in district for parent in graph.parents(node)} - district
     of, do = ([values[name] for name in names] for names in (district, parents))
     return Prob(tuple(of), (), tuple(do))
+
+
+def factor_step(
+    rule: str,
+    graph: ADMG,
+    district: frozenset[str],
+    values: Mapping[str, Value],
+    found: Expression,
+) -> Step:
+    """Return the step from a district's factor to its formula."""
+    because = f"Tian's factor of {{{', '.join(sorted(district))}}}"
+    return Step(rule, because, f"{from_experiments(graph, district, values)} = {found}")
 
 
 def check_obstacle(

@@ -31,6 +31,7 @@ from causalnet.identification.counterfactual_witnesses import recanting_district
 from causalnet.identification.counterfactuals import ALL_EXPERIMENTS, NO_EXPERIMENT
 from causalnet.identification.district_factors import (
     check_obstacle,
+    factor_step,
     from_experiments,
     known_factor,
 )
@@ -94,12 +95,10 @@ def identify_path_specific(
             note = f"{ALL_EXPERIMENTS}{channels.estimand(known)}"
             return NotIdentified(query, graph, found, sources, (note,))
         known.append(found)
-        told = from_experiments(graph, district, values)
-        because = f"Tian's factor of {{{', '.join(sorted(district))}}}"
-        steps.append(Step("edge g-formula", because, f"{told} = {found}"))
-    return Identified(
-        query, graph, channels.estimand(known), Derivation(tuple(steps)), sources
-    )  # fmt: skip
+        steps.append(factor_step("edge g-formula", graph, district, values, found))
+    notes = () if channels.on else ("no active path leads to an outcome: this is the baseline",)
+    estimand = channels.estimand(known)
+    return Identified(query, graph, estimand, Derivation(tuple(steps)), sources, notes=notes)
 
 
 @final
@@ -143,11 +142,13 @@ class Channels:
                 varied.add(node)
         active, baseline = outcomes & varied, outcomes - varied
         for node in reversed(order):
-            for parent in graph.parents(node):
-                if parent in above and node in active and (parent, node) in edges:
-                    (active if parent in varied else baseline).add(parent)
-                elif parent in above:
-                    baseline.add(parent)
+            inside = [parent for parent in graph.parents(node) if parent in above]
+            if node in active:
+                for parent in inside:
+                    changes = parent in varied and (parent, node) in edges
+                    (active if changes else baseline).add(parent)
+            if node in baseline:
+                baseline.update(inside)
         first = [(x, node) for node in order for x in graph.parents(node) if x in twofold]
         on = [edge for edge in first if edge in edges and edge[1] in active]
         off = [
