@@ -32,7 +32,7 @@ from causalnet.graphs.admg import ADMG, Names, check_admg
 from causalnet.graphs.open_walks import find_walk
 from causalnet.graphs.projection import latent_projection
 from causalnet.graphs.separation import is_m_separated, m_separated
-from causalnet.graphs.walks import Connected
+from causalnet.graphs.walks import Connected, Separated
 from causalnet.identification.adjustment import (
     NoAdjustmentSet,
     adjustment_set,
@@ -53,7 +53,8 @@ __all__ = [
     "optimal_minimum_adjustment_set",
 ]
 
-_PATHS = 2_000  # collider paths that are looked at, each in linear time
+# Collider paths that are looked at, each in linear time: so many, and fewer in large graphs.
+_PATHS, _VISITS = 2_000, 10_000_000
 
 
 @final
@@ -321,9 +322,11 @@ class _Candidate:
         outside = _siblings(graph, causal | self.colliders) & ~inside & ~effect.forbidden
         outside[effect.xs] = False
         paths: list[tuple[int, ...]] = [(node,) for node in np.flatnonzero(outside).tolist()]
+        size = len(graph) + len(graph.child_rows) + len(graph.sibling_rows)
+        limit = min(_PATHS, 1 + _VISITS // size)
         for looked_at, path in enumerate(paths):  # which grows while it is read
-            if looked_at == _PATHS:
-                return Undecided(_PATHS)
+            if looked_at == limit:
+                return Undecided(limit)
             around = graph.sibling_rows.row(path[-1])
             ends = around[causal[around]]
             if ends.size:
@@ -331,7 +334,7 @@ class _Candidate:
                 if other.valid:
                     names = {*graph.names_of(np.flatnonzero(other.zs)), *graph.names_of(path)}
                     return Rival(graph.names_of((*path, int(ends[0]))), frozenset(names))
-            if len(paths) <= _PATHS:
+            if len(paths) <= limit:
                 onward = around[inside[around]].tolist()
                 paths += [(*path, node) for node in onward if node not in path]
         return None
@@ -339,18 +342,23 @@ class _Candidate:
     def costly(self) -> Costly | None:
         """Look for a node that tells of the treatments, but not by itself of an outcome: (II)."""
         graph, effect = self.effect.graph, self.effect
-        inside = self.zs
+        inside, count = self.zs, len(graph)
         links = _joined(graph, effect.causal, inside & self.ancestors)
         telling = _siblings(graph, effect.causal | links) | _parents(graph, links)
-        xs = graph.names_of(effect.xs)
-        for node in np.flatnonzero(inside & ~self.parents & ~telling).tolist():
-            others = inside.copy()
-            others[node] = False
-            name = graph.nodes[node]
-            walk = m_separated(graph, xs, name, graph.names_of(np.flatnonzero(others)))
-            if isinstance(walk, Connected):
-                return Costly(name, walk)
-        return None
+        # Whether a treatment reaches a node of the set given the others is whether it is entered
+        # given all: a walk through it, or through a collider that it opens, could have ended there.
+        opened = flags(count, reach(graph.parent_rows, np.flatnonzero(inside)))
+        none = np.zeros(count, np.bool_)
+        entered = flags(count, find_walk(graph, effect.xs, none, ~inside, opened).entered)
+        found = np.flatnonzero(entered & inside & ~self.parents & ~telling)
+        if not found.size:
+            return None
+        name = graph.nodes[int(found[0])]
+        others = set(graph.names_of(np.flatnonzero(inside))) - {name}
+        walk = m_separated(graph, graph.names_of(effect.xs), name, others)
+        if isinstance(walk, Separated):
+            raise InternalError(f"{name} was entered from treatments, but {walk}.")
+        return Costly(name, walk)
 
 
 def _joined(graph: ADMG, causal: Flags, through: Flags) -> Flags:
