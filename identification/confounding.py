@@ -6,7 +6,6 @@ from causalnet.graphs.admg import ADMG, Edge
 from causalnet.graphs.circuits import project
 from causalnet.graphs.edge_lists import shown
 from causalnet.graphs.path_checks import RecantingDistrict
-from causalnet.graphs.projection import OmittedPaths
 from causalnet.identification.answers import Bounds, Hedge, InconsistentFactor, Thicket, Witness
 from causalnet.identification.diagrams import PROMPT, Diagram
 from causalnet.identification.expressions import ONE, Prob, difference
@@ -30,8 +29,8 @@ def why_not(witness: Witness, diagram: Diagram) -> tuple[str, ...]:
     'the prompt drives both M and Y, and it is not recorded'
     """
     match witness:
-        case Hedge(outer, inner):
-            return tuple(_causes(outer, outer - inner, inner, diagram))
+        case Hedge(outer, inner, roots):
+            return tuple(_causes(outer, outer - inner, roots, diagram))
         case Thicket(hedges=hedges):
             found = next((each for _, each in hedges if isinstance(each, Hedge)), None)
             return () if found is None else why_not(found, diagram)
@@ -66,13 +65,19 @@ def _cause(pair: Edge, diagram: Diagram) -> str:
     whole = diagram.whole
     if whole.has_bidirected(a, b):
         return f"something that is not in the graph drives both {a} and {b}"
-    if PROMPT in whole and PROMPT not in diagram.observed and not diagram.has_noise:
-        reach = OmittedPaths.of(whole, diagram.observed).reach[whole.index(PROMPT)]
-        if {whole.index(a), whole.index(b)} <= reach:
-            return f"the prompt drives both {a} and {b}, and it is not recorded"
+    if not diagram.has_noise:
+        return f"{_root(pair, diagram)} drives both {a} and {b}, and it is not recorded"
     steps = project(whole, diagram.observed).common_cause(a, b)
     top = next((step.source for step in steps if step.mark == "->"), steps[-1].target)
     return f"{top} drives both {a} and {b}, and it is not recorded"
+
+
+def _root(pair: Edge, diagram: Diagram) -> str:
+    """Return the unrecorded root of a network that drives two variables: the prompt, or noise."""
+    ends = {diagram.whole.index(node) for node in pair}
+    roots = sorted(diagram.roots.difference(diagram.observed), key=lambda name: name != PROMPT)
+    found = next(r for r in roots if ends <= diagram.omitted.reach[diagram.whole.index(r)])
+    return f"the {found}" if found == PROMPT else found
 
 
 def natural_bounds(question: Question, graph: ADMG, sources: Sources) -> Bounds | None:

@@ -7,7 +7,7 @@ is two variables, `L24.H4.end` and `L24.H4.rest`, with the same parents and chil
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple, TypeAlias, final
 
@@ -17,7 +17,7 @@ from causalnet.graphs.mediator_graph import MediatorGraph
 from causalnet.graphs.mediators import Kind
 from causalnet.graphs.nodes import Cut, Slot
 from causalnet.graphs.nodes import Node as GraphNode
-from causalnet.graphs.projection import latent_projection
+from causalnet.graphs.projection import OmittedPaths, latent_projection
 from causalnet.identification.access import Flag, Logs
 from causalnet.identification.sources import Sources
 from causalnet.interventions.readouts import ReadOut
@@ -64,8 +64,38 @@ class Diagram:
 
     @cached_property
     def graph(self) -> ADMG:
-        """The latent projection onto what was recorded."""
-        return latent_projection(self.whole, self.observed)
+        """The latent projection onto what was recorded.
+
+        What is a function of recorded variables varies with them only, and confounds nothing: in a
+        network, bidirected edges come from roots that were not recorded.
+
+        >>> from causalnet.graphs import plain_graph
+        >>> graph = plain_graph({"X": (), "U": ("X",), "M": ("U",), "Y": ("U", "M")})
+        >>> network_diagram(graph, Logs(("X", "M", "Y"))).graph
+        ADMG(X -> M, X -> Y, M -> Y)
+        """
+        return latent_projection(self.whole, self.observed) if self.has_noise else self._noiseless
+
+    @cached_property
+    def _noiseless(self) -> ADMG:
+        paths = self.omitted
+        name = self.whole.nodes.__getitem__
+        pairs = {(v, w) for v in paths.kept for w in paths.children(v) | paths.through(v)}
+        arcs = {*paths.arcs(), *paths.kept_spouses()}
+        return ADMG.of(
+            directed=[(name(v), name(w)) for v, w in sorted(pairs)],
+            bidirected=[(name(v), name(w)) for v, w in sorted(arcs)],
+            nodes=[name(v) for v in paths.kept],
+        )
+
+    @cached_property
+    def omitted(self) -> OmittedPaths:
+        """The paths through what was not recorded, from where variation comes."""
+        paths = OmittedPaths.of(self.whole, self.observed)
+        if self.has_noise:
+            return paths
+        roots = self.roots.difference(self.observed)
+        return replace(paths, sources=tuple(self.whole.index(name) for name in sorted(roots)))
 
     @property
     def sources(self) -> Sources:

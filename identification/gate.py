@@ -42,6 +42,7 @@ from causalnet.identification.queries import (
     Potential,
     Question,
 )
+from causalnet.identification.recorded_estimators import Suggestion
 from causalnet.identification.sources import Sources
 from causalnet.identification.transport_weights import WeightsReport, unchanged_terms
 from causalnet.identification.values import symbol
@@ -55,7 +56,7 @@ from causalnet.interventions.query_text import query_line
 
 __all__ = ["CannotRun", "Computable", "GateAnswer", "NotNeeded", "RunIt", "gate"]
 
-_ROWS = 4  # that are printed
+_ROWS = 6  # whose labels are printed
 
 
 @final
@@ -178,10 +179,16 @@ class GateAnswer:
         counted = "" if len(self.rows) == 1 else f" ({known} of {asked})"
         doubt = ", but positivity fails: a model would extrapolate" if unsupported else ""
         lines = [f"{head}{counted}{doubt}"]
-        for row in self.rows[:_ROWS]:
-            lines += row.lines()
-        more = len(self.rows) - _ROWS
-        return lines + ([f"and {more} more"] if more > 0 else [])
+        alike: dict[str, list[FromLogs]] = {}
+        for row in self.rows:
+            alike.setdefault(type(row.verdict).__name__, []).append(row)
+        for first, *rest in alike.values():
+            lines += first.lines()
+            if rest:
+                names = [row.label for row in rest]
+                more = f", and {len(names) - _ROWS} more" if len(names) > _ROWS else ""
+                lines.append(f"  and so for {', '.join(names[:_ROWS])}{more}")
+        return lines
 
 
 def gate(
@@ -345,7 +352,8 @@ def _by_labels(query: Query | Question, access: OtherPrompts) -> FromLogs:
     question = Effect((effect,))
     found = Identified(question, graph, estimand, derivation, sources)
     note = "reweighted(table.values, labels, target) has its number and refuses thin data"
-    return FromLogs("", _title(query), question, found, notes=(note,))
+    suggestion = Suggestion("reweighting", f"the mean effect for each {names}, and their spread")
+    return FromLogs("", _title(query), question, found, suggestion=suggestion, notes=(note,))
 
 
 # -- text ----------------------------------------------------------------------------------------

@@ -3,13 +3,20 @@
 from dataclasses import dataclass
 from typing import TypeAlias, final
 
-from causalnet.identification.answers import Answer, Bounds, Hedge, Identified, NotIdentified
+from causalnet.identification.answers import (
+    Answer,
+    Bounds,
+    Hedge,
+    Identified,
+    NotIdentified,
+    Witness,
+)
 from causalnet.identification.queries import Question
 from causalnet.identification.recorded_estimators import Suggestion
 
 __all__ = ["FromLogs", "NotInLogs", "Verdict"]
 
-_EDGES = 12  # of a hedge that are drawn
+_EDGES, _NODES, _WIDTH = 12, 6, 200  # of a hedge that are drawn, and of a line
 
 
 @final
@@ -66,7 +73,8 @@ class FromLogs:
     @property
     def is_supported(self) -> bool:
         """Whether there is a formula, and data for every value that it needs."""
-        return self.suggestion is not None and not self.suggestion.positivity
+        doubtful = self.suggestion is not None and self.suggestion.positivity
+        return self.is_identified and not doubtful
 
     def lines(self) -> list[str]:
         """Return the answer, a few lines."""
@@ -79,7 +87,7 @@ class FromLogs:
             case NotIdentified(witness=witness) as verdict:
                 told = [f"NOT IDENTIFIED  {head}"]
                 told += [f"  because {reason}" for reason in self.reasons]
-                told += [f"  {line}" for line in (*str(witness).splitlines(), *_drawn(verdict))]
+                told += [f"  {line}" for line in (*_shortened(witness), *_drawn(verdict))]
             case Bounds() as bounds:
                 told = [f"BOUNDED         {head}", *(f"  {x}" for x in _limits(bounds))]
             case NotInLogs() as lacking:
@@ -101,6 +109,15 @@ def _limits(bounds: Bounds) -> list[str]:
     return lower + [f"at most {each}" for each in bounds.upper]
 
 
+def _shortened(witness: Witness) -> list[str]:
+    """Return a witness in lines, without the names of a hedge of many nodes."""
+    if isinstance(witness, Hedge) and len(witness.outer) > _NODES:
+        roots = ", ".join(sorted(witness.roots)[:_NODES])
+        return [f"hedge of {len(witness.outer)} nodes over {len(witness.inner)}, roots {roots}"]
+    lines = str(witness).splitlines()
+    return [line if len(line) <= _WIDTH else f"{line[:_WIDTH]} ..." for line in lines]
+
+
 def _drawn(found: NotIdentified) -> list[str]:
     """Return the edges of a hedge, as they are drawn in text."""
     if not isinstance(found.witness, Hedge):
@@ -108,4 +125,6 @@ def _drawn(found: NotIdentified) -> list[str]:
     inside = found.graph.induced(sorted(found.witness.outer))
     edges = [f"  {a} -> {b}" for a, b in inside.directed]
     edges += [f"  {a} <-> {b}" for a, b in inside.bidirected]
-    return edges if len(edges) <= _EDGES else [*edges[:_EDGES], f"  and {len(edges) - _EDGES} more"]
+    if len(edges) > _EDGES:
+        return [f"  {len(inside.directed)} edges and {len(inside.bidirected)} bidirected edges"]
+    return edges

@@ -16,7 +16,7 @@ from causalnet.identification.access import Logs
 from causalnet.identification.answering import answered
 from causalnet.identification.answers import Answer, Bounds, Identified, NotIdentified
 from causalnet.identification.confounding import natural_bounds, why_not
-from causalnet.identification.diagrams import Diagram, admg_diagram, network_diagram
+from causalnet.identification.diagrams import PROMPT, Diagram, admg_diagram, network_diagram
 from causalnet.identification.log_answers import FromLogs, NotInLogs, Verdict
 from causalnet.identification.queries import (
     Causation,
@@ -136,18 +136,21 @@ def _told(label: str, asked: Asked, diagram: Diagram, verify: int | None) -> Fro
         return FromLogs(label, asked.world, None, NotInLogs(asked.reason))
     missing = tuple(sorted(variables_of(question) - set(diagram.observed)))
     if missing:
-        lacking = NotInLogs(f"the log has no {' and no '.join(missing)}", missing)
+        told = f"the log has no {' and no '.join(missing)}"
+        if missing == (PROMPT,):
+            told = "no row of the log says which prompt it is of"
+        lacking = NotInLogs(told, missing)
         return FromLogs(label, asked.world, question, lacking, notes=asked.notes)
     found = _best(question, diagram, verify)
-    told = FromLogs(label, asked.world, question, found, notes=asked.notes)
+    answer = FromLogs(label, asked.world, question, found, notes=asked.notes)
     match found:
         case Identified():
-            return replace(told, suggestion=suggested(found, diagram))
+            return replace(answer, suggestion=suggested(found, diagram))
         case NotIdentified():
             bounds = natural_bounds(question, diagram.graph, diagram.sources)
-            return replace(told, reasons=why_not(found.witness, diagram), bounds=bounds)
+            return replace(answer, reasons=why_not(found.witness, diagram), bounds=bounds)
         case Bounds():
-            return told
+            return answer
 
 
 def _best(question: Question, diagram: Diagram, verify: int | None) -> Answer:

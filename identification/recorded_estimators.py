@@ -103,7 +103,9 @@ def _gaps(found: Identified, diagram: Diagram) -> Iterator[str]:
         for variable in given:
             others = [*(each for each in given if each != variable), *held]
             if diagram.is_determined(variable, others, free):
-                yield f"{factor}: {', '.join(others)} determines {variable}"
+                verb = "determines" if len(others) == 1 else "determine"
+                told = ", ".join(others) or "the network"
+                yield f"{factor}: {told} {verb if others else 'alone determines'} {variable}"
                 break
 
 

@@ -28,7 +28,7 @@ from causalnet.identification.queries import (
     Potential,
     Question,
 )
-from causalnet.identification.values import symbol
+from causalnet.identification.values import Value, symbol
 from causalnet.interventions.queries import Query
 from causalnet.interventions.readouts import ReadOut
 from causalnet.interventions.scalars import Grad, Read, Scalar, leaves_of
@@ -42,10 +42,10 @@ from causalnet.interventions.worlds import (
     Op,
     Self,
     Site,
-    Value,
     World,
     layers_of,
 )
+from causalnet.interventions.worlds import Value as SiteValue
 
 __all__ = ["Asked", "labelled_scalars", "places_of", "questions_of", "readouts_of"]
 
@@ -105,14 +105,25 @@ def questions_of(scalar: Scalar, graph: MediatorGraph, diagram: Diagram) -> tupl
     """
     leaves = leaves_of(scalar)
     reads = [leaf for leaf in leaves if isinstance(leaf, Read)]
-    plain = {read.world.input for read in reads if isinstance(read.world, Base)}
-    found = [_asked(read, graph, diagram, len(plain) > 1) for read in reads]
+    plain = dict.fromkeys(str(read.world) for read in reads if isinstance(read.world, Base))
+    compared = " and ".join(plain) if len(plain) > 1 else ""
+    found = [_asked(read, graph, diagram, compared) for read in reads]
     found += [
         Asked(str(leaf), None, "a derivative of mechanisms is in no distribution of their values")
         for leaf in leaves
         if isinstance(leaf, Grad)
     ]
     return tuple(dict.fromkeys(found))
+
+
+def value_in(variable: str, letter: str = "m", primes: int = 0) -> Value:
+    """Return a value of a variable: its symbol, or a letter where the symbol would say no more.
+
+    >>> print(value_in("L24.H4"), value_in("L24.H4.end"), value_in("logit_difference", "y"))
+    l24.h4 L24.H4.end=m logit_difference=y
+    """
+    own = symbol(variable, primes)
+    return Value(variable, letter + "'" * primes) if "=" in str(own) else own
 
 
 def labelled_scalars(query: Query) -> list[tuple[str, Scalar]]:
@@ -152,7 +163,7 @@ def _worlds(scalar: Scalar) -> Iterator[World]:
                 waiting += [each.world for each in _reads(value)]
 
 
-def _assignments(world: World) -> Iterator[tuple[Site, Value]]:
+def _assignments(world: World) -> Iterator[tuple[Site, SiteValue]]:
     for layer in layers_of(world)[1]:
         yield from layer
 
@@ -162,7 +173,7 @@ def _sites(worlds: Iterable[World]) -> Iterator[Site]:
         yield from (site for site, _ in _assignments(world))
 
 
-def _reads(value: Value) -> Iterator[At]:
+def _reads(value: SiteValue) -> Iterator[At]:
     waiting = [value]
     while waiting:
         current = waiting.pop()
@@ -176,15 +187,15 @@ def _placed(graph: MediatorGraph, site: Site) -> Place:
     return Place(read_place(graph, site.read_from).node, site.at)
 
 
-def _asked(read: Read, graph: MediatorGraph, diagram: Diagram, compared: bool) -> Asked:
+def _asked(read: Read, graph: MediatorGraph, diagram: Diagram, compared: str) -> Asked:
     y = readout_variable(read.readout)
-    outcome = symbol(diagram.parts(y)[0] if len(diagram.parts(y)) == 1 else y)
+    outcome = value_in(diagram.parts(y)[0] if len(diagram.parts(y)) == 1 else y, "y")
     recorded = diagram.prompt_recorded
     if isinstance(read.world, Base):
         if not compared:
             return Asked(str(read.world), Effect((outcome,)))
-        by = tuple(symbol(name) for name in recorded or (PROMPT,))
-        return Asked(str(read.world), Effect((outcome,), by))
+        by = tuple(value_in(name, "p") for name in recorded or (PROMPT,))
+        return Asked(compared, Effect((outcome,), by))
     try:
         entries = _Setting.of(read.world, graph, diagram, 0)
         question = _question(entries, outcome.variable, diagram, recorded)
@@ -211,24 +222,24 @@ def _question(
     nodes, kinds = setting.nodes, {*setting.nodes.values(), *setting.edges.values()}
     if outcome in nodes:
         raise _Inexpressible("it sets the outcome itself")
-    y = symbol(outcome)
-    given = tuple(symbol(name) for name in recorded if name not in nodes)
+    y = value_in(outcome, "y")
+    given = tuple(value_in(name, "p") for name in recorded if name not in nodes)
     if setting.edges or _Kind.FROZEN in kinds:
         if not kinds <= {_Kind.LEVEL, _Kind.FROZEN}:
             raise _Inexpressible("it sets edges, or freezes nodes, beside values that are nested")
         return _along(setting, outcome, diagram)
     if kinds == {_Kind.LEVEL}:
-        return Effect((y,), tuple(symbol(name) for name in sorted(nodes)), given)
+        return Effect((y,), tuple(value_in(name) for name in sorted(nodes)), given)
     primes = 1 if _Kind.OWN in kinds else 0
     world = {
-        name: entry if isinstance(entry, Potential) else symbol(name, primes)
+        name: entry if isinstance(entry, Potential) else value_in(name, primes=primes)
         for name, entry in nodes.items()
     }
     own = sorted(name for name, entry in nodes.items() if entry is _Kind.OWN)
-    known = [*own, *(value.variable for value in given)]
+    known = [*(value_in(name) for name in own), *given]
     return Counterfactual(
         (Fact(Potential.of(outcome, world), y),),
-        tuple(Fact(Potential(name), symbol(name)) for name in known),
+        tuple(Fact(Potential(value.variable), value) for value in known),
     )
 
 
@@ -287,7 +298,7 @@ def _edges(
 
 
 def _entry(
-    value: Value,
+    value: SiteValue,
     below: _Entry | None,
     own: str,
     node: str,
@@ -340,7 +351,7 @@ def _nested(
     if inner.edges or not simple or len(parts) > 1:
         raise _Inexpressible(f"{mediator} is read in a world that sets more than whole nodes")
     do = {
-        name: entry if isinstance(entry, Potential) else symbol(name, 1)
+        name: entry if isinstance(entry, Potential) else value_in(name, primes=1)
         for name, entry in inner.nodes.items()
     }
     return Potential.of(parts[0], do)
@@ -355,7 +366,7 @@ def _along(setting: _Setting, outcome: str, diagram: Diagram) -> Question:
     whole = {node for node, entry in setting.nodes.items() if entry is _Kind.LEVEL}
     treatments = sorted(whole | {sender for sender, _ in on_edges})
     if not treatments:  # all is frozen at the value that it has
-        return Effect((symbol(outcome),))
+        return Effect((value_in(outcome, "y"),))
     off = {edge for edge, entry in setting.edges.items() if entry is _Kind.FROZEN}
     frozen = {node for node, entry in setting.nodes.items() if entry is _Kind.FROZEN}
 
@@ -365,13 +376,13 @@ def _along(setting: _Setting, outcome: str, diagram: Diagram) -> Question:
         return edge not in off and edge[0] not in frozen
 
     missing = {*treatments, outcome} - set(diagram.observed)
-    active = tuple(symbol(name, 1) for name in treatments)
-    baseline = tuple(symbol(name) for name in treatments)
+    active = tuple(value_in(name, primes=1) for name in treatments)
+    baseline = tuple(value_in(name) for name in treatments)
     if missing:  # the projection has no such edges; the question is told all the same
-        return PathSpecific((symbol(outcome),), active, baseline, ())
+        return PathSpecific((value_in(outcome, "y"),), active, baseline, ())
     reach = _Reach.of(diagram, {edge: carries(edge) for edge in diagram.whole.directed})
     edges = _projected(reach, treatments, outcome, diagram)
-    return PathSpecific((symbol(outcome),), active, baseline, edges)
+    return PathSpecific((value_in(outcome, "y"),), active, baseline, edges)
 
 
 @final
@@ -415,9 +426,17 @@ def _projected(
         node = waiting.pop()
         for child in sorted(reach.on[node] & above - set(treatments)):
             if child in reach.off[node]:
+                between = min(
+                    (
+                        each
+                        for each in diagram.whole.children(node)
+                        if child in reach.on[each] | reach.off[each]
+                    ),
+                    key=lambda name: name.endswith(".scale"),  # norms are seldom recorded
+                )
                 raise _Inexpressible(
                     f"paths from {node} to {child} on which the patch acts, and others, are one "
-                    "edge of the log; record what lies between"
+                    f"edge of the log; record what lies between, such as {between}"
                 )
             found.append((node, child))
             if child not in seen:
