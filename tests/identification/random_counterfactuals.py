@@ -2,7 +2,12 @@
 
 import random
 
+import numpy as np
+
 from causalnet.graphs.admg import ADMG
+from causalnet.identification.evaluation import evaluate
+from causalnet.identification.expressions import Expression
+from causalnet.identification.oracle import RandomModel
 from causalnet.identification.queries import Counterfactual, Fact, PathSpecific, Potential
 from causalnet.identification.values import Value, symbol
 
@@ -60,3 +65,11 @@ def random_paths(draw: random.Random, graph: ADMG) -> PathSpecific:
         tuple(symbol(x, 1) for x in xs),
         tuple(edge for edge in graph.directed if draw.random() < share),
     )
+
+
+def gap(graph: ADMG, one: Expression, other: Expression, seed: int) -> float:
+    """The largest difference of two formulas in a random model."""
+    table = RandomModel.of(graph, seed).table
+    left, right = evaluate(one, table), evaluate(other, table)
+    axes = tuple(sorted({*left.axes, *right.axes}))
+    return float(np.max(np.abs(left.aligned(axes) - right.aligned(axes))))

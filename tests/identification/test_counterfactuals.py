@@ -27,8 +27,7 @@ from causalnet.identification.counterfactuals import (
     has_same_probability,
     identify_counterfactual,
 )
-from causalnet.identification.evaluation import evaluate
-from causalnet.identification.expressions import ONE, ZERO, Expression, Prob
+from causalnet.identification.expressions import ONE, ZERO, Prob
 from causalnet.identification.oracle import RandomModel, distinct
 from causalnet.identification.parsing import parse_expression
 from causalnet.identification.queries import Counterfactual, Fact, Potential
@@ -38,6 +37,7 @@ from causalnet.identification.verification import verified
 from tests.graphs.random_admgs import admgs
 from tests.identification.cases import Case, cases
 from tests.identification.random_counterfactuals import (
+    gap,
     random_facts,
     random_graph,
     random_query,
@@ -56,14 +56,6 @@ SEEDS = st.integers(0, 2**32)
 
 def fact(value: Value, **do: Value | Potential) -> Fact:
     return Fact(Potential.of(value.variable, do), value)
-
-
-def gap(graph: ADMG, one: Expression, other: Expression, seed: int) -> float:
-    """The largest difference of two formulas in a random model."""
-    table = RandomModel.of(graph, seed).table
-    left, right = evaluate(one, table), evaluate(other, table)
-    axes = tuple(sorted({*left.axes, *right.axes}))
-    return float(np.max(np.abs(left.aligned(axes) - right.aligned(axes))))
 
 
 def found(query: Counterfactual, graph: ADMG) -> Identified:
