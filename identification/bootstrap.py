@@ -10,7 +10,7 @@ Efron (1987), "Better bootstrap confidence intervals", for BCa.
 """
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, final
+from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,20 +125,21 @@ class Resamples:
             levels = self._corrected(value, tails)
         found = np.full(shape, np.nan)
         for at in np.ndindex(value.shape):
-            draws = self.draws[(slice(None), *at)]
+            draws = self.draws[:, *at]
             there = draws[~np.isnan(draws)]
             if len(there) and not np.isnan(value[at]):
-                found[(slice(None), *at)] = np.quantile(there, levels[(slice(None), *at)])
+                found[:, *at] = np.quantile(there, levels[:, *at])
         return found[0], found[1]
 
     def of(self, one: tuple[int, ...], other: tuple[int, ...]) -> "Resamples":
         """Return the resamples of the difference of two of the numbers."""
-        ours, theirs = (slice(None), *one), (slice(None), *other)
-        return Resamples(
-            self.draws[ours] - self.draws[theirs],
-            self.left_out[ours] - self.left_out[theirs],
-            self.counts,
-        )
+        ours: tuple[Any, ...] = (slice(None), *one)
+        theirs: tuple[Any, ...] = (slice(None), *other)
+
+        def off(numbers: Numbers) -> Numbers:
+            return np.asarray(numbers[ours] - numbers[theirs])
+
+        return Resamples(off(self.draws), off(self.left_out), self.counts)
 
     def _corrected(self, value: Numbers, tails: Numbers) -> Numbers:
         """Return the levels of quantiles, corrected for bias and acceleration."""
@@ -153,11 +154,12 @@ class Resamples:
 
     def _acceleration(self) -> Numbers:
         weights = self.counts.reshape(-1, *[1] * (self.left_out.ndim - 1))
-        away = weights.sum(axis=0) and (self.left_out * weights).sum(axis=0) / weights.sum(axis=0)
-        off = np.nan_to_num(away - self.left_out)
+        middle = (self.left_out * weights).sum(axis=0) / max(float(self.counts.sum()), 1.0)
+        off = np.nan_to_num(middle - self.left_out)
         spread = (weights * off**2).sum(axis=0) ** 1.5
-        out = np.zeros(np.shape(spread))
-        return np.divide((weights * off**3).sum(axis=0), 6 * spread, out=out, where=spread > 0)
+        out = np.zeros(spread.shape)
+        skewness = np.divide((weights * off**3).sum(axis=0), 6 * spread, out=out, where=spread > 0)
+        return np.asarray(skewness)
 
 
 def check_level_of_confidence(level: float) -> None:

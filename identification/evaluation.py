@@ -8,8 +8,9 @@
 | `Evaluated` | what comes out, one axis for each free symbol |
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import TypeAlias, assert_never, final
 
 import numpy as np
@@ -22,6 +23,7 @@ from causalnet.identification.contraction import (
     check_level,
     contracted,
     divided,
+    elimination,
     multiplied,
     subtracted,
 )
@@ -38,7 +40,7 @@ from causalnet.identification.expressions import (
 from causalnet.identification.sources import Distribution
 from causalnet.identification.values import Value
 
-__all__ = ["Evaluated", "Margins", "Table", "Tables", "evaluate"]
+__all__ = ["Evaluated", "Margins", "Table", "Tables", "evaluate", "evaluation_cost"]
 
 
 @final
@@ -94,6 +96,7 @@ class Margins:
 
 _Whole: TypeAlias = Callable[[Distribution], Table] | Mapping[Distribution, Table]
 Tables: TypeAlias = _Whole | Margins
+_Cost: TypeAlias = tuple[int, tuple[frozenset[Value], ...]]
 
 
 def evaluate(expression: Expression, tables: Tables) -> Evaluated:
@@ -121,6 +124,33 @@ def evaluate(expression: Expression, tables: Tables) -> Evaluated:
     known = _Known(tables)
     factors: tuple[Evaluated, ...] = fold(expression, known.factors)
     return multiplied(factors)
+
+
+def evaluation_cost(expression: Expression, levels: Mapping[str, int]) -> int:
+    """Return how many numbers come up when an expression is evaluated.
+
+    >>> from causalnet.identification.parsing import parse_expression
+    >>> evaluation_cost(parse_expression("sum[z](P(y|x,z) * P(z))"), {"X": 2, "Y": 2, "Z": 3})
+    31
+    """
+
+    def size(values: Iterable[Value]) -> int:
+        return prod(levels[value.variable] for value in values)
+
+    def visit(node: Expression, below: tuple[_Cost, ...]) -> _Cost:
+        cost = sum(each for each, _ in below)
+        scopes = tuple(scope for _, part in below for scope in part)
+        match node:
+            case Product():
+                return cost, scopes
+            case Sum(bound, body):
+                sizes = {value: levels[value.variable] for scope in scopes for value in scope}
+                cost += elimination(scopes, body.free.intersection(bound), sizes)[1]
+                return cost, (node.free,)
+            case _:
+                return cost + size(node.free), (node.free,)
+
+    return fold(expression, visit)[0] + size(expression.free)
 
 
 class _Known:

@@ -62,7 +62,7 @@ class LeastSquares:
     def fit(self, features: ArrayLike, numbers: ArrayLike) -> "LeastSquares":
         """Learn from samples."""
         found = np.linalg.lstsq(_with_one(features), np.asarray(numbers, dtype=np.float64))
-        self.weights = found[0]
+        self.weights = np.asarray(found[0], dtype=np.float64)
         return self
 
     def predict(self, features: ArrayLike) -> Numbers:

@@ -10,7 +10,7 @@ tables, at every assignment of all symbols of both.  In a counterfactual query o
 matter in which different symbols of one variable differ.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from math import inf, prod
 from time import monotonic
@@ -21,10 +21,10 @@ import numpy as np
 from causalnet.errors import InternalError
 from causalnet.graphs.admg import ADMG
 from causalnet.identification.answers import Check, Identified
-from causalnet.identification.contraction import Evaluated, elimination
+from causalnet.identification.contraction import Evaluated
 from causalnet.identification.counting import EXOGENOUS_STATES, needed, values_of
-from causalnet.identification.evaluation import evaluate
-from causalnet.identification.expressions import Expression, Prob, Product, Sum, fold
+from causalnet.identification.evaluation import evaluate, evaluation_cost
+from causalnet.identification.expressions import Expression, Prob, Sum, fold
 from causalnet.identification.oracle import SMALL, RandomModel, contrast_of, distinct, table_cost
 from causalnet.identification.queries import (
     Causation,
@@ -125,7 +125,8 @@ def is_affordable(answer: Identified) -> str:
     work = (
         _LOOKING_UP * sum(counts) * assignments * len(graph)
         + _tabling(answer, graph, every)
-        + _evaluating(answer.estimand, every)
+        + evaluation_cost(answer.estimand, every)
+        + _CALLING * len(_nodes(answer.estimand))
     )
     if work > _MOST_WORK:
         return f"it would take about {work:,} operations, more than {_MOST_WORK:,}"
@@ -278,27 +279,3 @@ def _tabling(answer: Identified, graph: ADMG, levels: Mapping[str, int]) -> int:
 
 def _named(node: Prob) -> frozenset[str]:
     return frozenset(value.variable for value in (*node.of, *node.given))
-
-
-def _evaluating(expression: Expression, levels: Mapping[str, int]) -> int:
-    """Return what it takes to sum products out, one symbol after another."""
-
-    def size(values: Iterable[Value]) -> int:
-        return prod(levels[value.variable] for value in values)
-
-    def visit(
-        node: Expression, below: tuple[tuple[int, tuple[frozenset[Value], ...]], ...]
-    ) -> tuple[int, tuple[frozenset[Value], ...]]:
-        cost = _CALLING + sum(each for each, _ in below)
-        scopes = tuple(scope for _, part in below for scope in part)
-        match node:
-            case Product():
-                return cost, scopes
-            case Sum(bound, body):
-                sizes = {value: levels[value.variable] for scope in scopes for value in scope}
-                cost += elimination(scopes, body.free.intersection(bound), sizes)[1]
-                return cost, (node.free,)
-            case _:
-                return cost + size(node.free), (node.free,)
-
-    return fold(expression, visit)[0] + size(expression.free)
