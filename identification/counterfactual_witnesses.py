@@ -8,7 +8,7 @@
 Neither uses the code that found the witness.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import TypeAlias
@@ -61,23 +61,36 @@ def inconsistent_factor_faults(
         faults.append("the two values are not two of the variable")
     if len(graph.induced(sorted(witness.district)).districts()) != 1:
         faults.append("its variables are not one district")
-    drawn = [_drawn(facts, graph) for facts in ((*query.facts, *query.given), query.given) if facts]
-    if not drawn:
-        return tuple(faults)
-    if None not in drawn:
-        values = [_values(each, witness, graph) for each in drawn if each is not None]
-        if all(len(each) < 2 for each in values):
-            faults.append("the district has one value of the variable")
+    labels = {name: f"V{at}" for at, name in enumerate(graph.nodes)}  # which tell copies apart
+    drawn = [
+        _drawn(facts, graph, labels)
+        for facts in ((*query.facts, *query.given), query.given)
+        if facts
+    ]
+    district = {labels[name] for name in witness.district}
+    values = [
+        _values(each, district, labels[witness.variable]) for each in drawn if each is not None
+    ]
+    if None not in drawn and all(len(each) < 2 for each in values):
+        faults.append("the district has one value of the variable")
     return tuple(faults)
 
 
-def _drawn(facts: Sequence[Fact], graph: ADMG) -> CounterfactualGraph | None:
+def _drawn(
+    facts: Sequence[Fact], graph: ADMG, labels: Mapping[str, str]
+) -> CounterfactualGraph | None:
     """Return the counterfactual graph of facts, unnested; None if it would be too large."""
-    events = _unnested(facts, graph)
-    above = graph.ancestors({event.copy.variable for event in events})
-    part = graph.induced(sorted(above))
+    events = _unnested(facts, graph, labels)
+    seen = {event.copy.variable for event in events}
+    above = graph.ancestors([name for name, label in labels.items() if label in seen])
     if len({event.copy.do for event in events}) * len(above) > _MOST_COPIES:
         return None
+    whole = graph.induced(sorted(above))
+    part = ADMG.of(
+        [(labels[a], labels[b]) for a, b in whole.directed],
+        [(labels[a], labels[b]) for a, b in whole.bidirected],
+        [labels[node] for node in whole.nodes],
+    )
     while True:
         found = counterfactual_graph(part, events)
         if not isinstance(found, Inconsistent):
@@ -95,16 +108,19 @@ def _drawn(facts: Sequence[Fact], graph: ADMG) -> CounterfactualGraph | None:
 _SUMMED = "summed "
 
 
-def _unnested(facts: Iterable[Fact], graph: ADMG) -> list[Event]:
+def _given(value: Value) -> str:
+    """Return the name of a value that is not summed over, unlike that of any that is."""
+    return f"given {plain(value).name}"
+
+
+def _unnested(facts: Iterable[Fact], graph: ADMG, labels: Mapping[str, str]) -> list[Event]:
     """Return facts as events, a nested variable as the event that it takes a summed value.
 
     What a world sets to no effect on the variable is left out (exclusion).
     """
     events: list[Event] = []
     names: dict[int, str] = {}
-    waiting: list[tuple[Potential, str]] = [
-        (fact.potential, plain(fact.value).name) for fact in facts
-    ]
+    waiting: list[tuple[Potential, str]] = [(fact.potential, _given(fact.value)) for fact in facts]
     while waiting:
         potential, value = waiting.pop()
         do: dict[str, str] = {}
@@ -113,13 +129,13 @@ def _unnested(facts: Iterable[Fact], graph: ADMG) -> list[Event]:
             if name not in matters:
                 continue
             if isinstance(source, Value):
-                do[name] = plain(source).name
+                do[labels[name]] = _given(source)
                 continue
             if id(source) not in names:
                 names[id(source)] = f"{_SUMMED}{len(names)}"
                 waiting.append((source, names[id(source)]))
-            do[name] = names[id(source)]
-        events.append(Event.of(potential.variable, value, do))
+            do[labels[name]] = names[id(source)]
+        events.append(Event.of(labels[potential.variable], value, do))
     return events
 
 
@@ -131,8 +147,8 @@ def _with(event: Event, old: _Node, new: str) -> Event:
     return Event(replace(event.copy, do=do), new if here else event.value)
 
 
-def _values(drawn: CounterfactualGraph, witness: InconsistentFactor, graph: ADMG) -> set[str]:
-    """Return the values of a witness' variable that its district has or reads."""
+def _values(drawn: CounterfactualGraph, district: set[str], variable: str) -> set[str]:
+    """Return the values of a variable that a district has or reads."""
     variables = dict(zip(drawn.graph.nodes, (c[0].variable for c in drawn.copies), strict=True))
     known = dict(drawn.events)
     for node, copies in zip(drawn.graph.nodes, drawn.copies, strict=True):
@@ -140,12 +156,11 @@ def _values(drawn: CounterfactualGraph, witness: InconsistentFactor, graph: ADMG
         if setting is not None:
             known[node] = setting
     free = [node for node in drawn.graph.nodes if node not in drawn.fixed]
-    for district in drawn.graph.induced(free).districts():
-        if {variables[node] for node in district} == witness.district:
-            read = district.union(*(drawn.graph.parents(node) for node in district))
+    for part in drawn.graph.induced(free).districts():
+        if {variables[node] for node in part} == district:
+            read = part.union(*(drawn.graph.parents(node) for node in part))
             # A node without a known value is a value of its own: one sums over it.
-            return {known.get(node, f"of {node}") for node in read
-                    if variables[node] == witness.variable}  # fmt: skip
+            return {known.get(node, f"of {node}") for node in read if variables[node] == variable}
     return set()
 
 

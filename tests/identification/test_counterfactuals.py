@@ -219,6 +219,16 @@ def test_a_witness_that_does_not_hold_has_faults() -> None:
     assert inconsistent_factor_faults(witness, consistent, BOW)
 
 
+def test_names_that_look_like_worlds_are_told_apart() -> None:
+    """Copies would be called alike: Y in the world of X, and a variable of that name."""
+    odd = "Y{X=given x}"
+    graph = ADMG.of(directed=[("X", "Y"), (odd, "Y")], bidirected=[("X", "Y"), ("Y", odd)])
+    query = Counterfactual((fact(Y, X=X), fact(OTHER)))
+    answer = identify_counterfactual(query, graph)
+    assert isinstance(answer, NotIdentified)
+    assert answer.witness == InconsistentFactor(frozenset(graph.nodes), "X", (OTHER, X))
+
+
 def test_what_all_experiments_would_give_is_noted() -> None:
     answer = identify_counterfactual(Counterfactual((fact(Y, X=X),)), BOW)
     assert isinstance(answer, NotIdentified) and isinstance(answer.witness, Hedge)
