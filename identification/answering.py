@@ -127,6 +127,6 @@ def _free(symbols: frozenset[Value], question: Question) -> tuple[str, ...]:
     others = sorted(symbols - set(values_in(question)))
     if not others:
         return ()
-    named = ", ".join(map(str, others))
-    values = "its value" if len(others) == 1 else "their values"
-    return (f"The formula has the same value whatever {named} is; choose {values} freely.",)
+    named = " and ".join(map(str, others))
+    verb, values = ("is", "its value") if len(others) == 1 else ("are", "their values")
+    return (f"The formula has the same value whatever {named} {verb}; choose {values} freely.",)
