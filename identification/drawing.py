@@ -107,10 +107,14 @@ def _told(witness: Witness, question: Question, sources: Sources) -> list[str]:
                 lines += _wrapped(f"{known}: {why}", "  ")
             return [*lines, *_wrapped(_models("distributions"))]
         case InconsistentFactor(district, variable, (one, other)):
+            joined = (
+                "hidden common causes (<->) join its nodes, and"
+                if len(district) > 1
+                else "its noise is the same in all worlds, and"
+            )
             return _wrapped(
-                f"D = {_braced(district)}: hidden common causes (<->) join its nodes, and the "
-                f"question needs {variable} to be {one} and {other} there at once.  No data and "
-                "no experiment shows it at both."
+                f"D = {_braced(district)}: {joined} the question needs {variable} to be {one} and "
+                f"{other} there at once.  No data and no experiment shows it at both."
             )
         case RecantingDistrict():
             return _recanting(witness)
@@ -135,8 +139,8 @@ def _hedge(hedge: Hedge, question: Question) -> str:
 def _set_or_differs(nodes: frozenset[str], known: Distribution) -> str:
     set_ = sorted(nodes.intersection(known.do))
     differs = sorted(nodes.difference(known.do))
-    parts = [f"the experiment sets {_listed(set_)} of C"] if set_ else []
-    parts += [f"{_listed(differs)} of C differs in domain {known.domain}"] if differs else []
+    parts = [f"the experiment sets {_listed(set_)}"] if set_ else []
+    parts += [f"domain {known.domain} differs in what makes {_listed(differs)}"] if differs else []
     return f"{' and '.join(parts)}."
 
 

@@ -293,13 +293,6 @@ class QuestionReader(ValueReader):
         self.take(")")
         return self.made(start, Causation, kind, outcome, treatment, contrary, baseline)
 
-    def names(self) -> tuple[str, ...]:
-        """Read variables with commas between them."""
-        found = [self.variable()]
-        while self.took(","):
-            found.append(self.variable())
-        return tuple(found)
-
     def pair(self) -> tuple[Value, Value]:
         """Read a value and the one with which it is compared, of one variable."""
         start = self.token

@@ -11,7 +11,7 @@ from causalnet.identification.values import Value, quoted_name, symbol
 from causalnet.interventions.reading import Reader
 from causalnet.interventions.tokens import Token
 
-__all__ = ["DEEPEST", "ValueReader", "Variables"]
+__all__ = ["DEEPEST", "ValueReader", "Variables", "names_in"]
 
 DEEPEST = 1000
 """So deeply parentheses may be nested in a text; worlds in worlds are counted likewise."""
@@ -147,6 +147,13 @@ class ValueReader(Reader):
             raise self.wrong(token, "found an empty name", f"possible here: {_VALUE}")
         return self.located(token, self.variables.value, word)
 
+    def names(self) -> tuple[str, ...]:
+        """Read variables with commas between them."""
+        found = [self.variable()]
+        while self.took(","):
+            found.append(self.variable())
+        return tuple(found)
+
     def values(self, told: str = _VALUE) -> tuple[Value, ...]:
         """Read values with commas between them."""
         found = [self.value(told)]
@@ -182,3 +189,20 @@ class ValueReader(Reader):
             return make(*given, **named)
         except CausalNetError as error:
             raise type(error)(str(self.wrong(token, str(error)))) from None
+
+
+def names_in(text: str, graph: ADMG) -> tuple[str, ...]:
+    """Return the variables of a graph that a text lists.
+
+    Raises:
+        TermError: A text that is no list of names.
+        UnknownMediatorError: A name that is not in the graph.
+
+    >>> names_in("X, z", ADMG.of(directed=[("X", "Z")]))
+    ('X', 'Z')
+    """
+    reader = ValueReader(text, Variables.of(graph))
+    found = reader.names()
+    if reader.token.kind != "end":
+        raise reader.unexpected("the end")
+    return found

@@ -16,8 +16,8 @@ __all__ = ["app"]
 app = typer.Typer(
     name="causalnet",
     help="Causal queries over neural networks: from a model to a verdict.",
-    epilog="Exit status: 0 all claims supported, 1 one refuted, 2 undecided, 3 bad input, "
-    "4 a mistake of ours, 130 interrupted.",
+    epilog="Exit status: 0 all claims supported, 1 one refuted, 2 undecided or not identified, "
+    "3 bad input, 4 a mistake of ours, 130 interrupted.",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # rich's help costs 0.2 s of CPU at every --help
@@ -130,6 +130,75 @@ def explain(
 
     assumed = Assumed(rows, prompts, tokens, first_different, budget)
     return run_explain(target, model, assumed, seed, device, dtype, Terminal(json, quiet))
+
+
+@app.command(name="identify")
+def identify_command(
+    graph: Annotated[
+        str,
+        typer.Argument(
+            metavar="GRAPH",
+            help="A file (GraphML, DOT, dagitty, GML, JSON), text such as 'X -> Z -> Y, X <-> Y', "
+            "or a textbook's graph such as 'front-door'.",
+        ),
+    ],
+    question: Annotated[
+        str,
+        typer.Argument(
+            metavar="QUESTION",
+            help="For example 'P(y | do(x))', 'nde(X -> Y; via M)'; may be left out where the "
+            "graph comes with one.",
+        ),
+    ] = "",
+    experiment: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="X,Z",
+            help="Variables that an experiment set; repeat it for others. P(V) stays known.",
+        ),
+    ] = None,
+    no_observations: Annotated[
+        bool, typer.Option("--no-observations", help="P(V) is not known, only what else is named.")
+    ] = False,
+    domain: Annotated[
+        list[str] | None,
+        typer.Option(metavar="A:X", help="Known of another domain: 'a' its P(V), 'a:X' do(X)."),
+    ] = None,
+    selection: Annotated[
+        list[str] | None,
+        typer.Option(metavar="A:Z", help="Where a domain differs: what makes Z is another in a."),
+    ] = None,
+    latent: Annotated[
+        list[str] | None, typer.Option(metavar="U,W", help="Nodes that are not observed.")
+    ] = None,
+    observed: Annotated[
+        list[str] | None, typer.Option(metavar="X,Y", help="Nodes that are; all others are not.")
+    ] = None,
+    check: Annotated[
+        int | None,
+        typer.Option(
+            "--verify",
+            metavar="K",
+            help="Compare the formula with enumeration on so many random models.",
+            show_default="2 where that is quick",
+        ),
+    ] = None,
+    latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX only.")] = False,
+    dot: Annotated[bool, typer.Option("--dot", help="Print a drawing in DOT only.")] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Say whether data determine an effect in a causal diagram, and how.
+
+    Exit status: 0 identified, 2 not identified or bounded only, 3 bad input.
+    """
+    from causalnet.cli.identify import Asked, Form, run_identify
+    from causalnet.cli.known import Known
+
+    known = Known(experiment or (), not no_observations, domain or (), selection or ())
+    asked = Asked(graph, question, latent or (), observed or (), known, check)
+    form = Form.of(latex=latex, dot=dot)
+    return run_identify(asked, form, Terminal(json, quiet))
 
 
 @app.command()

@@ -1,0 +1,119 @@
+"""Causal diagrams as the command line names them: a file, text, or a textbook's."""
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from causalnet.errors import CausalNetError, ParameterError, TermError
+from causalnet.graphs.admg import ADMG
+from causalnet.graphs.formats import AttributionGraph, read_graph
+from causalnet.graphs.gallery import EXAMPLES
+from causalnet.graphs.names import nearest
+from causalnet.graphs.projection import latent_projection
+from causalnet.identification.graph_text import parse_graph
+from causalnet.identification.value_reading import names_in
+from causalnet.identification.values import quoted_name
+
+__all__ = ["Diagram", "diagram_of", "projected"]
+
+_SUFFIX = re.compile(r"\.(graphml|xml|dot|gv|json|dagitty|txt|gml)$", re.IGNORECASE)
+_WRITE = "Write for example causalnet identify 'X -> Z -> Y, X <-> Y' 'P(y | do(x))'."
+
+
+@dataclass(frozen=True, slots=True)
+class Diagram:
+    """A diagram, and what was said of it where it was found.
+
+    Attributes:
+        graph: The nodes and edges.
+        question: What is asked of it where nothing else is; "" if that is not said.
+        latent: Nodes that are not observed.
+        notes: Its source, and what a file said that is not kept.
+    """
+
+    graph: ADMG
+    question: str = ""
+    latent: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def diagram_of(target: str) -> Diagram:
+    """Return the diagram of a file, of text such as `X -> Y`, or of a textbook.
+
+    Raises:
+        CausalNetError: A file that cannot be read, text that draws no graph, an unknown name.
+    """
+    if os.path.exists(target) or (_SUFFIX.search(target) and "->" not in target):
+        return _of_file(Path(target))
+    if "{" in target or target.lstrip().startswith("<"):
+        return _of_file(target)
+    for known in EXAMPLES:
+        if known.name == target:
+            return Diagram(known.graph, str(known.query), (), (known.reference, known.note))
+    if re.search(r"->|<-|[,;\n]", target):
+        return Diagram(parse_graph(target))
+    raise _unknown(target)
+
+
+def _unknown(target: str) -> CausalNetError:
+    if "(" in target:
+        return TermError(
+            f"{target!r} is a question, and stands in the graph's place.",
+            "The graph comes first.",
+            _WRITE,
+        )
+    if not target.strip():
+        return TermError("The graph is empty.", "It has at least one node.", _WRITE)
+    names = [known.name for known in EXAMPLES]
+    close = nearest(target, names)
+    listed = f"{', '.join(names[:8])} and {len(names) - 8} more"
+    return ParameterError(
+        f"{target!r} is no file, no graph and no textbook's graph.",
+        f"Nearest: {', '.join(close)}." if close else f"Textbook graphs are {listed}.",
+        _WRITE,
+    )
+
+
+def _of_file(source: str | Path) -> Diagram:
+    found = read_graph(source)
+    file = found.graph_file() if isinstance(found, AttributionGraph) else found
+    question = ""
+    if file.exposures and file.outcomes:
+        outcomes, treatments, given = (
+            ", ".join(map(quoted_name, sorted(names)))
+            for names in (file.outcomes, file.exposures, file.adjusted)
+        )
+        question = f"P({outcomes} | do({treatments}){f', {given}' if given else ''})"
+    latent = tuple(node for node in file.graph.nodes if node in file.latents)
+    return Diagram(file.graph, question, latent, file.notes)
+
+
+def projected(diagram: Diagram, latent: Sequence[str], observed: Sequence[str]) -> Diagram:
+    """Return a diagram with the nodes that are not observed left out: its latent projection.
+
+    Args:
+        diagram: The whole diagram.
+        latent: Nodes that are not observed, as `U` or `U,W`, beside those of the diagram.
+        observed: Nodes that are; if there are any, all others are not.
+
+    Raises:
+        UnknownMediatorError: A name that is not in the graph.
+        ParameterError: A node that is both, or nothing left.
+    """
+    graph = diagram.graph
+    hidden = {*diagram.latent, *(node for text in latent for node in names_in(text, graph))}
+    seen = {node for text in observed for node in names_in(text, graph)}
+    both = sorted(seen.intersection(node for text in latent for node in names_in(text, graph)))
+    if both:
+        raise ParameterError(
+            f"{both[0]!r} is both --latent and --observed.", "", "Leave one of them out."
+        )
+    kept = [node for node in graph.nodes if (node in seen if seen else node not in hidden)]
+    if not kept:
+        raise ParameterError("No node is observed.", "At least one is.", "Name fewer as --latent.")
+    left_out = tuple(node for node in graph.nodes if node not in kept)
+    if not left_out:
+        return replace(diagram, latent=())
+    return replace(diagram, graph=latent_projection(graph, kept), latent=left_out)
