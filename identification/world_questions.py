@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias, assert_never, final
 
-from causalnet.graphs.admg import Edge
+from causalnet.graphs.admg import ADMG, Edge
 from causalnet.graphs.mediator_graph import MediatorGraph
 from causalnet.identification.diagrams import PROMPT, Diagram, Place, read_place, readout_variable
 from causalnet.identification.queries import (
@@ -223,7 +223,7 @@ def _question(
     if outcome in nodes:
         raise _Inexpressible("it sets the outcome itself")
     y = value_in(outcome, "y")
-    given = tuple(value_in(name, "p") for name in recorded if name not in nodes)
+    given = tuple(value_in(name, "p") for name in recorded if name not in (*nodes, outcome))
     if setting.edges or _Kind.FROZEN in kinds:
         if not kinds <= {_Kind.LEVEL, _Kind.FROZEN}:
             raise _Inexpressible("it sets edges, or freezes nodes, beside values that are nested")
@@ -442,4 +442,5 @@ def _projected(
             if child not in seen:
                 seen.add(child)
                 waiting.append(child)
-    return tuple(found)
+    carrying = ADMG.of(directed=found, nodes={*treatments, outcome}).ancestors([outcome])
+    return tuple(edge for edge in found if edge[1] in carrying)
