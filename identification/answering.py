@@ -14,13 +14,21 @@ from typing import assert_never
 
 from causalnet.graphs.admg import ADMG
 from causalnet.graphs.arguments import check_whole
-from causalnet.identification.answers import Answer, Check, Derivation, Identified, Step
+from causalnet.identification.answers import (
+    Answer,
+    Bounds,
+    Check,
+    Derivation,
+    Identified,
+    Step,
+)
 from causalnet.identification.causation import identify_causation
 from causalnet.identification.counterfactuals import identify_counterfactual
 from causalnet.identification.edge_g_formula import identify_path_specific
-from causalnet.identification.expressions import Prob, Product, Sum
+from causalnet.identification.expressions import Expression, Prob, Product, Sum
 from causalnet.identification.id_algorithm import identify_effect
 from causalnet.identification.mediation import identify_mediation
+from causalnet.identification.omission import without_needless
 from causalnet.identification.queries import (
     Causation,
     Counterfactual,
@@ -29,6 +37,7 @@ from causalnet.identification.queries import (
     PathSpecific,
     Question,
     values_in,
+    variables_in,
 )
 from causalnet.identification.simplify import simplify
 from causalnet.identification.sources import OBSERVED, Sources
@@ -65,9 +74,11 @@ def answered(
     if verify is not None:
         check_whole(verify, "verify")
     found = _by_algorithm(question, graph, sources)
+    if isinstance(found, Bounds):
+        return _shortened_bounds(found)
     if not isinstance(found, Identified):
         return found
-    found = _shortened(found)
+    found = _shortened(_on_fewer(found))
     if verify is not None:
         return verified(found, models=verify) if verify else found
     reason = is_affordable(found)
@@ -104,6 +115,45 @@ def _shortened(found: Identified) -> Identified:
         estimand=shorter.expression,
         derivation=Derivation(steps),
         notes=found.notes + _free(shorter.expression.free, found.query),
+    )
+
+
+def _on_fewer(found: Identified) -> Identified:
+    """Ask again of the variables without which the answer is still determined.
+
+    ID does so by itself.  Variables below the treatments of a path-specific question stay, as its
+    edges are between them.
+    """
+    graph, query, sources = found.graph, found.query, found.sources
+    if isinstance(query, Effect | Causation) or not found.estimand.free:
+        return found
+    kept = variables_in(query) | sources.variables()
+    if isinstance(query, PathSpecific):
+        kept |= graph.descendants(value.variable for value in query.active)
+    smaller = without_needless(
+        graph.induced(graph.ancestors(kept)),
+        kept,
+        lambda trial: isinstance(_by_algorithm(query, trial, sources), Identified),
+    )
+    omitted = [node for node in graph.nodes if node not in smaller]
+    if not omitted:
+        return found
+    again = _by_algorithm(query, smaller, sources)
+    assert isinstance(again, Identified)  # as it was asked before
+    because = f"the rest determines the answer without {', '.join(omitted)}"
+    first = Step("latent projection", because, str(query))
+    steps = (first, *again.derivation.steps)
+    return replace(again, graph=graph, derivation=Derivation(steps))
+
+
+def _shortened_bounds(found: Bounds) -> Bounds:
+    """Simplify the formulas of bounds."""
+
+    def shorter(each: Expression) -> Expression:
+        return simplify(each, found.graph).expression
+
+    return replace(
+        found, lower=tuple(map(shorter, found.lower)), upper=tuple(map(shorter, found.upper))
     )
 
 

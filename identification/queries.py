@@ -29,6 +29,7 @@ __all__ = [
     "Probability",
     "Question",
     "values_in",
+    "variables_in",
 ]
 
 Contrasted: TypeAlias = Literal["TE", "CDE", "NDE", "NIE"]
@@ -364,14 +365,41 @@ def values_in(question: Question) -> tuple[Value, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def variables_in(question: Question) -> frozenset[str]:
+    """Return the variables that a question names.
+
+    >>> from causalnet.identification.values import symbol
+    >>> m = Potential.of("M", {"X": symbol("X", 1)})
+    >>> nested = Fact(Potential.of("Y", {"M": m}), symbol("Y"))
+    >>> sorted(variables_in(Counterfactual((nested,))))
+    ['M', 'X', 'Y']
+    """
+    found = {value.variable for value in values_in(question)}
+    match question:
+        case Counterfactual(facts, given):
+            found.update(each.variable for fact in (*facts, *given) for each in _worlds_of(fact))
+        case PathSpecific(_, _, _, edges):
+            found.update(node for edge in edges for node in edge)
+        case Mediation(_, _, _, _, mediators, _):
+            found.update(mediators)
+        case Effect() | Causation():
+            pass
+        case _:
+            assert_never(question)
+    return frozenset(found)
+
+
 def _values_of(fact: Fact) -> list[Value]:
-    found, waiting = [fact.value], [fact.potential]
+    inside = [value for each in _worlds_of(fact) for _, value in each.do]
+    return [fact.value, *(value for value in inside if isinstance(value, Value))]
+
+
+def _worlds_of(fact: Fact) -> list[Potential]:
+    """Return the counterfactual variables that a fact is made of."""
+    found, waiting = list[Potential](), [fact.potential]
     while waiting:
-        for _, value in waiting.pop().do:
-            if isinstance(value, Value):
-                found.append(value)
-            else:
-                waiting.append(value)
+        found.append(waiting.pop())
+        waiting += [value for _, value in found[-1].do if isinstance(value, Potential)]
     return found
 
 
