@@ -110,8 +110,9 @@ def _setting(name: str, value: Value | Potential) -> str:
     )
 
 
-def _all(parts: Iterable[str]) -> str:
-    *most, last = parts
+def _all(each: Iterable[str]) -> str:
+    parts = [*each]
+    *most, last = parts or [""]
     return f"{', '.join(most)} and {last}" if most else last
 
 

@@ -40,6 +40,8 @@ sys.exit(run_command_line([], commands))
         ("verify", "x.yaml", "y.yaml"),
         ("verify", "no-such-file.yaml"),
         ("explain", "no-such-file.yaml"),
+        ("identify", "no-such-graph", "P(y)"),
+        ("identify", "chain", "P(y | do(q))"),
         ("schema", "--jsn"),
         ("doctor", "--model", "package://no_such_package/file.gguf"),
         ("doctor", "--quite"),
@@ -61,8 +63,9 @@ def test_every_command_takes_the_options_that_the_readme_promises(
 ) -> None:
     """Options are read one after the other: the unknown last one is what is refused."""
     common = ["--json", "--quiet"]
-    model = [] if command == "schema" else ["--seed", "1", "--device", "cpu", "--dtype", "float64"]
-    file = ["none.yaml"] if command in ("verify", "explain") else []
+    is_without_model = command in ("schema", "identify")
+    model = [] if is_without_model else ["--seed", "1", "--device", "cpu", "--dtype", "float64"]
+    file = ["none.yaml"] if command in ("verify", "explain", "identify") else []
     assert run_command_line([command, *file, *common, *model, "--last"]) == 3
     assert "No such option: --last" in capsys.readouterr().err
 
