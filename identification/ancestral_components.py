@@ -38,7 +38,15 @@ class Component:
 
 
 def components_of(graph: ADMG, atoms: Sequence[Atom]) -> tuple[Component, ...]:
-    """Return the parts whose probabilities, multiplied, are that of the atoms."""
+    """Return the parts whose probabilities, multiplied, are that of the atoms.
+
+    >>> from causalnet.identification.values import Value
+    >>> y, z = Value("Y", "y"), Value("Z", "z")
+    >>> atoms = [Atom(0, "M", (), None), Atom(1, "Y", (("M", 0),), y), Atom(2, "Z", (), z)]
+    >>> graph = ADMG.of(directed=[("M", "Y")], nodes=["M", "Y", "Z"])
+    >>> [[atom.variable for atom in part.atoms] for part in components_of(graph, atoms)]
+    [['M', 'Y'], ['Z']]
+    """
     factors = factors_of(graph, atoms)
     home = {name: at for at, factor in enumerate(factors) for name in factor.district}
     sources = {atom.number: home[atom.variable] for atom in atoms if atom.value is None}
@@ -66,7 +74,12 @@ def components_of(graph: ADMG, atoms: Sequence[Atom]) -> tuple[Component, ...]:
 def uncancelled(
     over: Sequence[Component], under: Sequence[Component]
 ) -> tuple[tuple[Component, ...], tuple[Component, ...]]:
-    """Return the components of a ratio that are not on both sides."""
+    """Return the components of a ratio that are not on both sides.
+
+    >>> one, other = Component((Atom(0, "M", (), None),), ()), Component((), ())
+    >>> [len(side) for side in uncancelled([one, other], [other])]
+    [1, 0]
+    """
     common = {part.key for part in over} & {part.key for part in under}
     return (
         tuple(part for part in over if part.key not in common),

@@ -124,6 +124,16 @@ def settled(
 
     Raises:
         TermError: Whether the events contradict each other turns on whether a symbol is a level.
+
+    >>> from causalnet.identification.queries import Potential
+    >>> from causalnet.identification.values import symbol
+    >>> copies = Copies.of(ADMG.of(directed=[("X", "M"), ("M", "Y")]))
+    >>> effect = copies.numbered(Potential.of("Y", {"X": symbol("X")}))
+    >>> atoms = settled(copies, [(effect, symbol("Y"))], {})
+    >>> told(atoms, named(atoms, ()))
+    'sum[m](P(m{x}, y{m}))'
+    >>> settled(copies, [(symbol("X"), symbol("X", 1))], {}).because
+    "a world sets x, which is not x'"
     """
     known: dict[int, list[Value]] = {}
     for place, value in events:
@@ -187,6 +197,13 @@ def factors_of(graph: ADMG, atoms: Sequence[Atom]) -> tuple[Factor | Conflict, .
     Raises:
         TermError: Whether a district has two values of a variable turns on whether a symbol is a
             level.
+
+    >>> x, other = Value("X", "x"), Value("X", "x'")
+    >>> atoms = [Atom(0, "X", (), other), Atom(1, "Y", (("X", x),), Value("Y", "y"))]
+    >>> [sorted(each.district) for each in factors_of(ADMG.of([("X", "Y")]), atoms)]
+    [['X'], ['Y']]
+    >>> factors_of(ADMG.of([("X", "Y")], [("X", "Y")]), atoms)[0].variable
+    'X'
     """
     variables = tuple(dict.fromkeys(atom.variable for atom in atoms))
     homes = {
@@ -215,7 +232,11 @@ def _factor(
 
 
 def named(atoms: Iterable[Atom], used: Iterable[Value]) -> dict[int, Value]:
-    """Return a symbol for each atom over whose values one sums; none of those in use."""
+    """Return a symbol for each atom over whose values one sums; none of those in use.
+
+    >>> print(named([Atom(3, "M", (), None)], [Value("M", "m")])[3])
+    m'
+    """
     taken = set(used)
     names: dict[int, Value] = {}
     for atom in atoms:

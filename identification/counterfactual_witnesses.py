@@ -174,6 +174,16 @@ def recanting_district_faults(
 
     Returns:
         The faults, in words; none for a witness that holds.
+
+    >>> from causalnet.identification.values import symbol
+    >>> graph = ADMG.of(directed=[("X", "W"), ("W", "Z"), ("Z", "Y"), ("W", "Y")])
+    >>> edges = (("X", "W"), ("W", "Y"))
+    >>> query = PathSpecific((symbol("Y"),), (symbol("X"),), (symbol("X", 1),), edges)
+    >>> paths = ("X", "W", "Y"), ("X", "W", "Z", "Y")
+    >>> recanting_district_faults(RecantingDistrict(frozenset("W"), *paths), query, graph)
+    ()
+    >>> recanting_district_faults(RecantingDistrict(frozenset("Z"), *paths), query, graph)[0]
+    'the active path does not lead through the district to an outcome'
     """
     treatments = {value.variable for value in query.active}
     varied = {a.variable for a, b in zip(query.active, query.baseline, strict=True) if a != b}

@@ -65,7 +65,13 @@ def factor_step(
     values: Mapping[str, Value],
     found: Expression,
 ) -> Step:
-    """Return the step from a district's factor to its formula."""
+    """Return the step from a district's factor to its formula.
+
+    >>> graph, values = ADMG.of(directed=[("X", "Y")]), {"X": symbol("X"), "Y": symbol("Y")}
+    >>> found = Prob((symbol("Y"),), (symbol("X"),))
+    >>> factor_step("ID*, line 9", graph, frozenset("Y"), values, found).result
+    'P[x](y) = P(y|x)'
+    """
     because = f"Tian's factor of {{{', '.join(sorted(district))}}}"
     return Step(rule, because, f"{from_experiments(graph, district, values)} = {found}")
 
@@ -77,6 +83,10 @@ def check_obstacle(
 
     Raises:
         InternalError: It is not in the way.
+
+    >>> bow = ADMG.of(directed=[("X", "Y")], bidirected=[("X", "Y")])
+    >>> hedge = Hedge(frozenset("XY"), frozenset("Y"), frozenset("Y"))
+    >>> check_obstacle(hedge, bow, frozenset("Y"), Sources())
     """
     others = [node for node in graph.nodes if node not in district]
     match obstacle:

@@ -115,6 +115,12 @@ class Channels:
         baseline: Nodes whose baseline is needed.
         on: The edges out of treatments that bring their active value, and need to.
         off: The edges out of treatments that bring their baseline, and need to.
+
+    >>> graph = ADMG.of(directed=[("X", "M"), ("M", "Y"), ("X", "Y")])
+    >>> x, y = symbol("X"), symbol("Y")
+    >>> direct = PathSpecific((y,), (x,), (symbol("X", 1),), (("X", "Y"),))
+    >>> Channels.of(direct, graph).on, Channels.of(direct, graph).off
+    ((('X', 'Y'),), (('X', 'M'),))
     """
 
     query: PathSpecific

@@ -317,6 +317,15 @@ def test_a_condition_times_its_probability_is_the_joint_one(seed: int) -> None:
         assert isinstance(answer, NotIdentified)  # else the joint one would follow
 
 
+def test_what_the_facts_have_no_part_in_cancels() -> None:
+    """P(w{z}) is not identified, and no matter."""
+    graph = ADMG.of(directed=[("A", "Y"), ("Z", "W")], bidirected=[("Z", "W")])
+    known = (fact(symbol("W"), Z=symbol("Z")),)
+    assert isinstance(identify_counterfactual(Counterfactual(known), graph), NotIdentified)
+    answer = found(Counterfactual((fact(Y, A=symbol("A")),), known), graph)
+    assert str(answer.estimand) == "P(y|a)"
+
+
 # Symbols and levels.
 
 
@@ -327,6 +336,16 @@ def test_symbols_that_are_summed_over_capture_nothing() -> None:
     assert str(found(odd, graph).estimand) == "P(z') * P(y|x',z')"
     twice = Counterfactual((fact(Y, Z=symbol("Z")), fact(X, Z=symbol("Z", 1))))
     assert isinstance(identify_counterfactual(twice, graph), NotIdentified)  # X reads z, and z'
+
+
+def test_values_that_do_not_matter_are_not_those_of_the_query() -> None:
+    """In the napkin graph P(y{x}) has a formula that holds for every value of Z."""
+    napkin = ADMG.of([("W", "Z"), ("Z", "X"), ("X", "Y")], [("W", "X"), ("W", "Y")])
+    query = Counterfactual((fact(Y, X=X), fact(symbol("Z"), W=symbol("W"))))
+    answer = found(query, napkin)
+    free = {str(value) for value in answer.estimand.free}
+    assert {"w", "x", "y", "z", "z'"} == free
+    assert verified(answer).check.models == 4
 
 
 def test_an_outcome_may_share_its_symbol_with_a_condition() -> None:
