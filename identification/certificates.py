@@ -66,7 +66,7 @@ class Certificate:
 
     def faults(self, tolerance: float = 1e-7) -> tuple[str, ...]:
         """Return what is wrong with the certificate; nothing if it shows what it should."""
-        found = []
+        found: list[str] = []
         edges = set(self.graph.directed), {frozenset(edge) for edge in self.graph.bidirected}
         if (
             set(self.within.directed) - edges[0]
@@ -76,6 +76,8 @@ class Certificate:
         pairs = combinations(sorted(self.types.variables), 2)
         if not all(self.within.has_bidirected(a, b) for a, b in pairs):
             found.append("two variables of the district do not share a bidirected edge")
+        if found:
+            return tuple(found)
         constraints = constraints_of(self.types, self.tables)
         answers = []
         program = TypeProgram.of(
@@ -128,10 +130,10 @@ def certify_not_identified(
     """Look for two models of a graph with the same tables and different answers.
 
     Variables are binary.  Tables come from random models, and the two models from the ends of the
-    interval that `linear_bounds` finds; that the interval has width and is sharp shows that no
-    formula in terms of the tables is right.  A graph one of whose districts lacks bidirected edges
-    is tried by its subgraphs in which the bidirected edges left over join every two variables of
-    one set: a model of a subgraph is a model of the graph.
+    interval that `linear_bounds` finds; as it is sharp and has width, no formula in terms of the
+    tables is right.  Bidirected edges between every two nodes of a set are read as one hidden cause
+    of all of them.  A district in which two nodes lack an edge is tried by subgraphs that keep the
+    bidirected edges within one such set: a model of a subgraph is a model of the graph.
 
     Args:
         question: What is asked.

@@ -20,11 +20,13 @@ from numpy.typing import NDArray
 
 from causalnet.errors import ParameterError
 from causalnet.graphs.admg import ADMG, check_admg
-from causalnet.identification.evaluation import Table
+from causalnet.identification.answering import answered
+from causalnet.identification.answers import Identified
+from causalnet.identification.evaluation import Table, evaluate
 from causalnet.identification.event_copies import Copies, levels_for, symbols_of, terms_of
 from causalnet.identification.queries import Mediation, Question
 from causalnet.identification.response_functions import ResponseTypes, count_types
-from causalnet.identification.sources import Distribution
+from causalnet.identification.sources import Distribution, Sources
 from causalnet.identification.type_objective import Parts, coefficients, parts_of_question
 from causalnet.identification.type_program import Constraints, Extreme, constraints_of, extremes
 from causalnet.identification.values import Value
@@ -76,15 +78,17 @@ def linear_bounds(
 ) -> Interval:
     """Return an interval that holds the answer in every model of the graph with these tables.
 
-    Variables are discrete, with as many levels as the tables have.  Districts whose part of the
-    question the tables determine are numbers; for the others the interval is found over all
-    distributions of response types that agree with the tables.
+    Variables are discrete, with as many levels as the tables have.  What is identified is a point.
+    Otherwise districts whose part of the question the tables determine are numbers, and for the
+    others the interval is found over all distributions of response types that agree with the
+    tables.
 
-    It is sharp, and says so, if only one district is left, every two of its variables (in the whole
-    graph) share a bidirected edge, and the whole district is laid out, unless no variable has
-    parents outside it and nothing but P(V) is known, where its ancestors of the question do.
-    Otherwise it is valid, but may be wider than need be: several districts are then taken as one,
-    and missing bidirected edges within one as there, as what they forbid is not linear.
+    It is sharp, and says so, where one district is left, every two of its variables share a
+    bidirected edge, which is read as one hidden cause of all of them, and the types of the whole
+    district in the graph are laid out; or only of those above what is asked, if these have no
+    parents outside and nothing but P(V) is known.  Otherwise it is valid and may be too wide:
+    several districts that are left are taken as one, and so is a district that lacks bidirected
+    edges, as what their absence says of types is not linear.
 
     Args:
         question: What is asked: effects, counterfactuals, path-specific effects, contrasts and
@@ -109,7 +113,33 @@ def linear_bounds(
     [0.2, 0.6], sharp: over 8 response types of X, Y
     """
     check_admg(graph)
-    return TypeProgram.of(question, graph, tables, at or {}, most_types).interval()
+    graph.indices(sorted({value.variable for value in symbols_of(question)}))
+    levels = levels_for(question, at or {}, _sizes(graph, tables))
+    point = _point(question, graph, tables, levels)
+    if point is not None:
+        return Interval(point, point, True, "it is identified")
+    return TypeProgram.of(question, graph, tables, levels, most_types).interval()
+
+
+def _point(
+    question: Question,
+    graph: ADMG,
+    tables: Mapping[Distribution, Table],
+    levels: Mapping[Value, int],
+) -> float | None:
+    """Return the answer where a formula gives it."""
+    if len({(value.variable, level) for value, level in levels.items()}) < len(levels):
+        return None  # formulas take different symbols of a variable to be different levels
+    by_level = {value.variable for value in levels if value.level is not None}
+    if any(value.level is None and value.variable in by_level for value in levels):
+        return None  # a formula may turn on whether a symbol is that level
+    found = answered(question, graph, Sources(tuple(tables)), verify=0)
+    if not isinstance(found, Identified):
+        return None
+    told = evaluate(found.estimand, tables)
+    # A symbol that the question does not name may have any level.
+    point = told.at({axis: levels.get(axis, 0) for axis in told.axes})
+    return None if np.isnan(point) else point
 
 
 @final
@@ -150,7 +180,6 @@ class TypeProgram:
             UnknownMediatorError: See `linear_bounds`.
             ParameterError: See `linear_bounds`.
         """
-        graph.indices(sorted({value.variable for value in symbols_of(question)}))
         sizes = _sizes(graph, tables)
         copies = Copies(graph, levels_for(question, at, sizes))
         terms = terms_of(question, copies)
