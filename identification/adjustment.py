@@ -169,7 +169,7 @@ def is_valid_adjustment(graph: ADMG, xs: Names, ys: Names, zs: Names = ()) -> Ad
     check_disjoint(graph, xs=effect.xs, ys=effect.ys, zs=numbers)
     names = frozenset(graph.names_of(numbers))
     forbidden = numbers[effect.forbidden[numbers]]
-    if forbidden.size:  # Perković et al. (2018), definition 3, (b)
+    if forbidden.size:  # Perković et al. (2018), forbidden set condition
         return NotValidAdjustment(names, forbidden_node(effect, int(forbidden.min())))
     found = _separation(effect, numbers)
     if isinstance(found, Connected):
@@ -276,7 +276,7 @@ def ancestral_candidates(effect: ProperBackDoor, forced: Numbers, within: Names 
     """Return the allowed ancestors of treatments, outcomes and forced nodes, and the forced ones.
 
     If any allowed set with the forced nodes is valid, then this is: van der Zander et al. (2019),
-    theorem 2.
+    constructive criterion.
     """
     count = len(effect.graph)
     ends = np.concatenate((effect.xs, effect.ys, forced))
@@ -319,6 +319,6 @@ def _forbidden_among(effect: ProperBackDoor, forced: Numbers) -> ForbiddenNode |
 
 
 def _separation(effect: ProperBackDoor, zs: Numbers) -> Separated | Connected:
-    """Perković et al. (2018), definition 3, (c), as van der Zander et al. (2019) check it."""
+    """Perković et al. (2018), blocking condition, as van der Zander et al. (2019) check it."""
     names_of = effect.graph.names_of
     return m_separated(effect.remainder, *map(names_of, (effect.xs, effect.ys, zs)))

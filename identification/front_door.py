@@ -15,8 +15,9 @@ and listing front-door adjustment sets"; Wienöbst, van der Zander and Liśkiewi
 "Linear-time algorithms for front-door adjustment in causal graphs".  Everything takes linear time.
 
 Sets with (2) and (3) are closed under union, so there is a largest one, Z, and (1) holds for some
-set only if it holds for Z.  No node with (2) is an ancestor of treatments; so whether treatments
-open a collider does not depend on which edges are cut at such nodes.
+set only if it holds for Z.  No node with (2) is an ancestor of treatments, and no walk through a
+collider that treatments open leads to one, as they would be joined to it from there.  So the
+searches for (3) open no collider.
 """
 
 from dataclasses import dataclass
@@ -279,24 +280,22 @@ def _told(found: Separated | Connected) -> str:
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class _Problem:
-    """Numbered treatments and outcomes, and the ancestors of treatments."""
+    """Numbered treatments and outcomes."""
 
     graph: ADMG
     xs: Numbers
     ys: Numbers
     treated: Flags
-    above: Flags
 
     @classmethod
     def of(cls, graph: ADMG, xs: Names, ys: Names) -> "_Problem":
         check_admg(graph)
         sources, ends = np.unique(graph.indices(xs)), np.unique(graph.indices(ys))
         check_disjoint(graph, xs=sources, ys=ends)
-        above = flags(len(graph), reach(graph.parent_rows, sources))
-        return cls(graph, sources, ends, flags(len(graph), sources), above)
+        return cls(graph, sources, ends, flags(len(graph), sources))
 
     def largest(self, including: Names, within: Names | None) -> Flags | NoFrontDoorSet:
-        """Return the largest set, by Wienöbst et al. (2024), algorithms 1 and 2."""
+        """Return the largest set with conditions 2 and 3 if it has 1 (Wienöbst et al. 2024)."""
         graph = self.graph
         forced = graph.indices(including)
         check_disjoint(graph, xs=self.xs, ys=self.ys, including=forced)
@@ -340,7 +339,7 @@ class _Problem:
         return Obstacle(name, found)
 
     def smallest(self, chosen: Flags, forced: Numbers) -> Flags:
-        """Return a minimal part of the largest set, as Wienöbst et al. (2024), algorithm 3.
+        """Return a minimal part of the largest set, in linear time (Wienöbst et al. 2024).
 
         Of the largest set only nodes next to outcomes matter: those with a directed path to one
         that meets no other.  Of these, the ones next to treatments are needed for condition 1; and
@@ -349,8 +348,7 @@ class _Problem:
         graph, count = self.graph, len(self.graph)
         up, down = graph.parent_rows, graph.child_rows
         must = flags(count, forced)
-        stops = chosen | self.treated
-        above = flags(count, reach(without_edges(up, stops[up.sources]), self.ys))
+        above = flags(count, reach(without_edges(up, chosen[up.sources]), self.ys))
         useful = (chosen & above) | must
         below = flags(count, reach(without_edges(down, useful[down.sources]), self.xs))
         needed = (useful & below) | must
@@ -361,7 +359,7 @@ class _Problem:
         )
         none = np.zeros(count, np.bool_)
         sources = np.flatnonzero(needed).astype(np.int32)
-        found = find_walk(walked, sources, none, ~self.treated, self.above | useful)
+        found = find_walk(walked, sources, none, ~self.treated, useful)
         return useful & flags(count, found.entered) | needed
 
 
@@ -369,10 +367,10 @@ def reached_from_outcomes(problem: _Problem, candidates: Flags) -> tuple[Flags, 
     """Return the candidates from which back-door paths to outcomes stay open, and the visits.
 
     Edges out of candidates are cut until a walk reaches them: then they are none any more, and
-    their edges are there again (Wienöbst et al. 2024, algorithm 2).  Every node is entered at most
+    their edges are there again (Wienöbst et al. 2024).  Every node is entered at most
     once by an arrowhead and once by a tail.
     """
-    graph, treated, above = problem.graph, problem.treated, problem.above
+    graph, treated = problem.graph, problem.treated
     shut = candidates.copy()
     going_up = np.zeros(len(graph), np.bool_)  # a walk goes on from here to parents and siblings
     seen = {(node, False) for node in problem.ys.tolist()}
@@ -388,7 +386,7 @@ def reached_from_outcomes(problem: _Problem, candidates: Flags) -> tuple[Flags, 
             visited += children.size
         if not treated[node]:
             reached += [(child, True) for child in graph.child_rows.row(node).tolist()]
-        if above[node] if by_head else not treated[node]:
+        if not by_head and not treated[node]:
             going_up[node] = True
             parents = graph.parent_rows.row(node)
             reached += [(parent, False) for parent in parents[~shut[parents]].tolist()]

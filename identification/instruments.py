@@ -180,7 +180,7 @@ def conditional_instruments(
 
 
 def _nearest(effect: ProperBackDoor, z: str, allowed: tuple[str, ...]) -> InstrumentCheck:
-    """Van der Zander et al. (2015), algorithm 1, with separators minimal from either side.
+    """Van der Zander et al. (2015), nearest separators, here without a node to spare.
 
     Only what stays connected to z matters, and that is most where the separator is nearest to y.
     """

@@ -70,9 +70,11 @@ class ProperBackDoor:
         down, up = graph.child_rows, graph.parent_rows
         treated = flags(count, sources)
         # Perković et al. (2018), forb(X, Y); van der Zander et al. (2019), Dpcp(X, Y)
-        below = flags(count, reach(proper_rows(graph, treated), sources))
+        # No treatment is an outcome or has an edge here, and a path from one that meets another is
+        # a path from that one.
+        below = flags(count, reach(down, sources))
         above = flags(count, reach(without_edges(up, treated[up.ends]), ends))
-        causal = below & above & ~treated
+        causal = below & above
         forbidden = flags(count, reach(down, np.flatnonzero(causal)))
         remainder = ADMG(
             graph.nodes,

@@ -163,19 +163,14 @@ def _discrete(effect: Effect, seed: int) -> tuple[Any, Any, Callable[[Any, froze
 # Linear Gaussian models: coefficients on directed edges, hidden causes for bidirected ones.
 
 
-def covariance(graph: ADMG, seed: int) -> Any:
-    """The covariance of the nodes in a random model, in the order of nodes."""
-    return gaussian(graph, seed)[0]
-
-
-def gaussian(graph: ADMG, seed: int) -> tuple[Any, Any]:
+def gaussian(graph: ADMG, seed: int, spread: float = 1.0) -> tuple[Any, Any]:
     """The covariance of the nodes in a random model, and the total effects [of j on i]."""
     draw = np.random.default_rng(seed)
     count = len(graph)
     hidden = len(graph.bidirected)
 
     def strengths(size: int) -> Any:
-        return np.exp(draw.normal(0, 1, size)) * draw.choice([-1.0, 1.0], size)
+        return np.exp(draw.normal(0, spread, size)) * draw.choice([-1.0, 1.0], size)
 
     arrows = np.zeros((count, count))
     for (tail, head), value in zip(graph.directed, strengths(len(graph.directed)), strict=True):

@@ -122,7 +122,7 @@ def test_the_ancestral_instruments_are_found_and_all_of_them(effect: Effect) -> 
 
 @given(SINGLE)
 def test_one_is_found_if_there_is_any_instrument_at_all(effect: Effect) -> None:
-    """Van der Zander et al. (2015), theorem 2: not only those given ancestors."""
+    """Not only one given ancestors (van der Zander et al. 2015)."""
     graph, xs, ys, _, within = effect
     rest = without_causal_paths(effect)
     allowed = within & effect.others
@@ -185,6 +185,15 @@ def test_an_instrument_may_descend_from_another() -> None:
     graph = ADMG.of([("Z", "X"), ("Z", "P"), ("X", "Y"), ("Z", "Q")], [("X", "Y"), ("Q", "Y")])
     found = conditional_instruments(graph, "X", "Y")
     assert isinstance(found, tuple) and [each.instrument for each in found] == ["Z", "P"]
+
+
+def test_the_nearest_separator_leaves_the_treatment_in_reach() -> None:
+    """Given A, which is nearer, Z would tell nothing of X."""
+    graph = ADMG.of([("A", "Z"), ("A", "B"), ("B", "Y"), ("A", "X"), ("X", "Y")], [("X", "Y")])
+    found = conditional_instruments(graph, "X", "Y")
+    assert not isinstance(found, NoInstrument)
+    assert {each.instrument: set(each.given) for each in found} == {"Z": {"B"}, "A": {"B"}}
+    assert not is_instrument(graph, "Z", "X", "Y", "A")
 
 
 # Complexity, by counted work.
