@@ -108,7 +108,9 @@ def projected(diagram: Diagram, latent: Sequence[str], observed: Sequence[str]) 
     both = sorted(seen.intersection(node for text in latent for node in names_in(text, graph)))
     if both:
         raise ParameterError(
-            f"{both[0]!r} is both --latent and --observed.", "", "Leave one of them out."
+            f"{both[0]!r} is both --latent and --observed.",
+            "A node is either.",
+            "Leave one of them out.",
         )
     kept = [node for node in graph.nodes if (node in seen if seen else node not in hidden)]
     if not kept:

@@ -102,14 +102,20 @@ def _answer(asked: Asked, diagram: Diagram, sources: Sources) -> Answer:
             "Write for example 'P(y | do(x))' behind the graph.",
         )
     if asked.verify is not None and asked.verify < 0:
-        raise ParameterError(f"--verify {asked.verify}.", "It is a number of models, from 0.")
+        raise ParameterError(
+            f"--verify {asked.verify}.", "It is a number of models, from 0.", "Write --verify 20."
+        )
     try:
         question = parse_question(text, diagram.graph)
     except UnknownMediatorError as error:
         if not diagram.latent:
             raise
         latent = ", ".join(diagram.latent)
-        raise UnknownMediatorError(f"{error}\nLatent, and not to be asked of: {latent}.") from None
+        raise UnknownMediatorError(
+            f"{error}\nLatent, and not to be asked of: {latent}.",
+            "A question is about observed nodes.",
+            "Leave --latent out, or mark the node as observed in the file.",
+        ) from None
     return identify(question, diagram.graph, sources=sources, verify=asked.verify)
 
 
