@@ -38,7 +38,7 @@ from causalnet.interventions.tokens import Token
 
 __all__ = ["DEEPEST_WORLD", "QuestionReader"]
 
-DEEPEST_WORLD = 50
+DEEPEST_WORLD = 100
 """So many worlds may lie inside one another."""
 
 _CONTRASTS: dict[str, Contrasted] = {"te": "TE", "cde": "CDE", "nde": "NDE", "nie": "NIE"}
@@ -95,13 +95,13 @@ class QuestionReader(ValueReader):
         """Read `P(...)`: an effect, a counterfactual or a path-specific effect."""
         start = self.advance()
         asked = _Asked()
-        self.opened("(")
+        self.take("(")
         asked.facts.append((yield self.fact()))
         while self.took(","):
             asked.facts.append((yield self.fact()))
         if self.took("|"):
             yield self.behind_the_bar(asked)
-        self.closed(")")
+        self.take(")")
         return self.asked(start, asked)
 
     def behind_the_bar(self, asked: _Asked) -> Rule[None]:

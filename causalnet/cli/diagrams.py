@@ -45,7 +45,8 @@ def diagram_of(target: str) -> Diagram:
     Raises:
         CausalNetError: A file that cannot be read, text that draws no graph, an unknown name.
     """
-    if os.path.exists(target) or (_SUFFIX.search(target) and "->" not in target):
+    is_file = os.path.exists(target) and not os.path.isdir(target)
+    if is_file or (_SUFFIX.search(target) and "->" not in target):
         return _of_file(Path(target))
     if "{" in target or target.lstrip().startswith("<"):
         return _of_file(target)

@@ -1,7 +1,7 @@
 """`causalnet identify`: what data say of a causal diagram, and why, or why not."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import assert_never
 
@@ -21,12 +21,14 @@ from causalnet.identification.identify import identify
 from causalnet.identification.latex import to_latex
 from causalnet.identification.meaning import meaning_of
 from causalnet.identification.parsing import parse_question
-from causalnet.identification.sources import Sources
+from causalnet.identification.queries import Effect
+from causalnet.identification.sources import Distribution, Sources
 from causalnet.identification.values import quoted_name
 
 __all__ = ["Asked", "Form", "run_identify"]
 
 _SHOWN = 30  # edges that are written on one line
+_TRIED = 30  # nodes of the largest graph for which experiments are tried
 _LABEL = " " * 10
 
 
@@ -138,6 +140,7 @@ def _lines(answer: Answer, diagram: Diagram) -> Iterator[str]:
             told = "not identified: no formula in what is known is right in all models of the graph"
             yield from _labelled("VERDICT", [told])
             yield from _labelled("WHY", draw_answer(answer).splitlines())
+            yield from _labelled("REMEDY", _remedies(answer))
         case Bounds():
             yield from _labelled("VERDICT", ["bounded: the data leave a range, between"])
             yield from _labelled("AT LEAST", _extremes("the largest of", answer.lower))
@@ -146,6 +149,30 @@ def _lines(answer: Answer, diagram: Diagram) -> Iterator[str]:
         case _:
             assert_never(answer)
     yield from _labelled("NOTES", [*answer.notes, *filter(None, diagram.notes)])
+
+
+def _remedies(answer: NotIdentified) -> Iterator[str]:
+    """Say which experiments on one variable would do, looking at graphs of up to 30 nodes."""
+    query, graph, sources = answer.query, answer.graph, answer.sources
+    if not isinstance(query, Effect) or len(graph) > _TRIED:
+        return
+    outcomes = {value.variable for value in query.outcomes}
+    treatments = {value.variable for value in query.treatments}
+    others = [node for node in graph.nodes if node not in outcomes | treatments]
+    enough = [
+        node
+        for node in [*others, *sorted(treatments)]
+        if isinstance(identify(query, graph, sources=_with_experiment(sources, node), verify=0),
+                      Identified)
+    ]  # fmt: skip
+    if enough:
+        named = ", or on ".join(map(quoted_name, enough)) + ("," if len(enough) > 1 else "")
+        yield f"an experiment on {named} would identify it: --experiment {quoted_name(enough[0])}"
+
+
+def _with_experiment(sources: Sources, node: str) -> Sources:
+    known = dict.fromkeys((*sources.distributions, Distribution((node,))))
+    return replace(sources, distributions=tuple(known))
 
 
 def _key(formula: Expression) -> Iterator[str]:

@@ -159,6 +159,13 @@ def test_experiments(capsys: Output) -> None:
     assert "          where P[z] is P under do(z)" in text.splitlines()
 
 
+def test_experiments_that_would_do_are_named(capsys: Output) -> None:
+    graph = "W -> Z -> X -> Y, W -> Y, W <-> Y, Z <-> Y, Z <-> X"
+    remedy = "REMEDY    an experiment on Z, or on X, would identify it: --experiment Z"
+    assert remedy in told(capsys, graph, EFFECT, status=2).splitlines()
+    assert "REMEDY" not in told(capsys, "recanting district", status=2)
+
+
 def test_other_domains(capsys: Output) -> None:
     options = ("--domain", "a:X", "--selection", "a:Z")
     found = asked(capsys, "Z -> X -> Y, Z -> Y, X <-> Y", EFFECT, *options)
