@@ -1,7 +1,8 @@
 """Two models with the same tables and different answers: that a question is not identified, shown.
 
-A hedge says that there are two such models; here they are, as two distributions over the response
-types of one district (Balke and Pearl 1994).
+A hedge says that there are two such models; here they are.  All but one set of variables has fixed
+mechanisms in both, and so have hidden causes outside that set.  The models differ in how probable
+the response types of the set are, and what they show is linear in that (Balke and Pearl 1994).
 
 | name | what |
 |---|---|
@@ -11,27 +12,36 @@ types of one district (Balke and Pearl 1994).
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import combinations
 from typing import TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from causalnet.errors import ParameterError
-from causalnet.graphs.admg import ADMG, check_admg
-from causalnet.identification.evaluation import Table
-from causalnet.identification.event_copies import symbols_of
-from causalnet.identification.linear_bounds import Interval, TypeProgram
+from causalnet.graphs.admg import ADMG, Edge, check_admg
+from causalnet.graphs.projection import latent_projection
+from causalnet.identification.event_copies import (
+    Copies,
+    Event,
+    Held,
+    levels_for,
+    symbols_of,
+    terms_of,
+)
 from causalnet.identification.oracle import RandomModel
-from causalnet.identification.queries import Question
-from causalnet.identification.response_functions import ResponseTypes
+from causalnet.identification.queries import Question, variables_in
+from causalnet.identification.response_functions import ResponseTypes, assignments, count_types
 from causalnet.identification.sources import OBSERVED, Distribution, Sources
-from causalnet.identification.type_program import constraints_of
+from causalnet.identification.type_objective import coefficients, parts_in_model
+from causalnet.identification.type_program import Constraints, extremes
 from causalnet.identification.values import Value
 
 __all__ = ["Certificate", "NotCertified", "certify_not_identified"]
 
 Numbers: TypeAlias = NDArray[np.float64]
+
+MOST_VARIABLES = 8
 
 
 @final
@@ -39,65 +49,75 @@ Numbers: TypeAlias = NDArray[np.float64]
 class Certificate:
     """Two models of a graph that agree on all that is known and not on the answer.
 
-    Both have the same mechanisms outside of one district, and differ in how probable the response
-    types of that district are.
-
     Attributes:
         question: What is asked.
         graph: Of what.
+        sources: What is known.
         at: The level of each symbol.
-        within: The graph of the two models; it has all edges of `graph` or fewer.
-        tables: What both models show.
-        types: The response types of the district.
+        model: The mechanisms that both models share; its graph holds, of what is above the
+            question, the graph's nodes and a node for each bidirected edge outside the set below.
+        types: The response types of the set of variables in which the models differ.
         lower: One model's probability of each type.
         upper: The other's.
-        interval: Their answers.
+        answers: Their answers.
     """
 
     question: Question
     graph: ADMG
+    sources: Sources
     at: Mapping[Value, int]
-    within: ADMG
-    tables: Mapping[Distribution, Table]
+    model: RandomModel
     types: ResponseTypes
     lower: Numbers
     upper: Numbers
-    interval: Interval
+    answers: tuple[float, float]
 
     def faults(self, tolerance: float = 1e-7) -> tuple[str, ...]:
         """Return what is wrong with the certificate; nothing if it shows what it should."""
-        found: list[str] = []
-        edges = set(self.graph.directed), {frozenset(edge) for edge in self.graph.bidirected}
-        if (
-            set(self.within.directed) - edges[0]
-            or {frozenset(edge) for edge in self.within.bidirected} - edges[1]
-        ):
-            found.append("the models have an edge that the graph does not have")
-        pairs = combinations(sorted(self.types.variables), 2)
-        if not all(self.within.has_bidirected(a, b) for a, b in pairs):
-            found.append("two variables of the district do not share a bidirected edge")
+        found = self._structure()
         if found:
             return tuple(found)
-        constraints = constraints_of(self.types, self.tables)
-        answers = []
-        program = TypeProgram.of(
-            self.question, self.within, self.tables, self.at, len(self.types), self.types.variables
+        program = _Program.of(
+            self.question, self.model, self.types, self.at, self.sources, self.graph
         )
+        answers = []
         for name, chances in (("lower", self.lower), ("upper", self.upper)):
-            if chances.min() < -tolerance or constraints.violation(chances) > tolerance:
+            if chances.min() < -tolerance or program.constraints.violation(chances) > tolerance:
                 found.append(f"the {name} model does not have these tables")
             under = 1.0 if program.given is None else float(program.given @ chances)
             answers.append(float(program.value @ chances) / under)
-        if answers[1] - answers[0] <= 10 * tolerance:
+        if abs(answers[1] - answers[0]) <= 10 * tolerance:
             found.append("the two models have the same answer")
+        if not np.allclose(answers, self.answers, atol=10 * tolerance):
+            found.append(f"the answers are {answers[0]:g} and {answers[1]:g}")
         return tuple(found)
+
+    def _structure(self) -> list[str]:
+        """Return why these are no models of the graph."""
+        found = []
+        within = self.model.graph
+        seen = [name for name in within.nodes if name in self.graph]
+        drawn = latent_projection(within, seen)
+        ours = {frozenset(edge) for edge in self.graph.bidirected}
+        if set(drawn.directed) - set(self.graph.directed) or any(
+            frozenset(edge) not in ours for edge in drawn.bidirected
+        ):
+            found.append("the models have an edge that the graph does not have")
+        if self.graph.ancestors(seen) != set(seen):
+            found.append("the models lack causes of what they are about")
+        pairs = list(combinations(sorted(self.types.variables), 2))
+        if any(not within.has_bidirected(a, b) for a, b in pairs):
+            found.append("two variables whose types are open do not share a bidirected edge")
+        if any(not set(edge) <= set(self.types.variables) for edge in within.bidirected):
+            found.append("a hidden cause has no mechanism")
+        return found
 
     def __str__(self) -> str:
         """Return what is certified in one line."""
+        low, high = self.answers
         return (
-            f"{self.question} is {self.interval.lower:.4g} in one model and "
-            f"{self.interval.upper:.4g} in another with the same "
-            f"{', '.join(map(str, self.tables))}"
+            f"{self.question} is {low:.4g} in one model and {high:.4g} in another with the same "
+            f"{self.sources}"
         )
 
 
@@ -124,62 +144,157 @@ def certify_not_identified(
     *,
     at: Mapping[Value, int] | None = None,
     seeds: Iterable[int] = range(3),
-    least_width: float = 1e-3,
-    most_types: int = 20_000,
+    least_width: float = 1e-4,
+    most_types: int = 5_000,
 ) -> Certificate | NotCertified:
     """Look for two models of a graph with the same tables and different answers.
 
-    Variables are binary.  Tables come from random models, and the two models from the ends of the
-    interval that `linear_bounds` finds; as it is sharp and has width, no formula in terms of the
-    tables is right.  Bidirected edges between every two nodes of a set are read as one hidden cause
-    of all of them.  A district in which two nodes lack an edge is tried by subgraphs that keep the
-    bidirected edges within one such set: a model of a subgraph is a model of the graph.
+    Variables are binary.  For each largest set of variables of which every two share a bidirected
+    edge, and each seed, all mechanisms outside of the set are drawn at random, those of hidden
+    causes included, and the least and the largest answer over all distributions of the set's
+    response types are sought that leave the tables as they are.  Where they differ, no formula in
+    terms of the tables is right.  Bidirected edges between every two variables of a set are read as
+    one hidden cause of all of them.
 
     Args:
         question: What is asked.
-        graph: Of what.
+        graph: Of what; at most eight variables are above the question.
         sources: What is known, of the target population.
         at: The level of each symbol; if not said, symbols of a variable get different levels.
-        seeds: For each of these a random model is drawn.
+        seeds: For each of these random mechanisms are drawn.
         least_width: How far apart the answers must be.
-        most_types: How many response types are laid out at most.
+        most_types: Sets with more response types are passed over.
 
     Raises:
         UnknownMediatorError: A variable that is not in the graph.
-        ParameterError: Sources of other populations; more symbols of a variable than levels.
+        ParameterError: More variables than that; sources of other populations; more symbols of a
+            variable than levels.
 
     >>> from causalnet.identification.queries import Effect
     >>> from causalnet.identification.values import symbol
     >>> query = Effect((symbol("Y"),), (symbol("X"),))
     >>> bow = ADMG.of(directed=[("X", "Y")], bidirected=[("X", "Y")])
-    >>> found = certify_not_identified(query, bow)
-    >>> found.faults(), found.interval.sharp
-    ((), True)
+    >>> print(certify_not_identified(query, bow))
+    P(y | do(x)) is 0.318 in one model and 0.848 in another with the same P(V)
     >>> chain = ADMG.of(directed=[("X", "Y")])
     >>> print(certify_not_identified(query, chain))
-    not certified: every factor is identified (in 3 random models)
+    not certified: the answers were the same in each of 6 attempts
     """
     check_admg(graph)
     sources.check(graph)
-    levels = _different_levels(question) if at is None else dict(at)
-    tried, reasons = 0, dict[str, None]()
-    for within in _with_cliques(graph):
+    if any(known.domain for known in sources.distributions):
+        raise ParameterError(f"{sources} names other populations.", "Certificates are about one.")
+    names = sorted(variables_in(question))
+    graph.indices(names)
+    wanted = _different_levels(question) if at is None else at
+    levels = levels_for(question, wanted, dict.fromkeys(graph.nodes, 2))
+    above = graph.induced(sorted(graph.ancestors(names), key=graph.index))
+    if len(above) > MOST_VARIABLES:
+        raise ParameterError(
+            f"{len(above)} variables are above {question}.",
+            f"Certificates go through all levels of up to {MOST_VARIABLES}.",
+            "Project the graph first.",
+        )
+    tried = passed_over = 0
+    for within, open_ in _explicit(above):
+        if count_types(within, open_, dict.fromkeys(within.nodes, 2)) > most_types:
+            passed_over += 1
+            continue
         for seed in seeds:
             tried += 1
             model = RandomModel.of(within, seed)
-            tables = {known: model.table(known) for known in sources.distributions}
-            program = TypeProgram.of(question, within, tables, levels, most_types)
-            if program.types is None or not program.sharp:
-                reasons[program.note] = None
-                continue
-            least, most = program.extremes()
+            types = ResponseTypes.of(within, open_, model.levels)
+            program = _Program.of(question, model, types, levels, sources, graph)
+            least, most = extremes(program.constraints, program.value, program.given)
             if most.value - least.value > least_width:
                 return Certificate(
-                    question, graph, levels, within, tables, program.types,
-                    least.chances, most.chances, program.interval(),
+                    question, graph, sources, levels, model, types,
+                    least.chances, most.chances, (least.value, most.value),
                 )  # fmt: skip
-            reasons[f"the answers differ by less than {least_width:g}"] = None
-    return NotCertified(f"{'; '.join(reasons)} (in {tried} random models)")
+    same = f"the answers were the same in each of {tried} attempts"
+    large = f"{passed_over} sets have more than {most_types:,} response types"
+    return NotCertified(f"{same}; {large}" if passed_over else same)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Program:
+    """A question and tables, as functions of the probabilities of types.
+
+    Attributes:
+        value: What is asked, or its numerator, for each type.
+        given: The denominator; None if nothing is given.
+        constraints: The tables.
+    """
+
+    value: Numbers
+    given: Numbers | None
+    constraints: Constraints
+
+    @staticmethod
+    def of(
+        question: Question,
+        model: RandomModel,
+        types: ResponseTypes,
+        levels: Mapping[Value, int],
+        sources: Sources,
+        graph: ADMG,
+    ) -> "_Program":
+        """Return the program of a question, in models that share all but the types."""
+        copies, open_ = Copies(model.graph, levels), frozenset(types.variables)
+
+        def chance(events: tuple[Event, ...]) -> Numbers:
+            parts = parts_in_model(events, copies, model, open_)
+            return coefficients(parts, events, types, model.levels)
+
+        terms = terms_of(question, copies)
+        value = np.zeros(len(types))
+        for term in terms:
+            value += term.sign * chance((*term.events, *term.given))
+        given = chance(terms[0].given) if terms[0].given else None
+        rows, sums = [np.ones(len(types))], [1.0]
+        seen = [name for name in model.graph.nodes if name in graph]
+        for known in sources.distributions:
+            for cell, probability in _cells(model, known, seen):
+                held = {name: Held(cell[name]) for name in known.do if name in cell}
+                world = copies.world(held)
+                rows.append(chance(tuple((world[name], level) for name, level in cell.items())))
+                sums.append(probability)
+        matrix = np.stack(rows)
+        at, columns = np.nonzero(matrix)
+        constraints = Constraints(at, columns, matrix[at, columns], np.array(sums), len(types))
+        return _Program(value, given, constraints)
+
+
+def _cells(
+    model: RandomModel, known: Distribution, seen: list[str]
+) -> Iterator[tuple[dict[str, int], float]]:
+    """Yield all levels of what is seen in a table, and their probability."""
+    table = model.table(Distribution(tuple(name for name in known.do if name in seen)))
+    hidden = tuple(at for at, name in enumerate(table.variables) if name not in seen)
+    joint = table.array.sum(axis=hidden)
+    for levels in assignments(seen, model.levels):
+        yield levels, float(joint[tuple(levels[name] for name in seen)])
+
+
+def _explicit(graph: ADMG) -> Iterator[tuple[ADMG, frozenset[str]]]:
+    """Yield graphs with hidden nodes in place of the bidirected edges outside a set, and the set.
+
+    Edges from outside into the set are kept, or left out to have fewer types.
+    """
+    for district in graph.districts():
+        for open_ in _cliques(graph, district):
+            for kept in (True, False):
+                inside = [edge for edge in graph.bidirected if set(edge) <= open_]
+                outside = [
+                    edge
+                    for edge in graph.bidirected
+                    if edge not in inside and (kept or not open_ & set(edge))
+                ]
+                hidden = [(name, end) for name, edge in _named(outside, graph) for end in edge]
+                yield ADMG.of([*graph.directed, *hidden], inside, graph.nodes), open_
+                if all(not open_ & set(edge) for edge in outside):
+                    break
 
 
 def _different_levels(question: Question) -> dict[Value, int]:
@@ -203,15 +318,13 @@ def _different_levels(question: Question) -> dict[Value, int]:
     return found
 
 
-def _with_cliques(graph: ADMG) -> Iterator[ADMG]:
-    """Yield subgraphs in which every two nodes of a district share a bidirected edge.
-
-    Each district gives up bidirected edges until one largest such set of its nodes is left.
-    """
-    choices = [_cliques(graph, district) for district in graph.districts() if len(district) > 1]
-    for chosen in product(*choices):
-        arcs = [edge for edge in graph.bidirected if any(set(edge) <= clique for clique in chosen)]
-        yield ADMG.of(directed=graph.directed, bidirected=arcs, nodes=graph.nodes)
+def _named(edges: list[Edge], graph: ADMG) -> Iterator[tuple[str, Edge]]:
+    """Yield names that are no node's for the hidden causes of edges."""
+    for a, b in edges:
+        name = f"{a} <-> {b}"
+        while name in graph:
+            name += "'"
+        yield name, (a, b)
 
 
 def _cliques(graph: ADMG, district: frozenset[str]) -> list[frozenset[str]]:

@@ -23,8 +23,8 @@ from causalnet.graphs.admg import ADMG, check_admg
 from causalnet.identification.answering import answered
 from causalnet.identification.answers import Identified
 from causalnet.identification.evaluation import Table, evaluate
-from causalnet.identification.event_copies import Copies, levels_for, symbols_of, terms_of
-from causalnet.identification.queries import Mediation, Question
+from causalnet.identification.event_copies import Copies, levels_for, terms_of
+from causalnet.identification.queries import Mediation, Question, variables_in
 from causalnet.identification.response_functions import ResponseTypes, count_types
 from causalnet.identification.sources import Distribution, Sources
 from causalnet.identification.type_objective import Parts, coefficients, parts_of_question
@@ -113,7 +113,7 @@ def linear_bounds(
     [0.2, 0.6], sharp: over 8 response types of X, Y
     """
     check_admg(graph)
-    graph.indices(sorted({value.variable for value in symbols_of(question)}))
+    graph.indices(sorted(variables_in(question)))
     levels = levels_for(question, at or {}, _sizes(graph, tables))
     point = _point(question, graph, tables, levels)
     if point is not None:

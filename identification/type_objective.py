@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from causalnet.errors import ParameterError
 from causalnet.graphs.admg import ADMG
+from causalnet.identification.counting import Mechanism
 from causalnet.identification.engine import Engine
 from causalnet.identification.evaluation import Table, evaluate
 from causalnet.identification.event_copies import Copies, Event, Held, Source, Term
@@ -29,11 +30,12 @@ from causalnet.identification.expressions import (
     Sum,
     product,
 )
+from causalnet.identification.oracle import RandomModel
 from causalnet.identification.response_functions import Levels, ResponseTypes
 from causalnet.identification.sources import Distribution, Sources
 from causalnet.identification.values import symbol
 
-__all__ = ["Known", "Parts", "coefficients", "parts_of_question"]
+__all__ = ["Drawn", "Known", "Parts", "coefficients", "parts_in_model", "parts_of_question"]
 
 Numbers: TypeAlias = NDArray[np.float64]
 _State: TypeAlias = dict[int, "Levels | int"]
@@ -63,6 +65,31 @@ class Known:
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """The copies of one variable in a model in which it has noise of its own and no other.
+
+    Attributes:
+        mechanism: How it comes about.
+        copies: Each copy, with what its parents are.
+    """
+
+    mechanism: Mechanism
+    copies: tuple[tuple[int, tuple[Source, ...]], ...]
+
+    def at(self, state: _State) -> "Numbers | float":
+        """Return the probability that the copies have some levels, given their parents."""
+        total: Numbers | float = 0.0
+        for noise, chance in enumerate(self.mechanism.noise):
+            happens: Numbers | float = float(chance)
+            for copy, sources in self.copies:
+                above = tuple(_level(source, state) for source in sources)
+                happens = happens * (self.mechanism.table[(*above, noise)] == state[copy])
+            total = total + happens
+        return total
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
 class Parts:
     """The copies of a question by districts.
 
@@ -70,14 +97,14 @@ class Parts:
         copies: The copies.
         nodes: Those that matter, each behind those on which it rests.
         within: The graph of the ancestors of what is asked.
-        known: The factors that the tables determine.
+        known: The factors that the tables, or a model, determine.
         unknown: The districts, within that graph, whose factors they do not.
     """
 
     copies: Copies
     nodes: tuple[int, ...]
     within: ADMG
-    known: tuple[Known, ...]
+    known: "tuple[Known | Drawn, ...]"
     unknown: tuple[frozenset[str], ...]
 
 
@@ -113,6 +140,29 @@ def parts_of_question(
         else:
             known += found
     return Parts(copies, tuple(nodes), within, tuple(known), tuple(unknown))
+
+
+def parts_in_model(
+    events: Iterable[Event], copies: Copies, model: RandomModel, laid_out: frozenset[str]
+) -> Parts:
+    """Return the factors of events in a model, but for some variables.
+
+    Args:
+        events: What happens.
+        copies: The copies that the events are about.
+        model: The model; other variables have no bidirected edges in its graph.
+        laid_out: The variables whose response types are open.
+    """
+    nodes = copies.needed(source for source, _ in events)
+    by_variable: dict[str, list[int]] = {}
+    for at in nodes:
+        by_variable.setdefault(copies.nodes[at].variable, []).append(at)
+    known = tuple(
+        Drawn(model.mechanisms[name], tuple((at, copies.nodes[at].sources) for at in members))
+        for name, members in by_variable.items()
+        if name not in laid_out
+    )
+    return Parts(copies, tuple(nodes), copies.graph, known, (laid_out,))
 
 
 def _known(

@@ -31,23 +31,27 @@ MOST_ENTRIES = 2 * 10**7
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Constraints:
-    """What tables say of the types: for each row, the types of these columns sum to this.
+    """What tables say of the types: for each row, a weighted sum of the types' probabilities.
 
     Attributes:
         rows: The row of each entry.
         columns: The type of each entry.
+        weights: The weight of each entry.
         sums: For each row the probability.
         types: How many types there are.
     """
 
     rows: NDArray[np.int64]
     columns: NDArray[np.int64]
+    weights: Numbers
     sums: Numbers
     types: int
 
     def violation(self, chances: Numbers) -> float:
         """Return by how much probabilities of types miss the tables, at most."""
-        told = np.bincount(self.rows, weights=chances[self.columns], minlength=len(self.sums))
+        told = np.bincount(
+            self.rows, weights=self.weights * chances[self.columns], minlength=len(self.sums)
+        )
         return float(np.abs(told - self.sums).max(initial=0.0))
 
 
@@ -106,7 +110,9 @@ def _kept(
     there = ~np.isnan(sums)
     number = np.cumsum(there) - 1
     kept = there[rows]
-    return Constraints(number[rows[kept]], columns[kept], sums[there], types)
+    return Constraints(
+        number[rows[kept]], columns[kept], np.ones(int(kept.sum())), sums[there], types
+    )
 
 
 def _factors(
@@ -163,8 +169,9 @@ def extremes(
     from scipy.sparse import csr_array
 
     shape = (len(constraints.sums), constraints.types)
-    entries = np.ones(len(constraints.rows))
-    matrix: Any = csr_array((entries, (constraints.rows, constraints.columns)), shape=shape)
+    matrix: Any = csr_array(
+        (constraints.weights, (constraints.rows, constraints.columns)), shape=shape
+    )
     sums = constraints.sums
     if given is not None:  # Charnes and Cooper: chances / denominator, and 1 / denominator
         from scipy.sparse import hstack, vstack
