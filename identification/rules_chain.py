@@ -5,6 +5,8 @@
 | `chained` | several probabilities as one, where m-separation lets conditions be added |
 | `merged` | the same, with those others that it takes |
 | `split` | a probability as conditional ones of single variables, causes first |
+| `turned` | P(b given c) P(a given b, c) in place of P(a given c) P(b given a, c): Bayes' rule |
+| `freed` | the same wherever it frees a factor of bound symbols |
 | `regrouped` | as few probabilities as are found |
 """
 
@@ -21,7 +23,7 @@ from causalnet.identification.sum_products import (
     union,
 )
 
-__all__ = ["chained", "merged", "regrouped", "split"]
+__all__ = ["chained", "freed", "merged", "regrouped", "split", "turned"]
 
 
 def chained(atoms: Sequence[Atom], facts: Facts, given: int = 0) -> Atom | int:
@@ -95,9 +97,43 @@ def split(atom: Atom, facts: Facts) -> list[Atom]:
         return [facts.minimal(atom)]
     found, given = [], atom.given
     for at in sorted(bits(atom.of), key=lambda at: facts.rank[facts.symbols.owner(at)]):
-        found.append(facts.minimal(atom._replace(of=1 << at, given=given)))
+        found.append(facts.bounded(atom._replace(of=1 << at, given=given)))
         given |= 1 << at
+    facts.note("chain rule", SumProduct(0, (atom,)), SumProduct(0, tuple(found)))
     return found
+
+
+def turned(one: Atom, other: Atom, facts: Facts) -> tuple[Atom, Atom] | None:
+    """Return P(b | c) and P(a | b, c) for P(a | c) and P(b | a, c), if these fit together."""
+    whole = chained((one, other), facts)
+    if not isinstance(whole, Atom):
+        return None
+    first = facts.bounded(whole._replace(of=other.of))
+    return first, facts.bounded(whole._replace(of=one.of, given=whole.given | other.of))
+
+
+def freed(term: SumProduct, facts: Facts) -> SumProduct:
+    """Take factors out of a sum, as far as Bayes' rule frees them of all bound symbols.
+
+    P(v) P(a | v), for a bound v, becomes P(a) P(v | a).
+    """
+    if not term.bound:
+        return term
+    over = list(term.over)
+    for other in term.over:
+        if not isinstance(other, Atom) or other.of & term.bound or not other.given & term.bound:
+            continue
+        for one in over:
+            if not isinstance(one, Atom) or not one.of & other.given & term.bound:
+                continue
+            pair = turned(one, other, facts)
+            if pair and not mentioned(pair[0]) & term.bound:
+                facts.note("Bayes' rule", SumProduct(0, (one, other)), SumProduct(0, pair))
+                over.remove(one)
+                over.remove(other)
+                over += pair
+                break
+    return SumProduct(term.bound, tuple(over), term.under)
 
 
 def regrouped(term: SumProduct, facts: Facts) -> SumProduct:

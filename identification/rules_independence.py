@@ -43,7 +43,7 @@ class Facts:
         self.rank |= {at: at for at in range(len(order), len(self.symbols.variables))}
         self._above = _ancestors(self._masks)
         self._reached: dict[tuple[int, int, int], int] = {}
-        self._minimal: dict[Atom, Atom] = {}
+        self._bounded: dict[Atom, Atom] = {}
         self._experiments: dict[str, set[int]] = {}
 
     def note(self, rule: str, before: SumProduct, after: SumProduct) -> None:
@@ -78,20 +78,25 @@ class Facts:
         return self.symbols.among(further, self.reached(atom)) if further else 0
 
     def minimal(self, atom: Atom) -> Atom:
-        """Return an atom without the conditions that do not matter.
+        """Return an atom without the conditions that do not matter, and note which these were."""
+        found = self.bounded(atom)
+        if found is not atom:
+            self.note("m-separation", SumProduct(0, (atom,)), SumProduct(0, (found,)))
+        return found
 
-        The conditions that are left are the same in whatever order others are dropped, as
-        m-separation has the intersection property.
+    def bounded(self, atom: Atom) -> Atom:
+        """Return an atom with its Markov boundary among its conditions.
+
+        It is the same in whatever order conditions are dropped, as m-separation has the
+        intersection property.
         """
         if not atom.given:
             return atom
-        found = self._minimal.get(atom)
+        found = self._bounded.get(atom)
         if found is None:
             given = self.symbols.among(atom.given, self.reached(atom))
             found = atom if given == atom.given else atom._replace(given=given)
-            self._minimal[atom] = found
-            if found is not atom:
-                self.note("m-separation", SumProduct(0, (atom,)), SumProduct(0, (found,)))
+            self._bounded[atom] = found
         return found
 
     def observed(self, atom: Atom) -> Atom:

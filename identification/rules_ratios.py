@@ -38,7 +38,7 @@ def cancelled(term: SumProduct, facts: Facts) -> SumProduct:
     over, under = _left(term.over, common), _left(term.under, common)
     found = SumProduct(term.bound, over, under) if common else term
     if common:
-        facts.note("cancel", SumProduct(0, tuple(common), tuple(common)), SumProduct(0, ()))
+        facts.note("cancellation", SumProduct(0, tuple(common), tuple(common)), SumProduct(0, ()))
     for factor in found.under:
         if isinstance(factor, SumProduct):
             found = _without(found, factor, facts)
@@ -65,7 +65,9 @@ def _without(term: SumProduct, divisor: SumProduct, facts: Facts) -> SumProduct:
     for part in components(inner, term.over, under):
         if part.bound and len(part.over) == len(divisor.over):
             if signature(part, facts.symbols) == wanted:
-                facts.note("cancel", part._replace(under=(*part.under, divisor)), SumProduct(0, ()))
+                facts.note(
+                    "cancellation", part._replace(under=(*part.under, divisor)), SumProduct(0, ())
+                )
                 return SumProduct(
                     term.bound & ~part.bound,
                     _left(term.over, list(part.over)),
@@ -101,7 +103,7 @@ def _divided(
             continue
         quotient, used, divisors = found
         rest = (quotient,) if quotient.of else ()
-        facts.note("divide", SumProduct(0, tuple(used), tuple(divisors)), SumProduct(0, rest))
+        facts.note("division", SumProduct(0, tuple(used), tuple(divisors)), SumProduct(0, rest))
         kept = (facts.minimal(quotient),) if quotient.of else ()
         return (*_left(over, list(used)), *kept), _left(under, list(divisors))
     return None

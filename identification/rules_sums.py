@@ -91,8 +91,8 @@ class _Work:
                 here = atom.of & single
                 if here:
                     left = atom._replace(of=atom.of & ~here)
-                    rest = [facts.minimal(left)] if left.of else []
-                    facts.note("marginalise", SumProduct(here, (atom,)), SumProduct(0, tuple(rest)))
+                    rest = [facts.bounded(left)] if left.of else []
+                    facts.note("margin", SumProduct(here, (atom,)), SumProduct(0, tuple(rest)))
                     self._exchange([atom], rest)
                     gone |= here
             if not gone:
@@ -125,8 +125,8 @@ class _Work:
         rest: list[Atom] = []
         if group and owner.of != symbol:  # P(v, w | u) = P(w | u) P(v | w, u)
             others = owner.of & ~symbol
-            rest = [facts.minimal(owner._replace(of=others))]
-            owner = facts.minimal(owner._replace(of=symbol, given=owner.given | others))
+            rest = [facts.bounded(owner._replace(of=others))]
+            owner = facts.bounded(owner._replace(of=symbol, given=owner.given | others))
         pool = [each for each in self._over if isinstance(each, Atom) and each not in here]
         found = merged([owner, *group], pool + rest, facts) if group else (owner, [owner])
         if found is None:
@@ -136,7 +136,7 @@ class _Work:
         kept = [each for each in rest if each not in used]
         gone = [*here, *(each for each in used if each in pool)]
         after = (*kept, left) if left.of else tuple(kept)
-        facts.note("eliminate", SumProduct(symbol, tuple(gone)), SumProduct(0, after))
+        facts.note("elimination", SumProduct(symbol, tuple(gone)), SumProduct(0, after))
         come = kept + (split(left, facts) if left.of else [])
         self.bound &= ~symbol
         self._exchange(gone, come)
