@@ -102,7 +102,7 @@ class Logs:
 
     Attributes:
         observed: Nodes, residual cuts or read-outs that were recorded, `L24.H4[end]` for one
-            position.  Empty for all nodes of an ADMG, or all that a query on a network names.
+            position.  None for all nodes of an ADMG, or all that a query on a network names.
         prompt_observed: Recorded features of the prompt, such as a label; `prompt` itself where
             each row tells which prompt it is.
         randomised: Nodes whose value was drawn at random in every row, and flags.
@@ -111,13 +111,14 @@ class Logs:
     logs of L24.H4, logit_difference, condition
     """
 
-    observed: tuple[str, ...] = ()
+    observed: tuple[str, ...] | None = None
     prompt_observed: tuple[str, ...] = ()
     randomised: tuple[str | Flag, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a name in place of names."""
-        _check_names(self.observed, "observed", "Logs(('L24.H4', 'logits'))")
+        if self.observed is not None:
+            _check_names(self.observed, "observed", "Logs(('L24.H4', 'logits'))")
         _check_names(self.prompt_observed, "prompt_observed", "prompt_observed=('condition',)")
         names = self.randomised
         if not isinstance(names, tuple) or not all(isinstance(each, str | Flag) for each in names):
@@ -140,9 +141,10 @@ class Logs:
     def __str__(self) -> str:
         """Return the access in words."""
         flags = tuple(flag.name for flag in self.flags)
-        names = ", ".join((*self.observed, *self.prompt_observed, *flags))
+        nodes = ("all that is named",) if self.observed is None else self.observed
+        names = ", ".join((*nodes, *self.prompt_observed, *flags))
         drawn = f", with {', '.join(self.drawn)} drawn at random" if self.drawn else ""
-        return f"logs of {names or 'all that is named'}{drawn}"
+        return f"logs of {names or 'nothing'}{drawn}"
 
 
 @final

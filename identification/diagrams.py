@@ -181,10 +181,10 @@ def admg_diagram(graph: ADMG, logs: Logs) -> Diagram:
         GraphError: A flag with the name of a node.
     """
     whole = _with_flags(graph, logs.flags, lambda name: graph.names_of(graph.indices([name])))
-    named = (*logs.observed, *logs.prompt_observed)
-    whole.indices(named)
+    nodes = graph.nodes if logs.observed is None else logs.observed
     flags = [flag.name for flag in logs.flags]
-    observed = tuple(dict.fromkeys((*named, *flags, *logs.drawn))) if named else whole.nodes
+    observed = tuple(dict.fromkeys((*nodes, *logs.prompt_observed, *flags, *logs.drawn)))
+    whole.indices(observed)
     return Diagram(whole, observed, has_noise=True, drawn=logs.drawn)
 
 
@@ -198,7 +198,7 @@ def network_diagram(
 
     Args:
         graph: The network.
-        logs: What was recorded; without a name, all that is named by the other arguments.
+        logs: What was recorded; if it does not say, all that is named by the other arguments.
         places: What else is named, such as what a query sets.
         readouts: Read-outs, each a variable below its node.
 
@@ -213,7 +213,7 @@ def network_diagram(
     ADMG(M -> Y, M <-> Y)
     """
     outcomes = {readout_variable(readout): readout for readout in readouts}
-    recorded = [name for name in logs.observed if name not in outcomes]
+    recorded = [name for name in logs.observed or () if name not in outcomes]
     labels = [name for name in logs.prompt_observed if not _is_known(graph, name)]
     inputs = [name for name in logs.prompt_observed if name not in labels]
     seen = [read_place(graph, name) for name in (*recorded, *inputs)]
@@ -226,13 +226,14 @@ def network_diagram(
     builder.add_prompt([name for name in labels if name != PROMPT])
     whole = ADMG.of(directed=builder.edges, nodes=dict.fromkeys(builder.nodes))
     whole = _with_flags(whole, logs.flags, lambda name: builder.parts(acted[name]))
-    nothing = not logs.observed
-    known = [part for place in (*seen, *drawn) for part in builder.parts(place)]
-    known += [part for place in places for part in builder.parts(place)] if nothing else []
+    named = [*seen, *drawn, *(places if logs.observed is None else ())]
+    known = [part for place in named for part in builder.parts(place)]
     known += [
         name
         for name, readout in outcomes.items()
-        if nothing or name in logs.observed or set(builder.read(readout)) <= set(known)
+        if logs.observed is None
+        or name in logs.observed
+        or set(builder.read(readout)) <= set(known)
     ]
     known += [*labels, *(flag.name for flag in logs.flags)]
     return Diagram(

@@ -73,7 +73,7 @@ def asked(
 def test_formulas_with_support_are_right_on_networks_that_were_run() -> None:
     """P(y given do(m)) and P(y{m'} given m) by formula, against running every prompt and noise."""
     compared = {Effect: 0, Counterfactual: 0}
-    for seed in range(160):
+    for seed in range(110):
         random = Random(seed)
         parents, noise = random_parents(random, random.randint(3, 5))
         network = SmallNetwork.of(parents, noise, seed)
@@ -84,7 +84,7 @@ def test_formulas_with_support_are_right_on_networks_that_were_run() -> None:
             found = asked(world, Logs(observed), y, network)
             if found.is_supported and found.question is not None:
                 compared[type(found.question)] += compare(network, found, m, y, observed)
-    assert compared[Effect] > 60 and compared[Counterfactual] > 60
+    assert compared[Effect] > 40 and compared[Counterfactual] > 40
 
 
 def compare(
