@@ -288,6 +288,30 @@ def test_covariates_that_share_the_hidden_cause_are_laid_out() -> None:
     assert least.lower - 1e-9 <= whole.lower <= whole.upper <= least.upper + 1e-9
 
 
+def test_without_parents_outside_what_is_below_the_question_says_nothing() -> None:
+    graph = ADMG.of(
+        directed=[("X", "Y"), ("Y", "W")], bidirected=[("X", "Y"), ("W", "X"), ("W", "Y")]
+    )
+    tables = tables_of(RandomModel.of(graph, 5), Sources())
+    whole = linear_bounds(EFFECT, graph, tables, at=AT)
+    part = linear_bounds(EFFECT, graph, tables, at=AT, most_types=8)
+    assert (whole.types, part.types) == (32, 8)
+    assert whole.sharp and part.sharp
+    assert (part.lower, part.upper) == pytest.approx((whole.lower, whole.upper), abs=1e-7)
+
+
+def test_counts_of_a_sample_will_do() -> None:
+    model = RandomModel.of(INSTRUMENT, 3)
+    drawn = model.sample(500, seed=1)
+    counts = np.zeros((2, 2, 2))
+    np.add.at(counts, tuple(drawn[name] for name in ("Z", "X", "Y")), 1.0)
+    tables = {OBSERVED_TABLE: Table(("Z", "X", "Y"), counts / counts.sum())}
+    found = linear_bounds(EFFECT, INSTRUMENT, tables, at=AT)
+    exact = linear_bounds(EFFECT, INSTRUMENT, tables_of(model, Sources()), at=AT)
+    assert found.lower == pytest.approx(exact.lower, abs=0.1)
+    assert found.upper == pytest.approx(exact.upper, abs=0.1)
+
+
 def test_missing_bidirected_edges_are_said_to_make_a_relaxation() -> None:
     graph = ADMG.of(
         directed=[("X", "Y"), ("W", "Y")],
