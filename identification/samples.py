@@ -13,6 +13,7 @@ places in sorted order.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import TypeAlias, final
 
 import numpy as np
@@ -119,12 +120,20 @@ class Samples:
         return tuple(name for name, each in self.columns.items() if len(np.unique(each)) < 2)
 
     def margins(self, do: Iterable[str] = (), smoothing: float = 0.0) -> Margins:
-        """Return the distribution of these samples, of which only what is needed is counted."""
+        """Return the distribution of these samples, of which only what is needed is counted.
+
+        Args:
+            do: Variables that an experiment set.
+            smoothing: What is added to the count of each combination of levels of all variables; a
+                combination of fewer variables gets as much as all those that it stands for.
+        """
         held = tuple(do)
+        whole = prod(len(told) for told in self.labels.values())
 
         def of(distribution: Distribution, variables: frozenset[str]) -> Table:
             part = Samples.of(self, sorted(variables))
-            return empirical_table(part, do=held, smoothing=smoothing)
+            each = whole / prod(len(told) for told in part.labels.values())
+            return empirical_table(part, do=held, smoothing=smoothing * each)
 
         return Margins(of, self.levels)
 
@@ -160,7 +169,7 @@ def empirical_table(
     if not smoothing >= 0:
         raise ParameterError(f"smoothing={smoothing}.", "It is 0 or more.")
     shape = [samples.levels(name) for name in samples.columns]
-    cells = int(np.prod(shape, dtype=object))
+    cells = prod(shape)
     if cells > LARGEST:
         raise ParameterError(
             f"{len(shape)} variables have {cells:,} combinations of levels.",
