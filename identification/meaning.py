@@ -17,6 +17,8 @@ from causalnet.identification.values import Value, quoted_name
 
 __all__ = ["meaning_of"]
 
+_SHOWN = 4  # edges that are told again
+
 
 def meaning_of(question: Question) -> str:
     """Return what a question asks, in plain words.
@@ -35,6 +37,7 @@ def meaning_of(question: Question) -> str:
             return f"how probable it is that {_all(map(_fact, facts))}{known}"
         case PathSpecific(outcomes, active, baseline, edges):
             along = ", ".join(f"{quoted_name(a)} -> {quoted_name(b)}" for a, b in edges)
+            along = along if len(edges) <= _SHOWN else "the edges that are named"
             return (
                 f"how {_variables(outcomes)} {_be(outcomes)} distributed where {_settings(active)} "
                 f"along {along or 'no edge'}, and to {_symbols(baseline)} along all other edges"

@@ -60,8 +60,6 @@ class _Asked:
 class QuestionReader(ValueReader):
     """Reads questions about a graph."""
 
-    has_worlds = False
-
     def question(self) -> Rule[Question]:
         """Read a question of any kind."""
         token = self.token
@@ -145,7 +143,7 @@ class QuestionReader(ValueReader):
         """Return the question that `P(...)` asks."""
         outcomes = tuple(fact.value for fact in asked.facts)
         given = tuple(fact.value for fact in asked.given)
-        if self.has_worlds:
+        if any(fact.potential.do for fact in (*asked.facts, *asked.given)):
             if asked.do:
                 raise self.wrong(
                     start,
@@ -190,7 +188,6 @@ class QuestionReader(ValueReader):
         if not self.is_next("{"):
             return Potential(variable)
         start = self.opened("{", DEEPEST_WORLD)
-        self.has_worlds = True
         do: dict[str, Value | Potential] = {}
         while not self.is_next("}"):
             if do:

@@ -29,6 +29,7 @@ __all__ = ["Asked", "Form", "run_identify"]
 
 _SHOWN = 30  # edges that are written on one line
 _TRIED = 30  # nodes of the largest graph for which experiments are tried
+_LONGEST_STEP = 600  # characters of a step that are printed
 _LABEL = " " * 10
 
 
@@ -135,7 +136,7 @@ def _lines(answer: Answer, diagram: Diagram) -> Iterator[str]:
             yield from _labelled("VERDICT", ["identified: the data determine it, by this formula"])
             yield from _labelled("FORMULA", [str(answer.estimand), *_key(answer.estimand)])
             yield from _labelled("CHECK", [str(answer.check)])
-            yield from _labelled("STEPS", str(answer.derivation).splitlines())
+            yield from _labelled("STEPS", map(_cut, str(answer.derivation).splitlines()))
         case NotIdentified():
             told = "not identified: no formula in what is known is right in all models of the graph"
             yield from _labelled("VERDICT", [told])
@@ -214,6 +215,14 @@ def _labelled(label: str, lines: Iterable[str]) -> Iterator[str]:
     """Yield lines behind a label, which stands before the first."""
     for at, line in enumerate(lines):
         yield f"{label if at == 0 else '':<10}{line}"
+
+
+def _cut(step: str) -> str:
+    """Return a step without its middle if it is long, as where thousands of variables went."""
+    half = _LONGEST_STEP // 2
+    if len(step) <= _LONGEST_STEP:
+        return step
+    return f"{step[:half]} … (in full with --json) … {step[-half:]}"
 
 
 def _graph(diagram: Diagram) -> str:

@@ -189,6 +189,16 @@ def test_latex_and_dot_alone(capsys: Output) -> None:
     assert file.graph == parse_graph(BOW)
 
 
+def test_long_steps_lose_their_middle(capsys: Output) -> None:
+    chain = " -> ".join(f"a_rather_long_name_{at}" for at in range(50))
+    asked_ = "P(a_rather_long_name_49 | do(a_rather_long_name_0))"
+    found = asked(capsys, chain, asked_, "--verify", "0")
+    assert "a_rather_long_name_25" in str(found["steps"])
+    text = told(capsys, chain, asked_, "--verify", "0")
+    assert "… (in full with --json) …" in " ".join(text.split())
+    assert "a_rather_long_name_25" not in text[text.index("STEPS") :]
+
+
 def test_no_check_where_none_is_wanted(capsys: Output) -> None:
     found = asked(capsys, FRONT_DOOR, EFFECT, "--verify", "0")
     assert found["check"]["models"] == 0

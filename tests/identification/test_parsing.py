@@ -113,6 +113,7 @@ def test_short_forms(short: str, full: str) -> None:
 def test_events_of_the_world_as_it_is_are_an_effect_without_treatments() -> None:
     facts = (Fact(Potential("X"), x), Fact(Potential("Y"), y))
     assert parse_question(str(Counterfactual(facts)), TRIANGLE) == Effect((x, y))
+    assert parse_question("P(x{}, y{} | z{})", TRIANGLE) == Effect((x, y), (), (z,))
 
 
 def test_nothing_in_braces_is_the_value_that_a_variable_has_by_itself() -> None:
