@@ -10,7 +10,7 @@
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, assert_never, final
 
 from causalnet.errors import TermError
@@ -31,6 +31,8 @@ __all__ = [
     "values_in",
     "variables_in",
 ]
+
+_DEEPEST, _LARGEST = 100, 10_000
 
 Contrasted: TypeAlias = Literal["TE", "CDE", "NDE", "NIE"]
 Probability: TypeAlias = Literal["PN", "PS", "PNS"]
@@ -80,6 +82,11 @@ class Potential:
         variable: The variable.
         do: The variables that are set, sorted, each with its value or with the counterfactual
             variable from which it takes it.
+        depth: How many worlds are nested, this one included; at most 100.
+        size: How many counterfactual variables it is made of, written out; at most 10,000.
+
+    Raises:
+        TermError: More of them.
 
     >>> from causalnet.identification.values import symbol
     >>> m = Potential.of("M", {"X": symbol("X", 1)})
@@ -89,6 +96,20 @@ class Potential:
 
     variable: str
     do: "tuple[tuple[str, Value | Potential], ...]" = ()
+    depth: int = field(init=False, compare=False, repr=False)
+    size: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse what is nested too deep, or too often, to be written and compared."""
+        inside = [each for _, each in self.do if isinstance(each, Potential)]
+        object.__setattr__(self, "depth", 1 + max((each.depth for each in inside), default=0))
+        object.__setattr__(self, "size", 1 + sum(each.size for each in inside))
+        if self.depth > _DEEPEST or self.size > _LARGEST:
+            raise TermError(
+                f"{self.variable!r} is in a world of {self.size} variables, nested {self.depth} "
+                "deep.",
+                f"A world takes values of others, up to {_LARGEST} of them and {_DEEPEST} deep.",
+            )
 
     @staticmethod
     def of(variable: str, do: "Mapping[str, Value | Potential] | None" = None) -> "Potential":
