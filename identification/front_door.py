@@ -360,7 +360,7 @@ class _Problem:
         none = np.zeros(count, np.bool_)
         sources = np.flatnonzero(needed).astype(np.int32)
         found = find_walk(walked, sources, none, ~self.treated, useful)
-        return useful & flags(count, found.entered) | needed
+        return useful & flags(count, found.entered)
 
 
 def reached_from_outcomes(problem: _Problem, candidates: Flags) -> tuple[Flags, int]:

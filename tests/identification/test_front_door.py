@@ -183,6 +183,12 @@ def test_no_set_says_why(graph: ADMG, within: str | None, printed: str) -> None:
     assert str(minimal_front_door_set(graph, "X", "Y", within=within)) == printed
 
 
+def test_a_node_below_another_is_to_spare() -> None:
+    graph = ADMG.of([("X", "A"), ("A", "Y"), ("A", "B"), ("B", "Y")], [("X", "Y")])
+    assert front_door_set(graph, "X", "Y") == frozenset("AB")
+    assert minimal_front_door_set(graph, "X", "Y") == frozenset("A")
+
+
 def test_a_node_that_is_left_out_opens_the_back_door_of_another() -> None:
     """V is confounded with Y; as it is not in the set, it carries on from Y to Z."""
     graph = ADMG.of([("X", "Z"), ("Z", "Y"), ("V", "Y")], [("X", "Y"), ("V", "Y"), ("V", "Z")])
