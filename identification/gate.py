@@ -11,6 +11,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import TypeAlias, assert_never, final
 
 from causalnet.errors import ParameterError, TermError
@@ -56,7 +57,7 @@ from causalnet.interventions.query_text import query_line
 
 __all__ = ["CannotRun", "Computable", "GateAnswer", "NotNeeded", "RunIt", "gate"]
 
-_ROWS = 6  # whose labels are printed
+_ROWS, _WIDTH = 6, 86  # whose labels are printed; of a line beside the margin
 
 
 @final
@@ -364,5 +365,20 @@ def _title(query: Query | Question) -> str:
 
 
 def _indented(head: str, lines: Sequence[str]) -> list[str]:
-    first, *rest = lines
-    return [f"{head:<14}{first}", *(f"{'':<14}{line}" for line in rest)]
+    """Return lines under a word in the margin, long ones folded between words."""
+    told = [part for line in lines for part in _folded(line)]
+    return [
+        f"{word:<14}{line}" for word, line in zip([head, *[""] * len(told)], told, strict=False)
+    ]
+
+
+def _folded(line: str) -> list[str]:
+    inside = " " * (len(line) - len(line.lstrip()))
+    return wrap(
+        line,
+        _WIDTH,
+        subsequent_indent=f"{inside}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    )

@@ -94,7 +94,7 @@ class FromLogs:
                 told = [f"NOT IDENTIFIED  {head}", f"  because {lacking}"]
         if self.bounds is not None:
             told += [
-                "  whatever the network is, it lies",
+                "  in every network it is",
                 *(f"  {x}" for x in _limits(self.bounds)),
             ]
         return told + [f"  note: {note}" for note in self.notes]

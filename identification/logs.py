@@ -79,7 +79,7 @@ def from_logs(
       hedge {M, Y} over {Y}, roots {Y}
         M -> Y
         M <-> Y
-      whatever the network is, it lies
+      in every network it is
       at least P(m,y)
       at most 1 - (P(m) - P(m,y))
       note: averaged over the values patched in as if drawn independently of the row's own prompt; \
