@@ -54,21 +54,20 @@ def chained(atoms: Sequence[Atom], facts: Facts, given: int = 0) -> Atom | int:
         return 0
     if facts.symbols.clash(of | given | do):
         return 0
-    waiting = sorted(atoms, key=lambda atom: _rank(atom, facts)) if len(atoms) > 1 else [*atoms]
+    waiting = sorted(atoms, key=facts.place)
     earlier = bad = 0
+    later = of
     while waiting:
-        later = union(atom.of for atom in waiting)
-        ready = next((each for each in waiting if not each.given & later), None)
-        if ready is None:
+        for ready in waiting:
+            if not ready.given & later:
+                break
+        else:
             return 0
         waiting.remove(ready)
         bad |= facts.depends(ready, earlier | given)
         earlier |= ready.of
+        later &= ~ready.of
     return bad & given if bad else Atom(of, given, do, domain)
-
-
-def _rank(atom: Atom, facts: Facts) -> int:
-    return max(facts.rank[facts.symbols.owner(at)] for at in bits(atom.of))
 
 
 def merged(
@@ -80,15 +79,28 @@ def merged(
     is of has to come in.
     """
     group, others = list(atoms), list(pool)
+    first = frozenset(atoms)
+    if _fails_again(first, others, facts):
+        return None
     while True:
         found = chained(group, facts)
         if isinstance(found, Atom):
             return found, group
         owners = [each for each in others if each.of & found]
-        if not owners or found & ~union(each.of for each in owners):
+        missing = found & ~union(each.of for each in owners)
+        if not owners or missing:
+            facts.failures[first] = frozenset(group) - first, missing
             return None
         group += owners
         others = [each for each in others if each not in owners]
+
+
+def _fails_again(first: frozenset[Atom], pool: Sequence[Atom], facts: Facts) -> bool:
+    """Return whether factors failed before, with others that are all still there."""
+    before = facts.failures.get(first)
+    if before is None or not before[0].issubset(pool):
+        return False
+    return not before[1] or bool(before[1] & ~union(each.of for each in pool))
 
 
 def split(atom: Atom, facts: Facts) -> list[Atom]:
@@ -155,7 +167,7 @@ def _grouped(factors: Iterable[Factor], parts: list[int], bound: int, facts: Fac
     kept = list(factors)
     atoms = [each for each in kept if isinstance(each, Atom)]
     others: list[Factor] = [each for each in kept if not isinstance(each, Atom)]
-    atoms.sort(key=lambda atom: _rank(atom, facts))
+    atoms.sort(key=facts.place)
     found: list[Atom] = []
     while atoms:  # once more for all that grew
         grown: list[Atom] = []

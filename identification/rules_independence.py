@@ -31,18 +31,23 @@ class Facts:
         symbols: The symbols.
         log: For each rule that was applied its name, and the part of the formula before and after.
         rank: For each variable its place in an order of causes.
+        failures: For factors that were not one probability, even with others, these others, and
+            what would have had to be a further one's variable.
     """
 
     def __init__(self, graph: ADMG | None, variables: Iterable[str] = ()) -> None:
         """Take a graph, or none, and the variables of a formula."""
         self.symbols = Symbols(graph.nodes if graph is not None else (), variables)
         self.log: list[tuple[str, SumProduct, SumProduct]] = []
+        self.failures: dict[frozenset[Atom], tuple[frozenset[Atom], int]] = {}
         self._masks = None if graph is None else Masks.of(graph)
         order = self._masks.order if self._masks is not None else ()
         self.rank = {at: place for place, at in enumerate(order)}
         self.rank |= {at: at for at in range(len(order), len(self.symbols.variables))}
         self._above = _ancestors(self._masks)
         self._reached: dict[tuple[int, int, int], int] = {}
+        self._by_atom: dict[Atom, int] = {}
+        self._ranks: dict[Atom, int] = {}
         self._bounded: dict[Atom, Atom] = {}
         self._experiments: dict[str, set[int]] = {}
 
@@ -60,6 +65,12 @@ class Facts:
         Of the conditions these are the ones that matter.  Without a graph, or where a variable is
         not in it, all are.
         """
+        found = self._by_atom.get(atom)
+        if found is None:
+            found = self._by_atom[atom] = self._reached_by(atom)
+        return found
+
+    def _reached_by(self, atom: Atom) -> int:
         of, given, do = (self.symbols.variables_of(part) for part in atom[:3])
         key = of, given, do
         found = self._reached.get(key)
@@ -70,6 +81,14 @@ class Facts:
             else:
                 found = _reached(masks, self._above, of, given, do) | _ALL << self.symbols.known
             self._reached[key] = found
+        return found
+
+    def place(self, atom: Atom) -> int:
+        """Return the place, in an order of causes, of the last variable of an atom."""
+        found = self._ranks.get(atom)
+        if found is None:
+            found = max(self.rank[self.symbols.owner(at)] for at in bits(atom.of))
+            self._ranks[atom] = found
         return found
 
     def depends(self, atom: Atom, symbols: int) -> int:

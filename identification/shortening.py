@@ -25,17 +25,18 @@ Cost: TypeAlias = tuple[int, int, int]
 
 def reduced(term: SumProduct, facts: Facts) -> SumProduct:
     """Apply rules until none applies."""
+    done: SumProduct | None = None
     while not is_zero(term):
-        before = term
         term = marginalised(without_conditions(term, facts), facts)
         if term.bound or term.under:
             term = singles(term, facts)
         if term.under:
             term = divided(term, facts)
+        if term == done:
+            return term
         if term.bound:
             term = freed(eliminated(term, facts), facts)
-        if term == before:
-            return term
+        done = term
     return SumProduct(0, (Opaque(ZERO, 0),))
 
 
