@@ -1,8 +1,202 @@
 """Identification: when data must stand in for experiments.
 
-A network that can be run and intervened on needs no identification: its counterfactuals are
-computed (see `causalnet.execute`).  This room is for the other cases, logs, coarse graphs,
-other prompt distributions, and holds no algorithm yet.
+A network that can be run needs none: `identify` says so.  Formulas are for logs, for sites that
+cannot be set, for other prompts or weights, and for causal diagrams of anything else.
+
+| name | what | source, and for what it is complete |
+|---|---|---|
+| `identify` | formula, witness or bounds for any question; the gate for networks | |
+| `Effect` | ID, IDC | Tian and Pearl 2002; Shpitser and Pearl 2006; complete |
+| `Sources` | gID, zID, transport | Lee, Correa and Bareinboim 2019, 2020; complete |
+| `Counterfactual` | ID*, IDC*, nested | Shpitser and Pearl 2008; Correa et al. 2021; complete |
+| `PathSpecific` | edge g-formula | Shpitser 2013; Shpitser and Tchetgen Tchetgen 2016; complete |
+| `Mediation` | TE, CDE, NDE, NIE | Pearl 2001; term by term |
+| `Causation`, `identify_causation` | PN, PS, PNS | Tian and Pearl 2000 |
+| `Hedge`, `Thicket`, `InconsistentFactor` | why not; validated | as above |
+| `parse_question`, `parse_expression` | questions and formulas from text | |
+| `simplify`, `canonical`, `to_latex`, `to_sympy` | formulas | |
+| `derive`, `search_derivation`, `DoDerivation` | the do-calculus, step by step | Pearl 1995 |
+| `linear_bounds`, `natural_bounds` | bounds | Balke and Pearl 1997; Manski 1990 |
+| `certify_not_identified` | two models that tell | |
+| `is_valid_adjustment`, `adjustment_set`, `minimal_...`, `minimum_...` | back-door sets | \
+Perković et al. 2018; van der Zander and Liśkiewicz 2020 |
+| `optimal_adjustment_set`, ... | those of least variance | Henckel et al. 2022 |
+| `front_door_set`, `conditional_instruments` | | Jeong et al. 2022; van der Zander et al. 2015 |
+| `FullAccess`, `PartialAccess`, `Logs`, `OtherPrompts`, `OtherWeights` | access to a network | |
+| `refinement_interval`, `reweighted`, `unchanged_terms`, `what_logs_give` | | |
+| `estimate`, `empirical_table`, `discretise` | numbers from data | |
+| `evaluate`, `Table`, `causalnet.identification.oracle` | formulas on tables; random models | |
 """
 
-__all__: list[str] = []
+from causalnet.identification.access import (
+    FullAccess,
+    Logs,
+    OtherPrompts,
+    OtherWeights,
+    PartialAccess,
+)
+from causalnet.identification.adjustment import (
+    adjustment_set,
+    is_valid_adjustment,
+    minimal_adjustment_set,
+)
+from causalnet.identification.algebra import from_sympy, to_sympy
+from causalnet.identification.answers import (
+    Answer,
+    Bounds,
+    Check,
+    Derivation,
+    Hedge,
+    Identified,
+    InconsistentFactor,
+    NotIdentified,
+    Step,
+    Thicket,
+)
+from causalnet.identification.canonical import canonical
+from causalnet.identification.causation import identify_causation
+from causalnet.identification.certificates import certify_not_identified
+from causalnet.identification.columns import discretise
+from causalnet.identification.do_calculus import DoDerivation, derive
+from causalnet.identification.do_json import derivation_from_json, derivation_to_json
+from causalnet.identification.do_search import search_derivation
+from causalnet.identification.drawing import draw_answer
+from causalnet.identification.estimation import AIPW, Estimate, Regression, estimate
+from causalnet.identification.evaluation import Table, evaluate
+from causalnet.identification.expressions import (
+    Const,
+    Difference,
+    Expression,
+    Prob,
+    Product,
+    Ratio,
+    Sum,
+)
+from causalnet.identification.front_door import (
+    front_door_set,
+    is_front_door_set,
+    minimal_front_door_set,
+)
+from causalnet.identification.gate import GateAnswer
+from causalnet.identification.granularity import refinement_interval
+from causalnet.identification.identify import identify
+from causalnet.identification.instruments import conditional_instruments, is_instrument
+from causalnet.identification.latex import to_latex
+from causalnet.identification.linear_bounds import linear_bounds
+from causalnet.identification.minimum_adjustment import minimum_adjustment_set
+from causalnet.identification.natural_bounds import natural_bounds
+from causalnet.identification.nested_paths import as_nested
+from causalnet.identification.optimal_adjustment import (
+    optimal_adjustment_set,
+    optimal_minimal_adjustment_set,
+    optimal_minimum_adjustment_set,
+)
+from causalnet.identification.oracle import RandomModel
+from causalnet.identification.parsing import parse_expression, parse_question
+from causalnet.identification.queries import (
+    Causation,
+    Counterfactual,
+    Effect,
+    Fact,
+    Mediation,
+    PathSpecific,
+    Potential,
+    Question,
+)
+from causalnet.identification.renaming import renamed
+from causalnet.identification.samples import empirical_table
+from causalnet.identification.simplify import simplify
+from causalnet.identification.sources import OBSERVED, Distribution, Sources
+from causalnet.identification.transport_prompts import reweighted
+from causalnet.identification.transport_weights import unchanged_terms
+from causalnet.identification.values import Value, symbol
+from causalnet.identification.verification import verified
+from causalnet.identification.what_logs_give import what_logs_give
+from causalnet.identification.witnesses import hedge_faults, thicket_faults
+
+__all__ = [
+    "AIPW",
+    "OBSERVED",
+    "Answer",
+    "Bounds",
+    "Causation",
+    "Check",
+    "Const",
+    "Counterfactual",
+    "Derivation",
+    "Difference",
+    "Distribution",
+    "DoDerivation",
+    "Effect",
+    "Estimate",
+    "Expression",
+    "Fact",
+    "FullAccess",
+    "GateAnswer",
+    "Hedge",
+    "Identified",
+    "InconsistentFactor",
+    "Logs",
+    "Mediation",
+    "NotIdentified",
+    "OtherPrompts",
+    "OtherWeights",
+    "PartialAccess",
+    "PathSpecific",
+    "Potential",
+    "Prob",
+    "Product",
+    "Question",
+    "RandomModel",
+    "Ratio",
+    "Regression",
+    "Sources",
+    "Step",
+    "Sum",
+    "Table",
+    "Thicket",
+    "Value",
+    "adjustment_set",
+    "as_nested",
+    "canonical",
+    "certify_not_identified",
+    "conditional_instruments",
+    "derivation_from_json",
+    "derivation_to_json",
+    "derive",
+    "discretise",
+    "draw_answer",
+    "empirical_table",
+    "estimate",
+    "evaluate",
+    "from_sympy",
+    "front_door_set",
+    "hedge_faults",
+    "identify",
+    "identify_causation",
+    "is_front_door_set",
+    "is_instrument",
+    "is_valid_adjustment",
+    "linear_bounds",
+    "minimal_adjustment_set",
+    "minimal_front_door_set",
+    "minimum_adjustment_set",
+    "natural_bounds",
+    "optimal_adjustment_set",
+    "optimal_minimal_adjustment_set",
+    "optimal_minimum_adjustment_set",
+    "parse_expression",
+    "parse_question",
+    "refinement_interval",
+    "renamed",
+    "reweighted",
+    "search_derivation",
+    "simplify",
+    "symbol",
+    "thicket_faults",
+    "to_latex",
+    "to_sympy",
+    "unchanged_terms",
+    "verified",
+    "what_logs_give",
+]
