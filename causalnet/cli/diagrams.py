@@ -19,6 +19,7 @@ from causalnet.identification.values import quoted_name
 __all__ = ["Diagram", "diagram_of", "projected"]
 
 _SUFFIX = re.compile(r"\.(graphml|xml|dot|gv|json|dagitty|txt|gml)$", re.IGNORECASE)
+_LARGEST = 2**20  # characters of a graph as it is typed
 _WRITE = "Write for example causalnet identify 'X -> Z -> Y, X <-> Y' 'P(y | do(x))'."
 
 
@@ -78,6 +79,9 @@ def _unknown(target: str) -> CausalNetError:
 
 
 def _of_file(source: str | Path) -> Diagram:
+    typed = _typed(source) if isinstance(source, Path) else None
+    if typed is not None:
+        return Diagram(typed)
     found = read_graph(source)
     file = found.graph_file() if isinstance(found, AttributionGraph) else found
     question = ""
@@ -89,6 +93,19 @@ def _of_file(source: str | Path) -> Diagram:
         question = f"P({outcomes} | do({treatments}){f', {given}' if given else ''})"
     latent = tuple(node for node in file.graph.nodes if node in file.latents)
     return Diagram(file.graph, question, latent, file.notes)
+
+
+def _typed(path: Path) -> ADMG | None:
+    """Return the graph of a text file that holds `X -> Y` as it is typed; None for a format."""
+    if path.suffix.lower() not in ("", ".txt"):
+        return None
+    try:
+        with path.open("rb") as file:
+            text = file.read(_LARGEST + 1).decode(errors="replace")
+    except OSError:  # `read_graph` says what is the matter
+        return None
+    is_format = re.search(r"[{}\[]|^\s*<", text) or len(text) > _LARGEST
+    return parse_graph(text) if re.search(r"->|<-", text) and not is_format else None
 
 
 def projected(diagram: Diagram, latent: Sequence[str], observed: Sequence[str]) -> Diagram:

@@ -22,6 +22,7 @@ from causalnet.identification.latex import to_latex
 from causalnet.identification.meaning import meaning_of
 from causalnet.identification.parsing import parse_question
 from causalnet.identification.queries import Effect
+from causalnet.identification.short_text import shortened
 from causalnet.identification.sources import Distribution, Sources
 from causalnet.identification.values import quoted_name
 
@@ -80,7 +81,7 @@ def run_identify(asked: Asked, form: Form, terminal: Terminal) -> Status:
     answer = _answer(asked, diagram, sources)
     match form:
         case Form.TEXT:
-            text = "\n".join(_lines(answer, diagram))
+            text = shortened("\n".join(_lines(answer, diagram)), diagram.graph)
             terminal.say(folded(text, terminal_width()))
         case Form.LATEX:
             terminal.say(to_latex(answer))

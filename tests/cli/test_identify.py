@@ -109,6 +109,19 @@ def test_a_file_of_any_format(suffix: str, tmp_path: Path, capsys: Output) -> No
     assert "U not observed" in told(capsys, str(path), EFFECT)
 
 
+@pytest.mark.parametrize("name", ["graph.txt", "graph"])
+def test_a_file_with_edges_as_they_are_typed(name: str, tmp_path: Path, capsys: Output) -> None:
+    path = tmp_path / name
+    path.write_text("X -> Z -> Y\nX <-> Y\n")
+    assert asked(capsys, str(path), EFFECT)["graph"]["directed"] == [["X", "Z"], ["Z", "Y"]]
+    path.write_text("dag {\nX -> Y\n}\n")
+    assert asked(capsys, str(path), EFFECT)["formula"] == "P(y|x)"
+    path.write_text("X -> -> Y")
+    assert "Line 1, column 6" in mistake(capsys, str(path), EFFECT)
+    path.write_text("nothing of the kind")
+    assert "tells no format" in mistake(capsys, str(path), EFFECT)
+
+
 def test_text_of_another_program(capsys: Output) -> None:
     found = asked(capsys, "dag { X [exposure] Y [outcome] Z -> X Z -> Y X -> Y }")
     assert parse_expression(found["formula"]).free == parse_expression("P(y,x)").free
@@ -127,6 +140,9 @@ def test_the_question_may_name_variables_as_the_graph_does(capsys: Output) -> No
     graph = "Smoking -> Tar -> Cancer, Smoking <-> Cancer"
     found = asked(capsys, graph, "P(Cancer | do(Smoking=1))")
     assert found["question"] == "P(Cancer=cancer | do(Smoking=1))"
+    text = told(capsys, graph, "P(Cancer | do(Smoking=1))")
+    assert "QUESTION  P(cancer | do(Smoking=1))" in text.splitlines()
+    assert "          where sum[tar] adds up over all values of Tar" in text.splitlines()
 
 
 # -- what is known -------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from causalnet.graphs.admg import ADMG
 from causalnet.identification.expressions import Const, Difference, Expression, Prob, Product, Ratio
 from causalnet.identification.parsing import parse_expression, parse_question
 from causalnet.identification.queries import Counterfactual, Effect, Fact, Potential, Question
+from causalnet.identification.short_text import shortened
 from causalnet.identification.values import Value, symbol
 from tests.identification.random_terms import (
     KINDS,
@@ -60,6 +61,25 @@ def test_a_question_is_read_back(
     on = graph(generator)
     question = kind(generator, on)
     assert parse_question(str(question), on) == question
+
+
+@settings(max_examples=300)
+@given(of_seeds(asked))
+def test_a_short_question_is_read_as_the_same(drawn: tuple[ADMG, Question]) -> None:
+    on, question = drawn
+    assert parse_question(shortened(str(question), on), on) == question
+
+
+@settings(max_examples=200)
+@given(of_seeds(expression))
+def test_a_short_formula_is_read_as_the_same(formula: Expression) -> None:
+    on = ADMG.of(nodes=NAMES)
+    assert parse_expression(shortened(str(formula), on), NAMES) == formula
+
+
+def test_symbols_of_two_variables_are_not_shortened() -> None:
+    assert shortened("P(x=x|x, Y=y)", ADMG.of(nodes=["x", "X", "Y"])) == "P(x=x|x, y)"
+    assert shortened('P("a=a", "b c"="b c")', ADMG.of(nodes=["a=a", "b c"])) == 'P("a=a", "b c")'
 
 
 def test_what_the_gallery_prints_is_read() -> None:
