@@ -20,8 +20,9 @@ import numpy as np
 
 from causalnet.errors import InternalError
 from causalnet.graphs.admg import ADMG
+from causalnet.graphs.arguments import check_whole
 from causalnet.identification.answers import Check, Identified
-from causalnet.identification.contraction import Evaluated
+from causalnet.identification.contraction import Evaluated, subtracted
 from causalnet.identification.counting import EXOGENOUS_STATES, needed, values_of
 from causalnet.identification.evaluation import evaluate, evaluation_cost
 from causalnet.identification.expressions import Expression, Prob, Sum, fold
@@ -66,7 +67,7 @@ def verified(
 
     Raises:
         InternalError: The formula is wrong, or uses a distribution that is not among the sources.
-        ParameterError: The models are too large to be counted.
+        ParameterError: The models are too large to be counted, or there are none.
 
     >>> from causalnet.identification.answers import Derivation
     >>> from causalnet.identification.values import symbol
@@ -76,6 +77,7 @@ def verified(
     >>> verified(told).check.models
     4
     """
+    check_whole(models, "models", least=1)
     _check_sources(answer)
     begun, worst, done, compared = monotonic(), 0.0, 0, 0
     graph, levels, differs = _relevant(answer), _levels(answer), _differs(answer)
@@ -122,8 +124,10 @@ def is_affordable(answer: Identified) -> str:
         )
     symbols = {value for value in _values(answer.query) if value.level is None}
     assignments = prod(every[value.variable] for value in symbols)
+    compared = prod(every[value.variable] for value in symbols | answer.estimand.free)
     work = (
-        _LOOKING_UP * sum(counts) * assignments * len(graph)
+        compared
+        + _LOOKING_UP * sum(counts) * assignments * len(graph)
         + _tabling(answer, graph, every)
         + evaluation_cost(answer.estimand, every)
         + _CALLING * len(_nodes(answer.estimand))
@@ -142,11 +146,10 @@ def _largest_difference(answer: Identified, model: RandomModel, at_most: int) ->
         matters &= distinct(truth, _values(answer.query))
     if not matters.any():
         return 0.0, 0
-    axes = tuple(sorted({*truth.axes, *value.axes}))
-    off = np.abs(truth.aligned(axes) - value.aligned(axes))
-    off = np.where(np.isnan(off), inf, off)
-    off = np.where(Evaluated(truth.axes, matters.astype(np.float64)).aligned(axes) > 0, off, 0.0)
-    return float(off.max()), int(matters.sum())
+    off = subtracted(truth, value)
+    among = Evaluated(truth.axes, matters.astype(np.float64)).aligned(off.axes)
+    far = np.where(np.isnan(off.array), inf, np.abs(off.array))
+    return float(np.where(among > 0, far, 0.0).max()), int(matters.sum())
 
 
 def _told(answer: Identified, off: float, seed: int) -> str:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from causalnet.errors import ParameterError, TermError, UnknownMediatorError
-from causalnet.identification.evaluation import Table, evaluate
+from causalnet.identification.evaluation import Table, evaluate, evaluation_cost
 from causalnet.identification.expressions import (
     ONE,
     Difference,
@@ -178,3 +178,24 @@ def test_tables_must_agree_on_levels() -> None:
     }
     with pytest.raises(ParameterError, match="'A' has 2 levels in one table and 3 in another"):
         evaluate(Product((Prob((A,)), Prob((A,), domain="d"))), known)
+
+
+def test_repeats_are_evaluated_at_once() -> None:
+    parts = [tables(seed)[Distribution()].array for seed in range(3)]
+    many = {Distribution(): Table(("", "A", "B", "C"), np.stack(parts), ("",))}
+    expression = Sum((A,), Product((Prob((B,), (A, C)), Prob((A,)))))
+    told = evaluate(expression, many)
+    assert told.axes == (Value("", ""), B, C)
+    for array, part in zip(told.array, parts, strict=True):
+        one = {Distribution(): Table(("A", "B", "C"), part)}
+        assert np.allclose(array, evaluate(expression, one).array)
+
+
+def test_what_it_costs_is_counted() -> None:
+    levels = {f"V{k}": 2 for k in range(41)}
+    values = [symbol(name) for name in levels]
+    chain = Product(tuple(Prob((b,), (a,)) for a, b in pairwise(values)))
+    summed = Sum(tuple(values[1:-1]), chain)
+    # 40 conditionals of 4, 39 sums over 8, and the result twice
+    assert evaluation_cost(summed, levels) == 40 * 4 + 39 * 8 + 4
+    assert evaluation_cost(chain, levels) > 2**41

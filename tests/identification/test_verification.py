@@ -208,6 +208,20 @@ def test_large_questions_are_not_affordable() -> None:
     assert "operations" in is_affordable(answer("P(v17 | do(v0))", longer, "P(v17|v0)"))
 
 
+def test_checks_have_a_model() -> None:
+    with pytest.raises(ParameterError, match="models"):
+        verified(gallery_answer(example("front-door")), models=0)
+
+
+def test_too_many_symbols_are_not_affordable() -> None:
+    graph = ADMG.of(directed=[("X", "Y")])
+    many = Product((Prob((Y,), (X,)), *(Prob((symbol("Y", k),)) for k in range(1, 40))))
+    told = answer("P(y | do(x))", graph, many)
+    assert "operations" in is_affordable(told)
+    with pytest.raises(ParameterError, match="32 axes"):
+        verified(told)
+
+
 def test_effects_in_long_chains_are_affordable() -> None:
     graph = ADMG.of(directed=[(f"V{k}", f"V{k + 1}") for k in range(50)])
     told = answer("P(v50 | do(v0))", graph, "P(v50|v0)")
