@@ -28,12 +28,16 @@ class Centres:
         approximation: The same of the approximations, [rows, groups]; 0 without them.
         counts: Prompts in each group, [groups].
         log_noise: Logarithm of the scale of the noise, [rows].
+        slope: Of the effects on the approximation within groups; 0 without one.
+        slope_known: The precision with which they tell it.
     """
 
     effects: Numbers
     approximation: Numbers
     counts: Numbers
     log_noise: Numbers
+    slope: float
+    slope_known: float
 
 
 def find_centres(seen: Observations) -> Centres:
@@ -62,7 +66,8 @@ def find_centres(seen: Observations) -> Centres:
         freedom = seen.prompts - groups.shape[1]
         noise = np.sqrt((weights * residual**2).sum(axis=1, keepdims=True) / freedom)
         noise = np.maximum(noise, LEAST * deviations)
-    return Centres(effects, approximate, groups.sum(axis=0), np.log(noise[:, 0]))
+    known = float((weights / noise**2 * explained**2).sum())
+    return Centres(effects, approximate, groups.sum(axis=0), np.log(noise[:, 0]), slope, known)
 
 
 def _ratio(upper: float, lower: float) -> float:

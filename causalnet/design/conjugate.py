@@ -5,6 +5,7 @@ given a slope b are Normal(b a, s^2 K + v^2 1 1'), K = I + w^2 Z Z'.  K is the s
 mediators, so that everything is a product in the metric of its inverse.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import final
 
@@ -14,6 +15,10 @@ from causalnet.design.assumptions import Assumptions, Numbers, for_each
 from causalnet.design.observations import Observations
 
 __all__ = ["Solved", "solve"]
+
+
+FREE = 1e6  # deviation of a level's prior that leaves the level free
+SEARCHED = (-12.0, 12.0)  # logarithms of scales
 
 
 @final
@@ -91,8 +96,8 @@ class _Products:
 def solve(seen: Observations, assumed: Assumptions) -> Solved:
     """Return the posterior; scales that are not assumed are set to estimates and taken as known.
 
-    The noise is then the deviation within mediators and templates; spread and template ratio are
-    those of the largest marginal likelihood.
+    The noise is then the deviation within mediators and templates, the template ratio that of the
+    largest likelihood with the levels integrated out, and the spread that of the levels' squares.
     """
     rows = len(seen.labels)
     learnt = []
@@ -109,7 +114,7 @@ def solve(seen: Observations, assumed: Assumptions) -> Solved:
     ratio = assumed.template_ratio if seen.templates else 0.0
     if ratio is None:
         learnt.append("template_ratio")
-    spread, ratio = _most_likely(seen, noise, spread, ratio)
+    spread, ratio = _estimated(seen, noise, spread, ratio)
     return _posterior(seen, noise, spread, ratio, tuple(learnt))
 
 
@@ -163,31 +168,40 @@ def _deviations(seen: Observations) -> Numbers:
     return np.asarray(np.sqrt(np.maximum(own, 1e-12)))
 
 
-def _most_likely(
+def _estimated(
     seen: Observations, noise: Numbers, spread: Numbers | None, ratio: float | None
 ) -> tuple[Numbers, float]:
-    """Return spread and ratio, those that are None at the largest marginal likelihood."""
-    from scipy.optimize import minimize
+    """Return spread and ratio; those that are None are estimated with the levels left free.
 
-    ones = np.ones(seen.rows)
+    The likelihood of one spread for all is ruled by the many small levels that are known well, and
+    would shrink the large ones away; squares of levels less their errors weigh by size.
+    """
+    free = np.full(seen.rows, FREE)
+    if ratio is None:
+        ratio = _best(lambda tried: _evidence(seen, noise, free, tried))
+    if spread is None:
+        found = _posterior(seen, noise, free, ratio, ())
+        errors = found.level_sd**2
+        squares = (found.level - found.slope * found.lean) ** 2
+        variance = max(float((squares - errors).mean()), float(errors.mean()) / seen.rows)
+        spread = np.full(seen.rows, np.sqrt(variance))
+    return spread, ratio
 
-    def chosen(point: Numbers) -> tuple[Numbers, float]:
-        left = list(np.exp(point))
-        wide = ones * left.pop(0) if spread is None else spread
-        return wide, left.pop(0) if ratio is None else ratio
 
-    if spread is not None and ratio is not None:
-        return spread, ratio
-    begin = ([float(np.abs(seen.effects.mean(axis=1)).mean())] if spread is None else []) + (
-        [0.3] if ratio is None else []
+def _best(evidence: Callable[[float], float]) -> float:
+    """Return the scale at which the evidence is largest: the best of a grid, made finer."""
+    from scipy.optimize import minimize_scalar
+
+    grid = np.linspace(*SEARCHED, 49)
+    at = int(np.argmax([evidence(float(np.exp(point))) for point in grid]))
+    low, high = grid[max(at - 1, 0)], grid[min(at + 1, len(grid) - 1)]
+    found = minimize_scalar(
+        lambda point: -evidence(float(np.exp(point))),
+        bounds=(low, high),
+        method="bounded",
+        options={"xatol": 1e-8},
     )
-    found = minimize(
-        lambda point: -_evidence(seen, noise, *chosen(point)),
-        np.log(begin),
-        method="Nelder-Mead",
-        options={"xatol": 1e-4, "fatol": 1e-6},
-    )
-    return chosen(np.clip(found.x, -12.0, 12.0))
+    return float(np.exp(found.x))
 
 
 def _evidence(seen: Observations, noise: Numbers, spread: Numbers, ratio: float) -> float:

@@ -130,7 +130,7 @@ class ClosedForm:
     """The normal model with known noise, solved exactly.
 
     Attributes:
-        learnt: What was set to its most likely value, and taken as known.
+        learnt: What was estimated from the same effects, and taken as known.
     """
 
     learnt: tuple[str, ...]

@@ -28,7 +28,7 @@ def effect_posterior(
     method: Method = "nuts",
     assumptions: Assumptions | None = None,
     labels: Sequence[str] | None = None,
-    draws: int = 600,
+    draws: int | None = None,
     warmup: int = 300,
     chains: int = 2,
     steps: int = 2000,
@@ -52,7 +52,8 @@ def effect_posterior(
             `gaussian`, in closed form.
         assumptions: What is known beforehand; by default noise is normal and the rest is learnt.
         labels: Names of the rows of an array.
-        draws: Draws that are kept, of all chains together.
+        draws: Draws that are kept, of all chains together; by default 600 of `nuts`, which are
+            costly, and 4,000 of `svi`.
         warmup: Draws of each chain that are thrown away.
         chains: Chains of `nuts`, one after the other.
         steps: Steps of the optimiser of `svi`.
@@ -75,6 +76,8 @@ def effect_posterior(
             f"There are {', '.join(get_args(Method))}.",
             "Write method='nuts'.",
         )
+    if draws is None:
+        draws = 600 if method == "nuts" else 4000
     _check_counts(draws=draws, warmup=warmup, chains=chains, steps=steps)
     assumed = Assumptions() if assumptions is None else assumptions
     seen = observe(effects, approximation, templates, labels)

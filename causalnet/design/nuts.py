@@ -11,12 +11,13 @@ from pyro.infer import MCMC, NUTS, Predictive
 from pyro.infer.autoguide import init_to_value
 from torch import Tensor
 
-from causalnet.design.program import Data, levels, program
+from causalnet.design.program import Data, kept, levels, program
 from causalnet.design.starts import start
 
 __all__ = ["Chains", "run_chains"]
 
 START_WIDTH = 0.5
+DEEPEST = 7  # trajectories of at most 127 steps: longer ones are of the first draws, before masses
 
 
 @final
@@ -54,13 +55,18 @@ def run_chains(data: Data, draws: int, warmup: int, chains: int) -> Chains:
 
 
 def _chain(data: Data, draws: int, warmup: int) -> Chains:
-    kernel = NUTS(program, init_strategy=init_to_value(values=start(data, START_WIDTH)))
+    begin = init_to_value(values=start(data, START_WIDTH))
+    kernel = NUTS(program, init_strategy=begin, max_tree_depth=DEEPEST)
     sampler = MCMC(kernel, num_samples=draws, warmup_steps=warmup, disable_progbar=True)
     sampler.run(data)
     drawn = sampler.get_samples()
-    found = Predictive(levels, drawn, return_sites=["level"], parallel=True)(data)
+    found = Predictive(levels, drawn, return_sites=kept(data), parallel=True)(data)
+    shared = {name: values for name, values in drawn.items() if values.dim() == 1}
+    if "slope" in found:
+        shared["slope"] = found["slope"].flatten()
+        del shared["slope_unit"]
     return Chains(
         found["level"].reshape(1, draws, -1),
-        {name: values[None] for name, values in drawn.items() if values.dim() == 1},
+        {name: values[None] for name, values in shared.items()},
         len(sampler.diagnostics()["divergences"]["chain 0"]),
     )

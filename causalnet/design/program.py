@@ -32,7 +32,7 @@ from causalnet.design.assumptions import Assumptions, Numbers, for_each
 from causalnet.design.centres import LEAST, find_centres
 from causalnet.design.observations import Observations
 
-__all__ = ["Data", "Latents", "levels", "program"]
+__all__ = ["Data", "Latents", "kept", "levels", "program"]
 
 
 @final
@@ -54,6 +54,8 @@ class Data:
         centre_approximation: Where the approximations are, [rows, groups].
         centre_log_noise: Where the logarithm of the noise is, [rows, 1].
         counts: Prompts in each group, [groups].
+        slope: Where the slope is.
+        slope_known: How precisely effects tell it.
     """
 
     effects: Tensor
@@ -69,6 +71,8 @@ class Data:
     centre_approximation: Tensor
     centre_log_noise: Tensor
     counts: Tensor
+    slope: Tensor
+    slope_known: Tensor
 
     @classmethod
     def of(cls, seen: Observations, assumed: Assumptions) -> "Data":
@@ -91,6 +95,8 @@ class Data:
             centre_approximation=_tensor(centres.approximation),
             centre_log_noise=_tensor(centres.log_noise[:, None]),
             counts=_tensor(centres.counts),
+            slope=_tensor(centres.slope),
+            slope_known=_tensor(centres.slope_known),
         )
 
     def number(self, value: float) -> Tensor:
@@ -150,7 +156,8 @@ def _latents(data: Data, mediators: pyro.plate) -> Latents:
         degrees = 1 + pyro.sample("degrees_above_1", dist.Gamma(2 * one, 0.1 * one))
     slope = 0 * one
     if data.approximation is not None:
-        slope = pyro.sample("slope", dist.Normal(0 * one, data.slope_scale))
+        slope = near("slope", 0 * one, data.slope_scale, data.slope, data.slope_known)
+        pyro.deterministic("slope", slope)
     told = Information.at(degrees)
     noise = _noise(data, mediators, told)
     spread = _spread(data, mediators)
@@ -249,3 +256,8 @@ def _tensor(numbers: Numbers | float) -> Tensor:
 
 def _column(numbers: Numbers | None) -> Tensor | None:
     return None if numbers is None else _tensor(numbers)[:, None]
+
+
+def kept(data: Data) -> list[str]:
+    """Return the sites that are worked out from others and belong to the answer."""
+    return ["level"] if data.approximation is None else ["level", "slope"]

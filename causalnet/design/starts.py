@@ -7,7 +7,7 @@ from causalnet.design.program import Data
 
 __all__ = ["start"]
 
-UNITS = ("level", "log_noise", "shift")
+UNITS = ("slope", "level", "log_noise", "shift")
 
 
 def start(data: Data, width: float) -> dict[str, Tensor]:
@@ -25,14 +25,13 @@ def start(data: Data, width: float) -> dict[str, Tensor]:
     noises = data.centre_log_noise
     values = {
         "degrees_above_1": data.number(5.0),
-        "slope": data.number(0.0),
         "template_ratio": data.number(0.3) * _around(data.number(1.0), width),
         "noise_centre": noises.mean(),
         "noise_spread": noises.std().clamp(min=0.1),
         "spread": typical * _around(data.number(1.0), width),
         "local_spread": (size / typical).clamp(min=0.1) * _around(size, width),
     }
-    shapes = {"level": size, "log_noise": size, "shift": data.centre}
+    shapes = {"slope": data.slope, "level": size, "log_noise": size, "shift": data.centre}
     for name in UNITS:
         values[f"{name}_unit"] = width * torch.randn_like(shapes[name])
     return values

@@ -22,7 +22,7 @@ from pyro.optim import ClippedAdam
 from torch import Tensor
 from torch.distributions import Transform, biject_to
 
-from causalnet.design.program import Data, levels, program
+from causalnet.design.program import Data, kept, levels, program
 from causalnet.design.starts import start
 from causalnet.errors import InternalError
 
@@ -78,11 +78,15 @@ def fit_normals(data: Data, steps: int, draws: int) -> Fit:
     averages.put_into(guide)
     with torch.no_grad():
         drawn = _draw(guide, draws)
-        found = Predictive(levels, drawn, return_sites=["level"], parallel=True)(data)
+        found = Predictive(levels, drawn, return_sites=kept(data), parallel=True)(data)
         moved, widened, effective = _weighted(data, guide)
+    shared = {name: values for name, values in drawn.items() if values.dim() == 1}
+    if "slope" in found:
+        shared["slope"] = found["slope"].flatten()
+        del shared["slope_unit"]
     return Fit(
         found["level"].reshape(draws, -1),
-        {name: values for name, values in drawn.items() if values.dim() == 1},
+        shared,
         torch.tensor(elbo, dtype=torch.float64),
         moved,
         widened,
