@@ -20,6 +20,7 @@ from causalnet.identification.answers import (
     Check,
     Derivation,
     Identified,
+    NotIdentified,
     Step,
 )
 from causalnet.identification.causation import identify_causation
@@ -28,6 +29,7 @@ from causalnet.identification.edge_g_formula import identify_path_specific
 from causalnet.identification.expressions import Expression, Prob, Product, Sum
 from causalnet.identification.id_algorithm import identify_effect
 from causalnet.identification.mediation import identify_mediation
+from causalnet.identification.natural_bounds import natural_bounds
 from causalnet.identification.omission import without_needless
 from causalnet.identification.queries import (
     Causation,
@@ -40,7 +42,7 @@ from causalnet.identification.queries import (
     variables_in,
 )
 from causalnet.identification.simplify import simplify
-from causalnet.identification.sources import OBSERVED, Sources
+from causalnet.identification.sources import OBSERVED, Distribution, Sources
 from causalnet.identification.values import Value
 from causalnet.identification.verification import is_affordable, verified
 
@@ -76,8 +78,8 @@ def answered(
     found = _by_algorithm(question, graph, sources)
     if isinstance(found, Bounds):
         return _shortened_bounds(found)
-    if not isinstance(found, Identified):
-        return found
+    if isinstance(found, NotIdentified):
+        return _bounded(found)
     found = _shortened(_on_fewer(found))
     if verify is not None:
         return verified(found, models=verify) if verify else found
@@ -144,6 +146,13 @@ def _on_fewer(found: Identified) -> Identified:
     first = Step("latent projection", because, str(query))
     steps = (first, *again.derivation.steps)
     return replace(again, graph=graph, derivation=Derivation(steps))
+
+
+def _bounded(found: NotIdentified) -> NotIdentified:
+    """Say what observation alone tells of an effect, where there is observation."""
+    if not isinstance(found.query, Effect) or Distribution() not in found.sources.distributions:
+        return found
+    return replace(found, bounds=natural_bounds(found.query, found.graph))
 
 
 def _shortened_bounds(found: Bounds) -> Bounds:

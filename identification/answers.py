@@ -220,6 +220,7 @@ class NotIdentified:
         witness: Why; it has been validated.
         sources: What is known.
         notes: What a reader must know, such as whether all experiments together would do.
+        bounds: For an effect, what holds in every model all the same.
     """
 
     query: Question
@@ -227,11 +228,15 @@ class NotIdentified:
     witness: Witness
     sources: Sources = OBSERVED
     notes: tuple[str, ...] = ()
+    bounds: "Bounds | None" = None
 
     def __str__(self) -> str:
         """Return verdict and witness."""
-        head = f"{self.query} is not identified from {self.sources}:"
-        return "\n".join([head, f"  {self.witness}", *self.notes])
+        lines = [f"{self.query} is not identified from {self.sources}:", f"  {self.witness}"]
+        if self.bounds is not None:
+            lines += [f"  at least {each}" for each in self.bounds.lower]
+            lines += [f"  at most {each}" for each in self.bounds.upper]
+        return "\n".join([*lines, *self.notes])
 
     def _repr_html_(self) -> str:
         """Return what notebooks show."""

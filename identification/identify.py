@@ -92,6 +92,8 @@ def identify(
     >>> print(identify("P(y | do(x))", bow))
     P(y | do(x)) is not identified from P(V):
       hedge {X, Y} over {Y}, roots {Y}
+      at least P(x,y)
+      at most 1 - (P(x) - P(x,y))
     """
     if access is not None and sources != OBSERVED:
         raise ParameterError(
