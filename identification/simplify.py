@@ -15,13 +15,16 @@ rule is tried on pairs of probabilities, and what becomes shorter is kept.
 
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import final
+from typing import assert_never, final
 
 from causalnet.graphs.admg import ADMG
 from causalnet.identification.canonical import canonical
 from causalnet.identification.expressions import (
+    Const,
+    Difference,
     Expression,
     Prob,
+    Product,
     Ratio,
     Sum,
     fold,
@@ -138,7 +141,7 @@ def simplify(
     search = Search(facts, tries, None if budget is None else perf_counter() + budget)
     term = read(expression, facts.symbols, lambda term: reduced(term, facts), search.shortest)
     found = canonical(written(search.shortest(term), facts.symbols))
-    if cost(found) >= cost(expression):
+    if census.may_cancel or cost(found)[0] >= cost(expression)[0]:
         start = canonical(expression)
         if _length(start) <= _length(found):
             return Simplified(start, search.exhausted)
@@ -179,6 +182,7 @@ class _Census:
 
     def __init__(self, expression: Expression) -> None:
         self.variables: set[str] = set()
+        self.may_cancel = False  # in the canonical form there may be fewer probabilities
         self.experiments: dict[tuple[str, tuple[Value, ...]], None] = {}  # in order
         size, depth = fold(expression, self._count)
         self.is_small = size <= _LARGEST and depth <= _DEEPEST
@@ -195,6 +199,12 @@ class _Census:
                 self.variables.update(value.variable for value in bound)
                 return size, depth
             case Ratio():
+                self.may_cancel = True
                 return size, depth + 1
-            case _:
+            case Product():
                 return size, depth
+            case Difference() | Const():
+                self.may_cancel = True
+                return size, depth
+            case _:
+                assert_never(node)

@@ -9,6 +9,7 @@ front-door formula, stays a factor.
 from collections.abc import Callable, Iterable
 from typing import TypeAlias, assert_never
 
+from causalnet.identification.canonical import canonical
 from causalnet.identification.expressions import (
     ONE,
     ZERO,
@@ -73,7 +74,7 @@ def read(expression: Expression, symbols: Symbols, shorten: Shorten, finish: Sho
             case Ratio():
                 return shorten(quotient(below[0], below[1], symbols))
             case Difference():
-                sides = (written(finish(each), symbols) for each in below)
+                sides = (canonical(written(finish(each), symbols)) for each in below)
                 return _opaque(difference(*sides), symbols)
             case _:
                 assert_never(node)
