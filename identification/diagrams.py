@@ -20,13 +20,14 @@ from causalnet.graphs.nodes import Node as GraphNode
 from causalnet.graphs.projection import OmittedPaths, latent_projection
 from causalnet.identification.access import Flag, Logs
 from causalnet.identification.sources import Sources
-from causalnet.interventions.readouts import ReadOut
+from causalnet.interventions.readouts import READOUTS, ReadOut
 from causalnet.interventions.views import Position
 
 __all__ = ["PROMPT", "Diagram", "Place", "admg_diagram", "network_diagram", "read_place"]
 
 PROMPT = "prompt"
 _REST = "rest"
+_MOST_EDGES = 2_000_000
 Names: TypeAlias = tuple[str, ...]
 
 
@@ -205,14 +206,17 @@ def network_diagram(
     Raises:
         UnknownMediatorError: A name that the network does not have.
         TermError: Positions of one node that may be the same one.
-        GraphError: A flag with the name of a node.
+        GraphError: A flag with the name of a node, or more than two million edges.
 
     >>> from causalnet.graphs import plain_graph
     >>> graph = plain_graph({"X": (), "M": ("X",), "Y": ("X", "M")})
     >>> network_diagram(graph, Logs(("M", "Y"))).graph
     ADMG(M -> Y, M <-> Y)
     """
-    outcomes = {readout_variable(readout): readout for readout in readouts}
+    _check_size(graph)
+    outcomes = {name: READOUTS[name] for name in logs.observed or () if name in READOUTS}
+    outcomes |= {readout_variable(readout): readout for readout in readouts}
+    lenses = [Place(readout.node) for readout in outcomes.values() if _is_cut(graph, readout.node)]
     recorded = [name for name in logs.observed or () if name not in outcomes]
     labels = [name for name in logs.prompt_observed if not _is_known(graph, name)]
     inputs = [name for name in logs.prompt_observed if name not in labels]
@@ -221,7 +225,7 @@ def network_diagram(
     ends = [name for flag in logs.flags for name in (*flag.acts_on, *flag.driven_with)]
     extra = {name: Place(name) for name in (*outcomes, PROMPT, *labels)}
     acted = {name: extra.get(name) or read_place(graph, name) for name in ends}
-    builder = _Network(graph, [*seen, *drawn, *places, *acted.values()])
+    builder = _Network(graph, [*seen, *drawn, *places, *lenses, *acted.values()])
     builder.add_readouts(outcomes)
     builder.add_prompt([name for name in labels if name != PROMPT])
     whole = ADMG.of(directed=builder.edges, nodes=dict.fromkeys(builder.nodes))
@@ -257,6 +261,21 @@ def readout_variable(readout: ReadOut) -> str:
     if readout.name == "value":
         return readout.node
     return readout.name if readout.node == "logits" else f"{readout.name}.{readout.node}"
+
+
+def _is_cut(graph: MediatorGraph, name: str) -> bool:
+    return graph.find(name).name in {cut.name for cut in graph.cuts}
+
+
+def _check_size(graph: MediatorGraph) -> None:
+    slots = (slot for node in graph.nodes for slot in node.slots)
+    count = sum(slot.writers_before or len(slot.parents) for slot in slots)
+    if count > _MOST_EDGES:
+        raise GraphError(
+            f"The graph has {count:,} edges.",
+            f"Logs are answered on graphs of up to {_MOST_EDGES:,}.",
+            "Take a coarser one, such as that of cn.lift(model), or transformer_graph(shape).",
+        )
 
 
 def _is_known(graph: MediatorGraph, name: str) -> bool:
@@ -364,7 +383,7 @@ class _Network:
 
     def read(self, readout: ReadOut) -> tuple[str, ...]:
         """Return the variables that a read-out is a function of."""
-        node = self.graph.node(readout.node).mediator.name
+        node = self.graph.find(readout.node).name
         at = f"{node}.{readout.at}"
         return (at,) if at in self.variables[node] else self.variables[node]
 

@@ -134,7 +134,7 @@ class _Reach:
     def reads_out(self, readout: ReadOut) -> bool:
         if readout_variable(readout) in self.readouts:
             return True
-        return self.reads(Place(self.graph.node(readout.node).mediator.name, (readout.at,)))
+        return self.reads(Place(self.graph.find(readout.node).name, (readout.at,)))
 
 
 def _covers(places: Iterable[Place], wanted: Place) -> bool:

@@ -16,7 +16,7 @@ def test_logs_have_the_wrong_sign_and_the_gate_said_so(
     answer, heads = example.main(n=16, net=smollm2_net, picture=picture)
     told = capsys.readouterr().out
 
-    assert told.index("NOT IDENTIFIED") < told.index("what the log predicts")  # said beforehand
+    assert told.index("NOT IDENTIFIED") < told.index("effect on the outcome")  # said beforehand
     assert "the prompt drives both L24.H4.end and logit_difference" in told
     assert not answer.is_computable
     for row in answer.rows:

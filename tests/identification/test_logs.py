@@ -48,7 +48,7 @@ from causalnet.interventions import (
     te,
     value_of,
 )
-from tests.identification.small_networks import SmallNetwork, flipped, random_parents, set_to
+from tests.identification.small_networks import ONE, SmallNetwork, flipped, random_parents, set_to
 
 BASE, SOURCE = Base("base"), Base("source")
 SMALL = plain_graph({"X": (), "M": ("X",), "Z": ("M",), "Y": ("X", "M", "Z")})
@@ -107,6 +107,39 @@ def compare(
             np.testing.assert_allclose(got, truth, atol=1e-9)
             count += 1
     return count
+
+
+def test_path_specific_formulas_are_right_on_networks_that_were_run() -> None:
+    """An edge carries one level of M and all else is at another, against running it."""
+    compared = 0
+    for seed in range(300):
+        random = Random(seed)
+        parents, noise = random_parents(random, random.randint(3, 5))
+        network = SmallNetwork.of(parents, noise, seed)
+        names = [name for name in parents if name not in noise]
+        edges = [(a, b) for b in names for a in parents[b] if a in names and b != names[-1]]
+        if not edges:
+            continue
+        m, child = random.choice(edges)
+        y = random.choice(names[names.index(child) :])
+        observed = tuple(name for name in names if name in (m, y) or random.random() < 0.8)
+        world = Do(BASE, ((Edge(m, child), Const()),))
+        found = asked(world, Logs(observed), y, network)
+        if not (found.is_supported and isinstance(found.question, PathSpecific)):
+            continue
+        assert isinstance(found.verdict, Identified)
+        told = evaluate(found.verdict.estimand, {Distribution(): network.table(observed)})
+        for level in range(2):
+            held, sent = (Const(ONE) if each else Const() for each in (level, 1 - level))
+            both = Do(Do(BASE, ((Node(m), held),)), ((Edge(m, child), sent),))
+            truth = network.outcome(y, both)
+            at = {axis: 0 for axis in told.axes}
+            at |= {symbol(m): level, symbol(m, 1): 1 - level}
+            got = np.array([told.at({**at, symbol(y): each}) for each in range(2)])
+            if not np.isnan(got).any():
+                np.testing.assert_allclose(got, truth, atol=1e-9)
+                compared += 1
+    assert compared > 40
 
 
 def test_natural_bounds_hold_on_networks_that_were_run() -> None:
@@ -343,6 +376,20 @@ def test_names_that_are_not_there_are_refused() -> None:
         from_logs(query, ADMG.of(directed=[("M", "Y")]), Logs())
     with pytest.raises(GraphError, match="stands for what drives all inputs"):
         network_diagram(plain_graph({"prompt": ()}), Logs(("prompt",)))
+
+
+def test_a_graph_too_large_for_its_edges_is_refused() -> None:
+    neurons = transformer_graph(TransformerShape(30, 9, 3, 576, 64, 300, 49152), "neurons")
+    with pytest.raises(GraphError, match="edges"):
+        from_logs(parse_query("te()", neurons), neurons, Logs())
+
+
+def test_other_read_outs_may_be_recorded_and_lenses_read_cuts() -> None:
+    logs = Logs(("L1.H0[end]", "logit_difference", "accuracy"))
+    (found,) = from_logs(parse_query("nie(L1.H0; at=end; outcome=loss)", NETWORK), NETWORK, logs)
+    assert isinstance(found.verdict, NotInLogs) and found.verdict.missing == ("loss",)
+    (read,) = from_logs(parse_query("logit_lens(L1.resid_post)", NETWORK), NETWORK, Logs())
+    assert read.is_supported and str(read.question) == "P(logit_difference.L1.resid_post=y)"
 
 
 def test_the_table_of_what_to_expect_agrees_with_the_gate() -> None:
