@@ -7,7 +7,7 @@ formula is evaluated on many sets of counts at a time.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ from causalnet.identification.values import Value
 __all__ = ["plugged_in"]
 
 _AT_ONCE = 2**22
+_MOST_CODES = 2**62  # what a combination's number may be
 _REPEAT = Value("", "")
 
 Counts = NDArray[np.float64]
@@ -124,9 +125,8 @@ class Cells:
         labels: For each variable the labels of its levels.
         rows: The combinations, one in each row.
         counts: How often each came up.
-        clusters: Which samples belong together.
-        pairs: Each combination that came up in a cluster: the cluster, the combination, how often;
-            sorted by combination.
+        clusters: How often each combination came up in each cluster, as a sparse matrix; None where
+            each sample is a cluster of its own.
         smoothing: What is added to the count of each combination that there could be.
     """
 
@@ -134,8 +134,7 @@ class Cells:
     labels: Mapping[str, tuple[object, ...]]
     rows: NDArray[np.int64]
     counts: Counts
-    clusters: Clusters | None
-    pairs: NDArray[np.int64]
+    clusters: Any
     smoothing: float
 
     @staticmethod
@@ -151,50 +150,37 @@ class Cells:
         if not 0 <= smoothing < np.inf:
             raise ParameterError(f"smoothing={smoothing}.", "It is 0 or more.")
         samples = Samples.of(data, variables, labels)
-        told = np.stack([samples.columns[name] for name in variables], axis=1)
-        rows, inverse, counts = np.unique(told, axis=0, return_inverse=True, return_counts=True)
+        rows, inverse, counts = _combinations(samples)
         clusters = None
         if uncertainty.clusters is not None:
-            clusters = clusters_of(data, uncertainty, len(told))
-        pairs = np.zeros((0, 3), dtype=np.int64)
-        if clusters is not None:
-            keys = np.stack([inverse.ravel(), clusters.of], axis=1)
-            found, times = np.unique(keys, axis=0, return_counts=True)
-            pairs = np.stack([found[:, 1], found[:, 0], times], axis=1)
+            of = clusters_of(data, uncertainty, len(samples))
+            clusters = _by_cluster(of, inverse, len(rows))
         kept = {name: labels[name] for name in variables}
-        return Cells(
-            distribution, kept, rows, counts.astype(np.float64), clusters, pairs, smoothing
-        )
+        return Cells(distribution, kept, rows, counts.astype(np.float64), clusters, smoothing)
 
     def drawn(self, times: int, draw: np.random.Generator) -> Counts:
         """Return counts of samples that are drawn again."""
         if self.clusters is None:
             total = int(self.counts.sum())
             return draw.multinomial(total, self.counts / total, size=times).astype(np.float64)
-        return self._of_clusters(self.clusters.drawn(times, draw))
-
-    def _of_clusters(self, times: NDArray[np.int64]) -> Counts:
-        """Return counts where each cluster counts some times."""
-        each = times[:, self.pairs[:, 0]] * self.pairs[:, 2]
-        _, starts = np.unique(self.pairs[:, 1], return_index=True)
-        return np.add.reduceat(each, starts, axis=1).astype(np.float64)
+        groups = self.clusters.shape[0]
+        often = draw.multinomial(groups, np.full(groups, 1 / groups), size=times)
+        return np.asarray(often @ self.clusters, dtype=np.float64)
 
     def units(self) -> tuple[int, Counts]:
         """Return how many counts there are with one sample or cluster left out, and of how many."""
         if self.clusters is None:
             return len(self.counts), self.counts
-        return self.clusters.count, np.ones(self.clusters.count)
+        return self.clusters.shape[0], np.ones(self.clusters.shape[0])
 
     def left_out(self, start: int, stop: int) -> Counts:
         """Return the counts with one sample, or cluster, of some left out."""
+        if self.clusters is not None:
+            return np.asarray(self.counts - self.clusters[start:stop].toarray())
         each = np.arange(start, stop)
-        if self.clusters is None:
-            counts = np.repeat(self.counts[None], len(each), axis=0)
-            counts[np.arange(len(each)), each] -= 1
-            return counts
-        times = np.ones((len(each), self.clusters.count), dtype=np.int64)
-        times[np.arange(len(each)), each] = 0
-        return self._of_clusters(times)
+        counts = np.repeat(self.counts[None], len(each), axis=0)
+        counts[np.arange(len(each)), each] -= 1
+        return counts
 
     def margin(self, counts: Counts, variables: frozenset[str]) -> Table:
         """Return the distribution of some variables for each set of counts."""
@@ -216,6 +202,30 @@ class Cells:
         told += self.smoothing * (prod(map(len, self.labels.values())) / cells)
         array = shares(told.reshape(-1, *shape), names, self.distribution.do, first=1)
         return Table((_REPEAT.variable, *names), array, (_REPEAT.variable,))
+
+
+def _combinations(
+    samples: Samples,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the combinations of levels that came up, which one each sample is, and how often."""
+    shape = [samples.levels(name) for name in samples.columns]
+    columns = tuple(samples.columns.values())
+    if prod(shape) > _MOST_CODES:
+        rows, inverse, counts = np.unique(
+            np.stack(columns, axis=1), axis=0, return_inverse=True, return_counts=True
+        )
+        return rows, inverse.ravel(), counts
+    codes, inverse, counts = np.unique(
+        np.ravel_multi_index(columns, shape), return_inverse=True, return_counts=True
+    )
+    return np.stack(np.unravel_index(codes, shape), axis=1), inverse.ravel(), counts
+
+
+def _by_cluster(clusters: Clusters, inverse: NDArray[np.int64], cells: int) -> Any:
+    from scipy.sparse import csr_array
+
+    ones = np.ones(len(inverse))
+    return csr_array((ones, (clusters.of, inverse)), shape=(clusters.count, cells))
 
 
 def _check_varies(identified: Identified, cells: Mapping[Distribution, Cells]) -> None:
@@ -282,7 +292,7 @@ class _Plan:
     def _at_once(self) -> int:
         """Return for how many sets of counts the formula is evaluated at a time."""
         levels = {name: len(told) for name, told in self._labels().items()}
-        widest = max(len(cells.counts) for cells in self.cells.values())
+        widest = max(max(len(each.counts), each.units()[0]) for each in self.cells.values())
         return max(1, _AT_ONCE // max(evaluation_cost(self.estimand, levels), widest))
 
     def _resamples(self, full: Mapping[Distribution, Counts], how: Uncertainty) -> Resamples:
@@ -318,7 +328,10 @@ class _Plan:
     ) -> Iterator[str]:
         yield from identified.notes
         if np.isnan(value).any():
-            yield f"{int(np.isnan(value).sum())} of {value.size} numbers cannot be estimated"
+            yield (
+                f"{int(np.isnan(value).sum())} of {value.size} numbers cannot be estimated: use "
+                "fewer levels or variables, or regression or AIPW where they apply"
+            )
             margins = self._margins(full)
 
             def single(distribution: Distribution, variables: frozenset[str]) -> Table:

@@ -291,16 +291,17 @@ def _levels(
         told = int(values.max()) + 1
     if told is None:
         told = (False, True) if values.dtype.kind == "b" else _sorted(values.tolist())
-    if isinstance(told, int):
-        whole = values.astype(np.int64) if values.dtype.kind in "iub" else np.full(1, -1)
-        if whole.min() < 0 or whole.max() >= told:
-            raise _unseen(name, values, range(told))
-        return whole, tuple(range(told))
-    places = {label: at for at, label in enumerate(told)}
+    labels = tuple(range(told)) if isinstance(told, int) else tuple(told)
+    if values.dtype.kind in "iub" and labels == tuple(range(len(labels))):
+        levels = values.astype(np.int64)
+        if levels.min() < 0 or levels.max() >= len(labels):
+            raise _unseen(name, values, labels)
+        return levels, labels
+    places = {label: at for at, label in enumerate(labels)}
     listed = values.tolist()
     if any(label not in places for label in listed):
-        raise _unseen(name, values, told)
-    return np.array([places[label] for label in listed], dtype=np.int64), tuple(told)
+        raise _unseen(name, values, labels)
+    return np.array([places[label] for label in listed], dtype=np.int64), labels
 
 
 def _unseen(name: str, values: NDArray[np.generic], told: Sequence[object]) -> ParameterError:

@@ -1,6 +1,6 @@
 """Estimates come near the truth, their intervals hold it, and bad data are refused."""
 
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from causalnet.identification.oracle import RandomModel
 from causalnet.identification.parsing import parse_expression, parse_question
 from causalnet.identification.regressors import LeastSquares, LogisticRegression
 from causalnet.identification.sources import OBSERVED, Distribution, Sources
+from causalnet.identification.values import symbol
 
 BACK_DOOR = ADMG.of(directed=[("Z", "X"), ("Z", "Y"), ("X", "Y")])
 ADJUSTED = "sum[z](P(y|x,z) * P(z))"
@@ -168,6 +169,23 @@ def test_empty_strata_are_named() -> None:
     assert "resamples lack support" in notes
     smooth = estimate(EFFECT, data, bootstrap=20, smoothing=0.5)
     assert not np.isnan(smooth.value.array).any()
+
+
+def test_formulas_of_many_variables_are_estimated() -> None:
+    names = [f"V{k}" for k in range(70)]
+    draw = np.random.default_rng(0)
+    data = {name: draw.integers(2, size=400) for name in names}
+    factors = " * ".join(f"P(v{k + 1}|v{k})" for k in range(69))
+    bound = ",".join(f"v{k}" for k in range(1, 69))
+    chain = known("P(v69 | do(v0))", ADMG.of(list(pairwise(names))), f"sum[{bound}]({factors})")
+    steps = np.eye(2)
+    for one, other in pairwise(names):
+        counts = np.zeros((2, 2))
+        np.add.at(counts, (data[one], data[other]), 1)
+        steps = steps @ (counts / counts.sum(axis=1, keepdims=True))
+    found = estimate(chain, data, bootstrap=20, clusters=np.arange(400) // 4)
+    assert found.value.axes == (symbol("V0"), symbol("V69"))
+    assert np.allclose(found.value.array, steps)
 
 
 def test_results_can_be_read() -> None:
