@@ -7,8 +7,9 @@ from causalnet.graphs.circuits import project
 from causalnet.graphs.edge_lists import shown
 from causalnet.graphs.path_checks import RecantingDistrict
 from causalnet.identification.answers import Bounds, Hedge, InconsistentFactor, Thicket, Witness
-from causalnet.identification.diagrams import PROMPT, Diagram
+from causalnet.identification.diagrams import Diagram
 from causalnet.identification.expressions import ONE, Prob, difference
+from causalnet.identification.network_variables import PROMPT
 from causalnet.identification.queries import Effect, Question
 from causalnet.identification.sources import Sources
 

@@ -1,41 +1,34 @@
 """The causal diagram behind a log: the whole network, what was recorded, and its projection.
 
 A network has no noise, so that all variation comes from the prompt, which drives every input node;
-from exogenous noise nodes; and from flags beside the network.  A residual cut that is named is a
-node between the writers before it and the receivers after it.  A node that is named at a position
-is two variables, `L24.H4.end` and `L24.H4.rest`, with the same parents and children.
+from exogenous noise nodes; and from flags beside the network.  What is a function of recorded
+variables confounds nothing.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple, TypeAlias, final
+from typing import TypeAlias, final
 
-from causalnet.errors import GraphError, TermError
-from causalnet.graphs.admg import ADMG, Edge
+from causalnet.errors import GraphError
+from causalnet.graphs.admg import ADMG
 from causalnet.graphs.mediator_graph import MediatorGraph
-from causalnet.graphs.mediators import Kind
-from causalnet.graphs.nodes import Cut, Slot
-from causalnet.graphs.nodes import Node as GraphNode
 from causalnet.graphs.projection import OmittedPaths, latent_projection
 from causalnet.identification.access import Flag, Logs
+from causalnet.identification.network_variables import (
+    PROMPT,
+    NetworkVariables,
+    Place,
+    read_place,
+)
 from causalnet.identification.sources import Sources
 from causalnet.interventions.readouts import READOUTS, ReadOut
 from causalnet.interventions.views import Position
 
-__all__ = ["PROMPT", "Diagram", "Place", "admg_diagram", "network_diagram", "read_place"]
+__all__ = ["Diagram", "admg_diagram", "network_diagram", "readout_variable"]
 
-PROMPT = "prompt"
-_REST = "rest"
 _MOST_EDGES = 2_000_000
 Names: TypeAlias = tuple[str, ...]
-
-
-class Place(NamedTuple):
-    """A node or residual cut, at some positions; at none means everywhere."""
-
-    node: str
-    at: tuple[Position, ...] = ()
 
 
 @final
@@ -146,34 +139,6 @@ class Diagram:
         return True
 
 
-def read_place(graph: MediatorGraph, text: str) -> Place:
-    """Return the node that a name stands for, with the positions in brackets behind it.
-
-    The output of a head stands for its z, on which it is set.
-
-    Raises:
-        UnknownMediatorError: No such node.
-
-    >>> from causalnet.graphs import TransformerShape, transformer_graph
-    >>> graph = transformer_graph(TransformerShape(2, 2, 2, 8, 4, 16, 11))
-    >>> read_place(graph, "L1.H0.z[end,3]")
-    Place(node='L1.H0', at=('end', 3))
-    """
-    name, bracket, inside = text.partition("[")
-    if not bracket or text in graph.names():
-        return Place(_carrier(graph, graph.find(text).name))
-    words = [word.strip() for word in inside.rstrip("]").split(",")]
-    at = tuple(int(word) if word.lstrip("-").isdigit() else word for word in words)
-    return Place(_carrier(graph, graph.find(name).name), at)
-
-
-def _carrier(graph: MediatorGraph, name: str) -> str:
-    """Return the head whose z this is: its value follows from z, and nothing else reads z."""
-    mediator = graph.find(name)
-    head = name.removesuffix(".z")
-    return head if mediator.kind is Kind.Z and head in graph.names() else name
-
-
 def admg_diagram(graph: ADMG, logs: Logs) -> Diagram:
     """Return the diagram of a log of an ADMG's nodes, which tells itself what is confounded.
 
@@ -225,7 +190,7 @@ def network_diagram(
     ends = [name for flag in logs.flags for name in (*flag.acts_on, *flag.driven_with)]
     extra = {name: Place(name) for name in (*outcomes, PROMPT, *labels)}
     acted = {name: extra.get(name) or read_place(graph, name) for name in ends}
-    builder = _Network(graph, [*seen, *drawn, *places, *lenses, *acted.values()])
+    builder = NetworkVariables(graph, [*seen, *drawn, *places, *lenses, *acted.values()])
     builder.add_readouts(outcomes)
     builder.add_prompt([name for name in labels if name != PROMPT])
     whole = ADMG.of(directed=builder.edges, nodes=dict.fromkeys(builder.nodes))
@@ -297,120 +262,3 @@ def _with_flags(graph: ADMG, flags: Iterable[Flag], parts: Callable[[str], Names
     if len(nodes) == len(graph.nodes):
         return graph
     return ADMG.of(directed=directed, bidirected=bidirected, nodes=nodes)
-
-
-class _Network:
-    """The variables and edges of a network, as finely as places name them."""
-
-    def __init__(self, graph: MediatorGraph, places: Iterable[Place]) -> None:
-        self.graph = graph
-        named = [*places]
-        self.positions = _positions(named)
-        wanted = {place.node for place in named}
-        self.cuts = sorted(
-            (cut for cut in graph.cuts if cut.name in wanted), key=lambda cut: cut.writers_before
-        )
-        self.variables: dict[str, tuple[str, ...]] = {}
-        self.edges: list[Edge] = []
-        self.inputs: list[str] = []
-        self.noise: list[str] = []
-        for name in (*(cut.name for cut in self.cuts), *(n.mediator.name for n in graph.nodes)):
-            at = self.positions.get(name, ())
-            self.variables[name] = (*(f"{name}.{each}" for each in at), *([f"{name}.{_REST}"]))
-            if not at:
-                self.variables[name] = (name,)
-        for cut in self.cuts:
-            before = self.earlier(cut)
-            self.join(self.senders(cut.stream, cut.writers_before, before), cut.name, True)
-        for node in graph.nodes:
-            self.add(node)
-
-    @property
-    def nodes(self) -> Iterator[str]:
-        """All variables so far, in some order."""
-        for parts in self.variables.values():
-            yield from parts
-
-    def parts(self, place: Place) -> tuple[str, ...]:
-        """Return the variables of a place."""
-        wanted = tuple(f"{place.node}.{position}" for position in place.at)
-        return wanted or self.variables[place.node]
-
-    def add(self, node: GraphNode) -> None:
-        """Add the edges into a node."""
-        name = node.mediator.name
-        if not node.slots:
-            (self.noise if node.mediator.kind is Kind.NOISE else self.inputs).append(name)
-        for slot in node.slots:
-            pointwise = "pos" in node.pointwise or "pos" in slot.pointwise
-            self.join(self.entering(slot), name, pointwise)
-
-    def entering(self, slot: Slot) -> tuple[str, ...]:
-        """Return what enters a slot, a named cut in place of the writers before it."""
-        if not slot.stream:
-            return slot.parents
-        cuts = [c for c in self.cuts if c.stream == slot.stream]
-        below = [c for c in cuts if c.writers_before <= slot.writers_before]
-        return self.senders(slot.stream, slot.writers_before, below[-1] if below else None)
-
-    def earlier(self, cut: Cut) -> Cut | None:
-        """Return the named cut before another one of its stream."""
-        before = self.cuts[: self.cuts.index(cut)]
-        return next((c for c in reversed(before) if c.stream == cut.stream), None)
-
-    def senders(self, stream: str, count: int, cut: Cut | None) -> tuple[str, ...]:
-        """Return the writers that enter, those before a cut as the cut."""
-        writers = next(each.writers for each in self.graph.streams if each.name == stream)
-        if cut is None:
-            return writers[:count]
-        return (cut.name, *writers[cut.writers_before : count])
-
-    def join(self, senders: Iterable[str], receiver: str, pointwise: bool) -> None:
-        """Add edges between the parts of senders and those of a receiver."""
-        at = self.positions.get(receiver, ())
-        for sender in senders:
-            same = pointwise and at and self.positions.get(sender, ()) == at
-            for number, part in enumerate(self.variables[receiver]):
-                sent = self.variables[sender]
-                self.edges += [(each, part) for each in ((sent[number],) if same else sent)]
-
-    def add_readouts(self, readouts: Mapping[str, ReadOut]) -> None:
-        """Add a variable below the node of each read-out."""
-        for name, readout in readouts.items():
-            if name != readout.node:
-                self.edges += [(part, name) for part in self.read(readout)]
-                self.variables[name] = (name,)
-
-    def read(self, readout: ReadOut) -> tuple[str, ...]:
-        """Return the variables that a read-out is a function of."""
-        node = self.graph.find(readout.node).name
-        at = f"{node}.{readout.at}"
-        return (at,) if at in self.variables[node] else self.variables[node]
-
-    def add_prompt(self, labels: Iterable[str]) -> None:
-        """Add the prompt, which drives all inputs, and recorded features of it."""
-        if PROMPT in self.variables:
-            raise GraphError(
-                f"A node has the name {PROMPT!r}.", "It stands for what drives all inputs.",
-                "Rename the node.",
-            )  # fmt: skip
-        driven = [part for name in self.inputs for part in self.variables[name]]
-        self.variables[PROMPT] = (PROMPT,)
-        for label in labels:
-            self.variables[label] = (label,)
-        self.edges += [(PROMPT, name) for name in (*driven, *labels)]
-
-
-def _positions(places: Iterable[Place]) -> dict[str, tuple[Position, ...]]:
-    """Return for each node the positions at which it is named."""
-    found: dict[str, dict[Position, None]] = {}
-    for place in places:
-        found.setdefault(place.node, {}).update(dict.fromkeys(place.at))
-    for node, at in found.items():
-        if len({type(each) for each in at}) > 1 or any(isinstance(p, int) and p < 0 for p in at):
-            raise TermError(
-                f"{node} is named at the positions {', '.join(map(str, at))}.",
-                "They may be the same position or not.",
-                "Name positions in one way, by their names or by indices from 0.",
-            )
-    return {node: tuple(at) for node, at in found.items() if at}

@@ -16,8 +16,9 @@ from causalnet.identification.access import Logs
 from causalnet.identification.answering import answered
 from causalnet.identification.answers import Answer, Bounds, Identified, NotIdentified
 from causalnet.identification.confounding import natural_bounds, why_not
-from causalnet.identification.diagrams import PROMPT, Diagram, admg_diagram, network_diagram
+from causalnet.identification.diagrams import Diagram, admg_diagram, network_diagram
 from causalnet.identification.log_answers import FromLogs, NotInLogs, Verdict
+from causalnet.identification.network_variables import PROMPT
 from causalnet.identification.queries import (
     Causation,
     Counterfactual,

@@ -7,9 +7,10 @@ from itertools import chain, combinations
 from causalnet.graphs.admg import ADMG
 from causalnet.graphs.mediator_graph import MediatorGraph
 from causalnet.identification.access import Logs, PartialAccess
-from causalnet.identification.diagrams import PROMPT, Diagram, Place, read_place, readout_variable
+from causalnet.identification.diagrams import Diagram, readout_variable
 from causalnet.identification.log_answers import FromLogs
 from causalnet.identification.logs import asked_of, outcomes_of, told_of, variables_of
+from causalnet.identification.network_variables import PROMPT, Place, read_place
 from causalnet.identification.queries import Question
 from causalnet.interventions.closure import worlds_needed
 from causalnet.interventions.queries import Query

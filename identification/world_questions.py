@@ -12,14 +12,16 @@ A question is about every value to which a node could be set.  A patch that draw
 that go with the rows, such as pairs, asks for `P(y given do(m), prompt)` on average.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias, assert_never, final
 
-from causalnet.graphs.admg import ADMG, Edge
+from causalnet.graphs.admg import Edge
 from causalnet.graphs.mediator_graph import MediatorGraph
-from causalnet.identification.diagrams import PROMPT, Diagram, Place, read_place, readout_variable
+from causalnet.identification.diagrams import Diagram, readout_variable
+from causalnet.identification.network_variables import PROMPT, Place, read_place
+from causalnet.identification.projected_paths import MixedEdge, projected_edges
 from causalnet.identification.queries import (
     Counterfactual,
     Effect,
@@ -380,67 +382,7 @@ def _along(setting: _Setting, outcome: str, diagram: Diagram) -> Question:
     baseline = tuple(value_in(name) for name in treatments)
     if missing:  # the projection has no such edges; the question is told all the same
         return PathSpecific((value_in(outcome, "y"),), active, baseline, ())
-    reach = _Reach.of(diagram, {edge: carries(edge) for edge in diagram.whole.directed})
-    edges = _projected(reach, treatments, outcome, diagram)
+    edges = projected_edges(diagram, treatments, outcome, carries)
+    if isinstance(edges, MixedEdge):
+        raise _Inexpressible(str(edges))
     return PathSpecific((value_in(outcome, "y"),), active, baseline, edges)
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class _Reach:
-    """The recorded nodes at the end of paths whose interior is omitted.
-
-    Attributes:
-        on: Those at the end of a path all of whose edges carry the active value.
-        off: Those at the end of a path with another edge.
-    """
-
-    on: Mapping[str, frozenset[str]]
-    off: Mapping[str, frozenset[str]]
-
-    @staticmethod
-    def of(diagram: Diagram, carries: Mapping[Edge, bool]) -> "_Reach":
-        kept = set(diagram.observed)
-        on: dict[str, frozenset[str]] = {}
-        off: dict[str, frozenset[str]] = {}
-        known: dict[frozenset[str], frozenset[str]] = {}
-        for node in reversed(diagram.whole.topological_order()):
-            active, other = set[str](), set[str]()
-            for child in diagram.whole.children(node):
-                ends = frozenset([child]) if child in kept else on[child]
-                beyond = frozenset[str]() if child in kept else off[child]
-                (active if carries[node, child] else other).update(ends)
-                other |= beyond
-            one, two = frozenset(active), frozenset(other)
-            on[node], off[node] = known.setdefault(one, one), known.setdefault(two, two)
-        return _Reach(on, off)
-
-
-def _projected(
-    reach: _Reach, treatments: list[str], outcome: str, diagram: Diagram
-) -> tuple[Edge, ...]:
-    """Return the edges of the projection that carry the active value."""
-    above = diagram.graph.ancestors([outcome])
-    waiting, seen, found = [*treatments], set(treatments), list[Edge]()
-    while waiting:
-        node = waiting.pop()
-        for child in sorted(reach.on[node] & above - set(treatments)):
-            if child in reach.off[node]:
-                between = min(
-                    (
-                        each
-                        for each in diagram.whole.children(node)
-                        if child in reach.on[each] | reach.off[each]
-                    ),
-                    key=lambda name: name.endswith(".scale"),  # norms are seldom recorded
-                )
-                raise _Inexpressible(
-                    f"paths from {node} to {child} on which the patch acts, and others, are one "
-                    f"edge of the log; record what lies between, such as {between}"
-                )
-            found.append((node, child))
-            if child not in seen:
-                seen.add(child)
-                waiting.append(child)
-    carrying = ADMG.of(directed=found, nodes={*treatments, outcome}).ancestors([outcome])
-    return tuple(edge for edge in found if edge[1] in carrying)
