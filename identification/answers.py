@@ -95,7 +95,8 @@ class Check:
         """Return the check in one line."""
         if not self.models:
             return f"not verified numerically: {self.reason}"
-        return f"verified on {self.models} random models: largest difference {self.worst:.1e}"
+        models = "1 random model" if self.models == 1 else f"{self.models} random models"
+        return f"verified on {models}: largest difference {self.worst:.1e}"
 
 
 NOT_CHECKED = Check(0, reason="it was not asked for")

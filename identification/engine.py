@@ -44,6 +44,8 @@ class _Known:
         neither makes T smaller, T and C are a hedge.
         """
         within = masks.alive & ~self.sets
+        if masks.district(factor, within) == factor:  # as most are; ancestors cost more to find
+            return 0
         while True:
             smaller = masks.district(factor, masks.ancestors(factor, within))
             if smaller == factor:

@@ -4,6 +4,7 @@ from typing import overload
 
 from causalnet.errors import ParameterError, TermError
 from causalnet.graphs.admg import ADMG, check_admg
+from causalnet.graphs.arguments import quoted
 from causalnet.graphs.mediator_graph import MediatorGraph
 from causalnet.identification.access import AccessLike
 from causalnet.identification.answering import answered
@@ -111,5 +112,13 @@ def identify(
             "Questions about diagrams are probabilities and effects of their variables.",
             "Write identify('P(y | do(x))', graph), or give the network's graph.",
         )
-    asked = parse_question(question, graph) if isinstance(question, str) else question
-    return answered(asked, graph, sources, verify)
+    if isinstance(question, str):
+        question = parse_question(question, graph)
+    if not isinstance(question, Question):
+        raise ParameterError(
+            f"{quoted(question)} is no question.",
+            "A question is text, or one of Effect, Counterfactual, PathSpecific, Mediation and "
+            "Causation.",
+            "Write identify('P(y | do(x))', graph).",
+        )
+    return answered(question, graph, sources, verify)

@@ -127,9 +127,8 @@ class Potential:
         return Potential(variable, tuple(sorted((do or {}).items(), key=lambda item: item[0])))
 
     def __str__(self) -> str:
-        """Return the variable with its world, as text."""
-        inside = ", ".join(str(value) for _, value in self.do)
-        return quoted_name(self.variable) + (f"{{{inside}}}" if inside else "")
+        """Return the variable with its world, as text; `M{}` in the actual one."""
+        return f"{quoted_name(self.variable)}{{{', '.join(str(value) for _, value in self.do)}}}"
 
 
 @final

@@ -41,6 +41,7 @@ from causalnet.identification.values import Value
 __all__ = ["is_affordable", "verified"]
 
 _MOST_WORK = 200_000_000
+_ORDERING = 400
 # What one step costs, in the time of one multiplication: a look-up for a unit, an entry of a table,
 # and a node of a table or of a formula besides.
 _LOOKING_UP, _TABLING, _CALLING = 8, 8, 4000
@@ -115,6 +116,9 @@ def is_affordable(answer: Identified) -> str:
     'noise and hidden variables have 36,472,996,377,170,786,403 states, more than 1,300,000'
     """
     graph, levels = _relevant(answer), _levels(answer)
+    ordering = _ORDERING * len(graph) ** 2  # in which order variables are summed out
+    if ordering > _MOST_WORK:
+        return f"it would take about {ordering:,} operations, more than {_MOST_WORK:,}"
     every = {name: levels.get(name, 2) for name in graph.nodes}
     counts = [_states(part, graph, every) for part in _counted(answer.query)]
     if max(counts, default=0) > EXOGENOUS_STATES:
@@ -126,7 +130,8 @@ def is_affordable(answer: Identified) -> str:
     assignments = prod(every[value.variable] for value in symbols)
     compared = prod(every[value.variable] for value in symbols | answer.estimand.free)
     work = (
-        compared
+        ordering
+        + compared
         + _LOOKING_UP * sum(counts) * assignments * len(graph)
         + _tabling(answer, graph, every)
         + evaluation_cost(answer.estimand, every)
