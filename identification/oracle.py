@@ -51,6 +51,7 @@ __all__ = ["EXOGENOUS_STATES", "SMALL", "RandomModel", "contrast_of", "distinct"
 
 SMALL = 2**12  # entries of a table that is made whole
 _SURE = 0.36  # shared by the levels of a variable's noise, so that none is rare
+_NOISY = 6  # in graphs of more nodes there is less noise, as effects would fade into rounding
 
 
 @final
@@ -368,7 +369,9 @@ def _drawn(
     size = levels[name]
     shape = [*(levels[parent] for parent in parents), *(2 for _ in hidden)]
     first, last = (_table(size, shape, draw) for _ in range(2))
-    noise = _SURE / (size + 1) + (1 - _SURE) * draw.dirichlet([1.0] * (size + 1))
+    fading = min(1.0, (_NOISY / len(graph)) ** 1.5)
+    chances = draw.dirichlet([fading] * (size + 1))
+    noise = fading * _SURE / (size + 1) + (1 - fading * _SURE) * chances
     table = np.stack([*((first + step) % size for step in range(size)), last], axis=-1)
     return Mechanism(parents, hidden, table, noise)
 

@@ -303,3 +303,11 @@ def test_margins_of_long_chains_are_made() -> None:
         evaluate(Sum((symbol("Q"),), Prob((last,))), model.tables)
     cost = table_cost(chain, model.levels, Distribution(), ["V0", "V60"])
     assert cost < 1000 < table_cost(chain, model.levels, Distribution(), chain.nodes[:20])
+
+
+def test_effects_do_not_fade_in_long_chains() -> None:
+    chain = ADMG.of(directed=[(f"V{k}", f"V{k + 1}") for k in range(40)])
+    asked = Effect((symbol("V40"),), (symbol("V0"),))
+    for seed in range(4):
+        told = RandomModel.of(chain, seed).truth(asked).array
+        assert abs(told[0, 1] - told[1, 1]) > 1e-6
