@@ -19,6 +19,7 @@
 | `explain`, `run`, `open` | what a term would run; its table; a saved table |
 | `atp`, `atp_star`, `eap`, `eap_ig`, `mask_ig` | estimators by derivatives, with their errors |
 | `screen_then_verify`, `race` | rows ranked cheaply and verified; rows told apart on few prompts |
+| `identify`, `Sources`, `Logs` | whether data determine an answer: formula, bounds, or why not |
 | `effect_posterior` | all effects fitted together; a circuit at a false discovery rate |
 | `lift_module`, `declare_module`, `head_part` | the graph of any `nn.Module` |
 | `evaluate_module`, `evaluate_query`, `ModuleBindings`, `Examples` | terms on it |
@@ -72,6 +73,9 @@ if TYPE_CHECKING:
     from causalnet.graphs import read_graph as read_graph
     from causalnet.graphs import transformer_graph as transformer_graph
     from causalnet.graphs import write_graph as write_graph
+    from causalnet.identification import Logs as Logs
+    from causalnet.identification import Sources as Sources
+    from causalnet.identification import identify as identify
     from causalnet.interventions import Apply as Apply
     from causalnet.interventions import At as At
     from causalnet.interventions import Base as Base
@@ -176,6 +180,7 @@ _NAMES = {
     ),
     "errors": ("CausalNetError",),
     "estimators": ("atp", "atp_star", "eap", "eap_ig", "mask_ig", "screen_then_verify", "race"),
+    "identification": ("identify", "Logs", "Sources"),
     "execute": ("register_operation",),
     "execute.modules": ("Examples", "ModuleBindings", "evaluate_module", "evaluate_query"),
     "graphs": (
@@ -209,6 +214,7 @@ __all__ = [
     "LanguageModel",
     "LiftedModule",
     "LiftedNetwork",
+    "Logs",
     "MediatorGraph",
     "ModuleBindings",
     "Node",
@@ -218,6 +224,7 @@ __all__ = [
     "Query",
     "Read",
     "Self",
+    "Sources",
     "Subspace",
     "__version__",
     "ablation_effect",
@@ -248,6 +255,7 @@ __all__ = [
     "explain_terms",
     "head_part",
     "held",
+    "identify",
     "importance",
     "integrated_gradients",
     "interaction",
