@@ -84,7 +84,7 @@ class Check:
     Attributes:
         models: In how many; 0 if it was not compared.
         worst: The largest difference, absolute.
-        reason: Why it was not compared; "" if it was.
+        reason: Why it was not compared, or in fewer models than were wanted; "" else.
     """
 
     models: int
@@ -96,7 +96,8 @@ class Check:
         if not self.models:
             return f"not verified numerically: {self.reason}"
         models = "1 random model" if self.models == 1 else f"{self.models} random models"
-        return f"verified on {models}: largest difference {self.worst:.1e}"
+        stopped = f" ({self.reason})" if self.reason else ""
+        return f"verified on {models}: largest difference {self.worst:.1e}{stopped}"
 
 
 NOT_CHECKED = Check(0, reason="it was not asked for")
