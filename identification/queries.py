@@ -32,7 +32,7 @@ __all__ = [
     "variables_in",
 ]
 
-_DEEPEST, _LARGEST = 100, 10_000
+_DEEPEST, _LARGEST = 100, 50_000
 
 Contrasted: TypeAlias = Literal["TE", "CDE", "NDE", "NIE"]
 Probability: TypeAlias = Literal["PN", "PS", "PNS"]
@@ -83,7 +83,7 @@ class Potential:
         do: The variables that are set, sorted, each with its value or with the counterfactual
             variable from which it takes it.
         depth: How many worlds are nested, this one included; at most 100.
-        size: How many counterfactual variables it is made of, written out; at most 10,000.
+        size: How many counterfactual variables it is made of, written out; at most 50,000.
 
     Raises:
         TermError: More of them.
