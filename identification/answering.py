@@ -14,6 +14,10 @@ from typing import assert_never
 
 from causalnet.graphs.admg import ADMG
 from causalnet.graphs.arguments import check_whole
+from causalnet.identification.algorithms.counterfactuals import identify_counterfactual
+from causalnet.identification.algorithms.edge_g_formula import identify_path_specific
+from causalnet.identification.algorithms.id_algorithm import identify_effect
+from causalnet.identification.algorithms.mediation import identify_mediation
 from causalnet.identification.answers import (
     Answer,
     Bounds,
@@ -23,13 +27,10 @@ from causalnet.identification.answers import (
     NotIdentified,
     Step,
 )
-from causalnet.identification.causation import identify_causation
-from causalnet.identification.counterfactuals import identify_counterfactual
-from causalnet.identification.edge_g_formula import identify_path_specific
+from causalnet.identification.bounding.causation import identify_causation
+from causalnet.identification.bounding.natural_bounds import natural_bounds
 from causalnet.identification.expressions import Expression, Prob, Product, Sum
-from causalnet.identification.id_algorithm import identify_effect
-from causalnet.identification.mediation import identify_mediation
-from causalnet.identification.natural_bounds import natural_bounds
+from causalnet.identification.formulas.simplify import simplify
 from causalnet.identification.omission import without_needless
 from causalnet.identification.queries import (
     Causation,
@@ -41,7 +42,6 @@ from causalnet.identification.queries import (
     values_in,
     variables_in,
 )
-from causalnet.identification.simplify import simplify
 from causalnet.identification.sources import OBSERVED, Distribution, Sources
 from causalnet.identification.values import Value
 from causalnet.identification.verification import is_affordable, verified

@@ -284,7 +284,7 @@ Answer: TypeAlias = Identified | NotIdentified | Bounds
 
 
 def _html_of(answer: Answer) -> str:
-    from causalnet.identification.notebook import answer_html
+    from causalnet.identification.showing.notebook import answer_html
 
     return answer_html(answer)
 

@@ -129,7 +129,7 @@ def evaluate(expression: Expression, tables: Tables) -> Evaluated:
 def evaluation_cost(expression: Expression, levels: Mapping[str, int]) -> int:
     """Return how many numbers come up when an expression is evaluated.
 
-    >>> from causalnet.identification.parsing import parse_expression
+    >>> from causalnet.identification.reading.parsing import parse_expression
     >>> evaluation_cost(parse_expression("sum[z](P(y|x,z) * P(z))"), {"X": 2, "Y": 2, "Z": 3})
     31
     """

@@ -51,7 +51,7 @@ def _text_of(expression: "Expression") -> str:
 
 def _latex_of(expression: "Expression") -> str:
     """Return the formula as notebooks typeset it."""
-    from causalnet.identification.notebook import expression_latex
+    from causalnet.identification.showing.notebook import expression_latex
 
     return expression_latex(expression)
 

@@ -103,7 +103,7 @@ def is_affordable(answer: Identified) -> str:
 
     >>> from causalnet.graphs.admg import ADMG
     >>> from causalnet.identification.answers import Derivation
-    >>> from causalnet.identification.parsing import parse_expression, parse_question
+    >>> from causalnet.identification.reading.parsing import parse_expression, parse_question
     >>> chain = ADMG.of(directed=[(f"V{k}", f"V{k + 1}") for k in range(40)])
     >>> formula = parse_expression("P(v40|v0)")
     >>> effect, counterfactual = (

@@ -12,8 +12,8 @@ from causalnet.graphs.formats import AttributionGraph, read_graph
 from causalnet.graphs.gallery import EXAMPLES
 from causalnet.graphs.names import nearest
 from causalnet.graphs.projection import latent_projection
-from causalnet.identification.graph_text import parse_graph
-from causalnet.identification.value_reading import names_in
+from causalnet.identification.reading.graph_text import parse_graph
+from causalnet.identification.reading.value_reading import names_in
 from causalnet.identification.values import quoted_name
 
 __all__ = ["Diagram", "diagram_of", "projected"]

@@ -11,18 +11,18 @@ from causalnet.cli.known import OBSERVATIONS, Known, sources_of
 from causalnet.cli.status import Status
 from causalnet.cli.terminal import Terminal
 from causalnet.errors import ParameterError, TermError, UnknownMediatorError
-from causalnet.identification.answer_json import answer_json
 from causalnet.identification.answers import Answer, Bounds, Identified, NotIdentified
-from causalnet.identification.dot import answer_dot
-from causalnet.identification.drawing import draw_answer
+from causalnet.identification.door import identify
 from causalnet.identification.expressions import Expression, Prob, Sum, parts_of
-from causalnet.identification.graph_text import graph_line
-from causalnet.identification.identify import identify
-from causalnet.identification.latex import to_latex
-from causalnet.identification.meaning import meaning_of
-from causalnet.identification.parsing import parse_question
+from causalnet.identification.formulas.latex import to_latex
 from causalnet.identification.queries import Effect
-from causalnet.identification.short_text import shortened
+from causalnet.identification.reading.graph_text import graph_line
+from causalnet.identification.reading.parsing import parse_question
+from causalnet.identification.showing.answer_json import answer_json
+from causalnet.identification.showing.dot import answer_dot
+from causalnet.identification.showing.drawing import draw_answer
+from causalnet.identification.showing.meaning import meaning_of
+from causalnet.identification.showing.short_text import shortened
 from causalnet.identification.sources import Distribution, Sources
 from causalnet.identification.values import quoted_name
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from causalnet.errors import ParameterError
 from causalnet.graphs.admg import ADMG
+from causalnet.identification.reading.value_reading import names_in
 from causalnet.identification.sources import Sources
-from causalnet.identification.value_reading import names_in
 
 __all__ = ["OBSERVATIONS", "Known", "sources_of"]
 

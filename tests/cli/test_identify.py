@@ -11,8 +11,8 @@ import pytest
 from causalnet.cli.door import run_command_line
 from causalnet.graphs import EXAMPLES, read_graph, write_graph
 from causalnet.graphs.formats import GraphFile
-from causalnet.identification.graph_text import parse_graph
-from causalnet.identification.parsing import parse_expression
+from causalnet.identification.reading.graph_text import parse_graph
+from causalnet.identification.reading.parsing import parse_expression
 from tests.cli.processes import causalnet
 
 Output = pytest.CaptureFixture[str]

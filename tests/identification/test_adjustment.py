@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from causalnet.errors import CausalNetError, ParameterError, TermError, UnknownMediatorError
 from causalnet.graphs import ADMG, example, is_open_walk
 from causalnet.graphs.walks import Connected
-from causalnet.identification.adjustment import (
+from causalnet.identification.adjusting.adjustment import (
     ForbiddenNode,
     NoAdjustmentSet,
     NotValidAdjustment,
@@ -20,8 +20,8 @@ from causalnet.identification.adjustment import (
     is_valid_adjustment,
     minimal_adjustment_set,
 )
-from causalnet.identification.minimum_adjustment import minimum_adjustment_set
-from causalnet.identification.proper_back_door import proper_back_door_graph
+from causalnet.identification.adjusting.minimum_adjustment import minimum_adjustment_set
+from causalnet.identification.adjusting.proper_back_door import proper_back_door_graph
 from tests.graphs.random_admgs import SEEDS, subset
 from tests.identification.adjusted_models import (
     Effect,

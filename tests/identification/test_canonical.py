@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 
 from causalnet.graphs import ADMG
-from causalnet.identification.canonical import canonical
 from causalnet.identification.expressions import (
     ONE,
     Const,
@@ -20,7 +19,8 @@ from causalnet.identification.expressions import (
     product,
     rebuilt,
 )
-from causalnet.identification.parsing import parse_expression
+from causalnet.identification.formulas.canonical import canonical
+from causalnet.identification.reading.parsing import parse_expression
 from causalnet.identification.renaming import renamed
 from causalnet.identification.values import Value, symbol
 from tests.graphs.random_admgs import SEEDS, admgs

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from causalnet.errors import ParameterError, UnknownMediatorError
 from causalnet.graphs.admg import ADMG
 from causalnet.identification.answers import Bounds, Identified
-from causalnet.identification.causation import identify_causation
+from causalnet.identification.bounding.causation import identify_causation
+from causalnet.identification.bounding.natural_bounds import natural_bounds
 from causalnet.identification.evaluation import Evaluated, Table, Tables, evaluate
 from causalnet.identification.expressions import Expression
-from causalnet.identification.natural_bounds import natural_bounds
 from causalnet.identification.oracle import RandomModel
 from causalnet.identification.queries import Causation, Effect, Probability
 from causalnet.identification.sources import OBSERVED, Distribution, Sources

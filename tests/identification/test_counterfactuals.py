@@ -13,6 +13,13 @@ from hypothesis import strategies as st
 from causalnet.errors import TermError, UnknownMediatorError
 from causalnet.graphs import ADMG
 from causalnet.graphs.counterfactual_graph import Event, Inconsistent, counterfactual_graph
+from causalnet.identification.algorithms.counterfactual_witnesses import inconsistent_factor_faults
+from causalnet.identification.algorithms.counterfactuals import (
+    ALL_EXPERIMENTS,
+    NO_EXPERIMENT,
+    has_same_probability,
+    identify_counterfactual,
+)
 from causalnet.identification.answers import (
     Hedge,
     Identified,
@@ -20,17 +27,10 @@ from causalnet.identification.answers import (
     NotIdentified,
     Thicket,
 )
-from causalnet.identification.counterfactual_witnesses import inconsistent_factor_faults
-from causalnet.identification.counterfactuals import (
-    ALL_EXPERIMENTS,
-    NO_EXPERIMENT,
-    has_same_probability,
-    identify_counterfactual,
-)
 from causalnet.identification.expressions import ONE, ZERO, Prob
 from causalnet.identification.oracle import RandomModel, distinct
-from causalnet.identification.parsing import parse_expression
 from causalnet.identification.queries import Counterfactual, Fact, Potential
+from causalnet.identification.reading.parsing import parse_expression
 from causalnet.identification.sources import Sources
 from causalnet.identification.values import Value, symbol
 from causalnet.identification.verification import verified

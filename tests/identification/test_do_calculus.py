@@ -15,8 +15,9 @@ from causalnet.graphs.admg import ADMG
 from causalnet.graphs.gallery import EXAMPLES, example
 from causalnet.graphs.textbook import EffectQuery
 from causalnet.graphs.walks import is_open_walk
+from causalnet.identification.algorithms.id_algorithm import identify_effect
 from causalnet.identification.answers import Identified
-from causalnet.identification.do_calculus import (
+from causalnet.identification.derivations.do_calculus import (
     DoDerivation,
     DoStep,
     NotDerived,
@@ -27,13 +28,12 @@ from causalnet.identification.do_calculus import (
     adjust,
     derive,
 )
-from causalnet.identification.do_derivations import asked, replaced
-from causalnet.identification.do_json import derivation_from_json, derivation_to_json
-from causalnet.identification.do_rules import Fault, Rule, fault_of, made_step
-from causalnet.identification.do_search import search_derivation
+from causalnet.identification.derivations.do_derivations import asked, replaced
+from causalnet.identification.derivations.do_json import derivation_from_json, derivation_to_json
+from causalnet.identification.derivations.do_rules import Fault, Rule, fault_of, made_step
+from causalnet.identification.derivations.do_search import search_derivation
 from causalnet.identification.evaluation import evaluate
 from causalnet.identification.expressions import Expression, Prob, Product, Ratio, Sum, product
-from causalnet.identification.id_algorithm import identify_effect
 from causalnet.identification.oracle import RandomModel
 from causalnet.identification.queries import Effect
 from causalnet.identification.sources import OBSERVED, Sources

@@ -12,7 +12,6 @@ from causalnet.errors import CausalNetError, GraphError, TermError
 from causalnet.graphs import example, read_graph
 from causalnet.graphs.admg import ADMG
 from causalnet.graphs.path_checks import RecantingDistrict
-from causalnet.identification.answer_json import answer_json
 from causalnet.identification.answers import (
     Answer,
     Bounds,
@@ -26,12 +25,13 @@ from causalnet.identification.answers import (
     Thicket,
     Witness,
 )
-from causalnet.identification.dot import answer_dot
-from causalnet.identification.drawing import draw_answer
-from causalnet.identification.graph_text import graph_line, parse_graph
-from causalnet.identification.meaning import meaning_of
-from causalnet.identification.notebook import answer_html
-from causalnet.identification.parsing import parse_expression, parse_question
+from causalnet.identification.reading.graph_text import graph_line, parse_graph
+from causalnet.identification.reading.parsing import parse_expression, parse_question
+from causalnet.identification.showing.answer_json import answer_json
+from causalnet.identification.showing.dot import answer_dot
+from causalnet.identification.showing.drawing import draw_answer
+from causalnet.identification.showing.meaning import meaning_of
+from causalnet.identification.showing.notebook import answer_html
 from causalnet.identification.sources import OBSERVED, Distribution, Sources
 from causalnet.identification.values import symbol
 from tests.identification.random_terms import effect, graph, of_seeds

@@ -17,18 +17,18 @@ from causalnet.graphs.path_checks import (
     recanting_district,
 )
 from causalnet.graphs.paths import PathSet
-from causalnet.identification.answers import Hedge, Identified, InconsistentFactor, NotIdentified
-from causalnet.identification.counterfactual_witnesses import recanting_district_faults
-from causalnet.identification.counterfactuals import (
+from causalnet.identification.algorithms.counterfactual_witnesses import recanting_district_faults
+from causalnet.identification.algorithms.counterfactuals import (
     ALL_EXPERIMENTS,
     NO_EXPERIMENT,
     identify_counterfactual,
 )
-from causalnet.identification.edge_g_formula import Channels, identify_path_specific
-from causalnet.identification.id_algorithm import identify_effect
-from causalnet.identification.nested_paths import as_nested
-from causalnet.identification.parsing import parse_expression
+from causalnet.identification.algorithms.edge_g_formula import Channels, identify_path_specific
+from causalnet.identification.algorithms.id_algorithm import identify_effect
+from causalnet.identification.algorithms.nested_paths import as_nested
+from causalnet.identification.answers import Hedge, Identified, InconsistentFactor, NotIdentified
 from causalnet.identification.queries import Effect, PathSpecific
+from causalnet.identification.reading.parsing import parse_expression
 from causalnet.identification.sources import Sources
 from causalnet.identification.values import Value, symbol
 from causalnet.identification.verification import verified

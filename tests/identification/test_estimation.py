@@ -14,12 +14,17 @@ from causalnet.errors import ParameterError, TermError, UnknownMediatorError
 from causalnet.graphs import ADMG
 from causalnet.graphs.gallery import example
 from causalnet.identification.answers import Derivation, Identified
-from causalnet.identification.bootstrap import Clusters, Interval, IntervalKind, Resamples
-from causalnet.identification.columns import discretise
-from causalnet.identification.estimation import AIPW, Estimate, Regression, estimate
+from causalnet.identification.estimating.bootstrap import (
+    Clusters,
+    Interval,
+    IntervalKind,
+    Resamples,
+)
+from causalnet.identification.estimating.columns import discretise
+from causalnet.identification.estimating.estimation import AIPW, Estimate, Regression, estimate
+from causalnet.identification.estimating.regressors import LeastSquares, LogisticRegression
 from causalnet.identification.oracle import RandomModel
-from causalnet.identification.parsing import parse_expression, parse_question
-from causalnet.identification.regressors import LeastSquares, LogisticRegression
+from causalnet.identification.reading.parsing import parse_expression, parse_question
 from causalnet.identification.sources import OBSERVED, Distribution, Sources
 from causalnet.identification.values import symbol
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from causalnet.errors import CausalNetError, TermError, UnknownMediatorError
 from causalnet.graphs import ADMG, Separated, example, is_open_walk
 from causalnet.graphs.walks import Connected
-from causalnet.identification.front_door import (
+from causalnet.identification.adjusting.front_door import (
     Intercepted,
     NoFrontDoorSet,
     NotAllowed,

@@ -5,7 +5,9 @@ import pytest
 from causalnet.errors import ParameterError, TermError, UnknownMediatorError
 from causalnet.graphs import TransformerShape, plain_graph, transformer_graph
 from causalnet.graphs.admg import ADMG
-from causalnet.identification.access import (
+from causalnet.identification.answers import Identified, NotIdentified
+from causalnet.identification.door import identify
+from causalnet.identification.networks.access import (
     Flag,
     FullAccess,
     Logs,
@@ -14,10 +16,8 @@ from causalnet.identification.access import (
     PartialAccess,
     read_access,
 )
-from causalnet.identification.answers import Identified, NotIdentified
-from causalnet.identification.gate import CannotRun, NotNeeded, RunIt, gate
-from causalnet.identification.identify import identify
-from causalnet.identification.log_answers import NotInLogs
+from causalnet.identification.networks.gate import CannotRun, NotNeeded, RunIt, gate
+from causalnet.identification.networks.log_answers import NotInLogs
 from causalnet.interventions import explain_terms, nie, parse_query, value_of
 
 NETWORK = transformer_graph(TransformerShape(3, 2, 2, 8, 4, 16, 11))

@@ -16,7 +16,7 @@ from causalnet.graphs import plain_graph
 from causalnet.graphs.admg import ADMG
 from causalnet.graphs.path_checks import EdgeConsistent, NeedsContexts
 from causalnet.graphs.paths import PathSet
-from causalnet.identification.granularity import (
+from causalnet.identification.networks.granularity import (
     ManyRefinements,
     check_grain,
     coarse_diagram,

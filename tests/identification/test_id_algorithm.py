@@ -9,15 +9,15 @@ import pytest
 
 from causalnet.errors import TermError, UnknownMediatorError
 from causalnet.graphs import ADMG
+from causalnet.identification.algorithms.id_algorithm import identify_effect
+from causalnet.identification.algorithms.witnesses import hedge_faults, thicket_faults
 from causalnet.identification.answers import Hedge, Identified, NotIdentified, Thicket
 from causalnet.identification.evaluation import evaluate
 from causalnet.identification.expressions import Expression, Prob, fold
-from causalnet.identification.id_algorithm import identify_effect
 from causalnet.identification.oracle import RandomModel
 from causalnet.identification.queries import Effect
 from causalnet.identification.sources import OBSERVED, Sources
 from causalnet.identification.values import Value, symbol
-from causalnet.identification.witnesses import hedge_faults, thicket_faults
 from tests.identification.cases import Case, cases
 
 KINDS = ("ID", "IDC", "gID", "transport")

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from causalnet.errors import CausalNetError, TermError, UnknownMediatorError
 from causalnet.graphs import ADMG, Separated, example, is_open_walk
 from causalnet.graphs.walks import Connected
-from causalnet.identification.adjustment import ForbiddenNode
-from causalnet.identification.instruments import (
+from causalnet.identification.adjusting.adjustment import ForbiddenNode
+from causalnet.identification.adjusting.instruments import (
     NoInstrument,
     NotValidInstrument,
     ValidInstrument,

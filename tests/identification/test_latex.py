@@ -13,9 +13,9 @@ from causalnet.graphs import EXAMPLES
 from causalnet.graphs.admg import ADMG
 from causalnet.identification.answers import Bounds, Derivation, Hedge, Identified, NotIdentified
 from causalnet.identification.expressions import Expression, Prob, Product
-from causalnet.identification.latex import to_latex
-from causalnet.identification.parsing import parse_expression, parse_question
+from causalnet.identification.formulas.latex import to_latex
 from causalnet.identification.queries import Counterfactual, Effect, Fact, Potential
+from causalnet.identification.reading.parsing import parse_expression, parse_question
 from causalnet.identification.values import Value, symbol
 from tests.identification.random_terms import asked, expression
 

@@ -15,17 +15,19 @@ from causalnet.errors import ParameterError, UnknownMediatorError
 from causalnet.graphs.admg import ADMG
 from causalnet.identification.answering import answered
 from causalnet.identification.answers import Bounds, Identified
-from causalnet.identification.causation import identify_causation
-from causalnet.identification.certificates import (
+from causalnet.identification.bounding.causation import identify_causation
+from causalnet.identification.bounding.certificates import (
     Certificate,
     NotCertified,
     certify_not_identified,
 )
+from causalnet.identification.bounding.event_copies import symbols_of
+from causalnet.identification.bounding.linear_bounds import Interval, TypeProgram, linear_bounds
+from causalnet.identification.bounding.natural_bounds import natural_bounds
+from causalnet.identification.bounding.response_functions import ResponseTypes, count_types
+from causalnet.identification.bounding.type_program import constraints_of
 from causalnet.identification.evaluation import Table, Tables, evaluate
-from causalnet.identification.event_copies import symbols_of
 from causalnet.identification.expressions import Expression
-from causalnet.identification.linear_bounds import Interval, TypeProgram, linear_bounds
-from causalnet.identification.natural_bounds import natural_bounds
 from causalnet.identification.oracle import RandomModel
 from causalnet.identification.queries import (
     Causation,
@@ -38,9 +40,7 @@ from causalnet.identification.queries import (
     Probability,
     Question,
 )
-from causalnet.identification.response_functions import ResponseTypes, count_types
 from causalnet.identification.sources import Distribution, Sources
-from causalnet.identification.type_program import constraints_of
 from causalnet.identification.values import Value, symbol
 from tests.graphs.random_admgs import admgs
 

@@ -9,23 +9,23 @@ import pytest
 from causalnet.errors import GraphError, TermError, UnknownMediatorError
 from causalnet.graphs import TransformerShape, plain_graph, transformer_graph
 from causalnet.graphs.admg import ADMG
-from causalnet.identification.access import Flag, Logs
 from causalnet.identification.answers import Bounds, Hedge, Identified, NotIdentified
-from causalnet.identification.diagrams import network_diagram
 from causalnet.identification.evaluation import evaluate
 from causalnet.identification.expressions import Prob
-from causalnet.identification.logs import (
+from causalnet.identification.networks.access import Flag, Logs
+from causalnet.identification.networks.diagrams import network_diagram
+from causalnet.identification.networks.logs import (
     FromLogs,
     NotInLogs,
     from_logs,
     variables_of,
     what_logs_give,
 )
+from causalnet.identification.networks.world_questions import places_of, questions_of
 from causalnet.identification.oracle import RandomModel
 from causalnet.identification.queries import Counterfactual, Effect, PathSpecific
 from causalnet.identification.sources import Distribution
 from causalnet.identification.values import symbol
-from causalnet.identification.world_questions import places_of, questions_of
 from causalnet.interventions import (
     At,
     Base,

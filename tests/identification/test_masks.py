@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from causalnet.graphs import ADMG, is_m_separated, latent_projection
-from causalnet.identification.masks import Masks
+from causalnet.identification.algorithms.masks import Masks
 from tests.graphs.random_admgs import admgs
 
 PARTS = st.lists(st.integers(0, 4), min_size=8, max_size=8)

@@ -9,16 +9,16 @@ import pytest
 
 from causalnet.errors import TermError, UnknownMediatorError
 from causalnet.graphs import ADMG
-from causalnet.identification.answers import Hedge, Identified, InconsistentFactor, NotIdentified
-from causalnet.identification.counterfactuals import (
+from causalnet.identification.algorithms.counterfactuals import (
     ALL_EXPERIMENTS,
     NO_EXPERIMENT,
     identify_counterfactual,
 )
-from causalnet.identification.edge_g_formula import identify_path_specific
+from causalnet.identification.algorithms.edge_g_formula import identify_path_specific
+from causalnet.identification.algorithms.mediation import identify_mediation, terms_of
+from causalnet.identification.answers import Hedge, Identified, InconsistentFactor, NotIdentified
 from causalnet.identification.evaluation import Evaluated, evaluate
 from causalnet.identification.expressions import ZERO, Difference
-from causalnet.identification.mediation import identify_mediation, terms_of
 from causalnet.identification.oracle import RandomModel, contrast_of
 from causalnet.identification.queries import Contrasted, Counterfactual, Mediation, PathSpecific
 from causalnet.identification.sources import Sources

@@ -7,8 +7,8 @@ from hypothesis import assume, given
 
 from causalnet.errors import TermError, UnknownMediatorError
 from causalnet.graphs import ADMG
-from causalnet.identification.adjustment import NoAdjustmentSet
-from causalnet.identification.optimal_adjustment import (
+from causalnet.identification.adjusting.adjustment import NoAdjustmentSet
+from causalnet.identification.adjusting.optimal_adjustment import (
     Costly,
     NoOptimalSet,
     NotAnEffect,

@@ -11,9 +11,9 @@ from causalnet.errors import CausalNetError, ParameterError, TermError, UnknownM
 from causalnet.graphs import EXAMPLES
 from causalnet.graphs.admg import ADMG
 from causalnet.identification.expressions import Const, Difference, Expression, Prob, Product, Ratio
-from causalnet.identification.parsing import parse_expression, parse_question
 from causalnet.identification.queries import Counterfactual, Effect, Fact, Potential, Question
-from causalnet.identification.short_text import shortened
+from causalnet.identification.reading.parsing import parse_expression, parse_question
+from causalnet.identification.showing.short_text import shortened
 from causalnet.identification.values import Value, symbol
 from tests.identification.random_terms import (
     KINDS,

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from causalnet.errors import ParameterError, UnknownMediatorError
-from causalnet.identification.columns import columns_of, discretise
+from causalnet.identification.estimating.columns import columns_of, discretise
+from causalnet.identification.estimating.samples import Samples, empirical_table, unsupported
 from causalnet.identification.evaluation import evaluate
-from causalnet.identification.parsing import parse_expression
-from causalnet.identification.samples import Samples, empirical_table, unsupported
+from causalnet.identification.reading.parsing import parse_expression
 
 COLUMNS = st.integers(1, 30).flatmap(
     lambda n: st.lists(st.lists(st.integers(0, 2), min_size=n, max_size=n), min_size=1, max_size=3)

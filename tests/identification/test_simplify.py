@@ -7,7 +7,6 @@ import pytest
 from hypothesis import example, given, settings
 
 from causalnet.graphs import ADMG, is_m_separated
-from causalnet.identification.canonical import canonical
 from causalnet.identification.expressions import (
     Expression,
     Prob,
@@ -19,16 +18,22 @@ from causalnet.identification.expressions import (
     sum_over,
     text_of,
 )
+from causalnet.identification.formulas.canonical import canonical
+from causalnet.identification.formulas.rules_chain import freed, regrouped
+from causalnet.identification.formulas.rules_independence import Facts
+from causalnet.identification.formulas.rules_ratios import cancelled, divided
+from causalnet.identification.formulas.rules_sums import eliminated, marginalised
+from causalnet.identification.formulas.shortening import (
+    Search,
+    reduced,
+    singles,
+    without_conditions,
+)
+from causalnet.identification.formulas.simplify import cost, simplify
+from causalnet.identification.formulas.sum_product_forms import read, written
+from causalnet.identification.formulas.sum_products import Atom, SumProduct, mentioned
 from causalnet.identification.oracle import RandomModel
-from causalnet.identification.parsing import parse_expression
-from causalnet.identification.rules_chain import freed, regrouped
-from causalnet.identification.rules_independence import Facts
-from causalnet.identification.rules_ratios import cancelled, divided
-from causalnet.identification.rules_sums import eliminated, marginalised
-from causalnet.identification.shortening import Search, reduced, singles, without_conditions
-from causalnet.identification.simplify import cost, simplify
-from causalnet.identification.sum_product_forms import read, written
-from causalnet.identification.sum_products import Atom, SumProduct, mentioned
+from causalnet.identification.reading.parsing import parse_expression
 from causalnet.identification.values import symbol
 from tests.graphs.random_admgs import SEEDS, admgs
 from tests.identification.cases import Case, cases

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from causalnet.errors import TermError
-from causalnet.identification.algebra import from_sympy, to_sympy
 from causalnet.identification.evaluation import Evaluated, Table, evaluate
 from causalnet.identification.expressions import ONE, Const, Expression, Product, Ratio, Sum, fold
-from causalnet.identification.parsing import parse_expression
+from causalnet.identification.formulas.algebra import from_sympy, to_sympy
+from causalnet.identification.reading.parsing import parse_expression
 from causalnet.identification.sources import Distribution
 from causalnet.identification.values import symbol
 from tests.identification.random_terms import expression, of_seeds

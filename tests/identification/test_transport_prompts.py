@@ -9,8 +9,8 @@ import pytest
 from causalnet.effects import run
 from causalnet.errors import ParameterError, UnknownMediatorError
 from causalnet.graphs import plain_graph
-from causalnet.identification.transport_prompts import Refused, Reweighted, reweighted
-from causalnet.identification.transport_weights import unchanged_terms
+from causalnet.identification.networks.transport_prompts import Refused, Reweighted, reweighted
+from causalnet.identification.networks.transport_weights import unchanged_terms
 from causalnet.interventions import (
     At,
     Base,

@@ -21,8 +21,8 @@ from causalnet.identification.expressions import (
     Ratio,
     Sum,
 )
-from causalnet.identification.parsing import parse_expression, parse_question
 from causalnet.identification.queries import Effect, Question
+from causalnet.identification.reading.parsing import parse_expression, parse_question
 from causalnet.identification.renaming import renamed
 from causalnet.identification.sources import OBSERVED, Sources
 from causalnet.identification.values import symbol
