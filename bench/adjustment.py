@@ -21,14 +21,14 @@ from itertools import product
 import numpy as np
 
 from causalnet.graphs import ADMG
-from causalnet.identification.adjustment import (
+from causalnet.identification.adjusting.adjustment import (
     NoAdjustmentSet,
     adjustment_set,
     is_valid_adjustment,
     minimal_adjustment_set,
 )
-from causalnet.identification.minimum_adjustment import minimum_adjustment_set
-from causalnet.identification.optimal_adjustment import (
+from causalnet.identification.adjusting.minimum_adjustment import minimum_adjustment_set
+from causalnet.identification.adjusting.optimal_adjustment import (
     optimal_adjustment_set,
     optimal_minimal_adjustment_set,
 )

@@ -8,9 +8,9 @@ from causalnet.errors import ParameterError, UnknownMediatorError
 from causalnet.execute.recorded_columns import samples_from_activations
 from causalnet.graphs import ADMG
 from causalnet.identification.answers import Identified
-from causalnet.identification.columns import columns_of, discretise
-from causalnet.identification.estimation import estimate
-from causalnet.identification.identify import identify
+from causalnet.identification.door import identify
+from causalnet.identification.estimating.columns import columns_of, discretise
+from causalnet.identification.estimating.estimation import estimate
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
