@@ -28,8 +28,8 @@ class Assumptions:
         noise: Scale of the noise of each mediator over prompts, one number or one for each
             mediator, in the effects' unit; None to learn them, log-normal around a common scale.
         spread: Standard deviation of the normal prior of the mediators' levels, one number or one
-            for each, in the effects' unit; None for the horseshoe, which is a scale that is common
-            times one for each mediator, both half-Cauchy(1).
+            for each, in the effects' unit; None for the horseshoe: the mediator's noise times a
+            scale that is common and one of its own, both half-Cauchy(1).
         template_ratio: Standard deviation of what a template adds to a mediator's effect, over the
             noise of that mediator; None to learn it, half-normal(1).
 

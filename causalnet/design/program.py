@@ -1,7 +1,7 @@
 """The hierarchical model of effects over mediators and prompts, as a Pyro program.
 
 effect[h, i] ~ Student's t(degrees, level[h] + slope approximation[h, i] + shift[h, t(i)], noise[h])
-level[h] ~ Normal(0, spread local_spread[h]),  local_spread[h] ~ half-Cauchy(1)
+level[h] ~ Normal(0, spread local_spread[h] noise[h]),  local_spread[h] ~ half-Cauchy(1)
 log noise[h] ~ Normal(noise_centre, noise_spread)
 shift[h, t] ~ Normal(0, template_ratio noise[h])
 
@@ -9,6 +9,10 @@ with h a mediator, i a prompt and t its template, in units in which the typical 
 spread ~ half-Cauchy(1), noise_centre ~ Normal(0, 1), noise_spread ~ half-normal(1),
 degrees ~ 1 + Gamma(2, 0.1), template_ratio ~ half-normal(1), and slope ~ Normal(0, twice the root
 mean square of the effects over that of the approximation).
+
+Levels are large where noise is: those of a language model's heads range over orders of magnitude
+together, and a horseshoe of one scale for all would shrink away large levels that are known less
+well.
 
 Each block of mediators is one site.  Levels, shifts and noises are drawn near where the effects
 put them, and their density is put right by a factor: what is sampled is close to independent
@@ -160,7 +164,7 @@ def _latents(data: Data, mediators: pyro.plate) -> Latents:
         pyro.deterministic("slope", slope)
     told = Information.at(degrees)
     noise = _noise(data, mediators, told)
-    spread = _spread(data, mediators)
+    spread = _spread(data, mediators, noise)
     centre = data.centre - slope * data.centre_approximation
     known = told.of_level * data.counts / noise**2  # in each group of prompts
     if data.template_of is None:
@@ -189,14 +193,14 @@ def _noise(data: Data, mediators: pyro.plate, told: "Information") -> Tensor:
     return ((2 * log_noise).exp() + data.least_noise**2).sqrt()
 
 
-def _spread(data: Data, mediators: pyro.plate) -> Tensor:
+def _spread(data: Data, mediators: pyro.plate, noise: Tensor) -> Tensor:
     """Draw the standard deviation of each level's prior, [rows, 1]."""
     if data.spread is not None:
         return data.spread
     one = data.number(1.0)
     whole = pyro.sample("spread", dist.HalfCauchy(one))
     with mediators:
-        return whole * pyro.sample("local_spread", dist.HalfCauchy(one))
+        return whole * noise * pyro.sample("local_spread", dist.HalfCauchy(one))
 
 
 def _level(mediators: pyro.plate, spread: Tensor, centre: Tensor, known: Tensor) -> Tensor:

@@ -12,7 +12,8 @@ from causalnet.design.observations import Observations
 __all__ = ["Learnt", "learnt_from_draws"]
 
 MEANINGS = {
-    "spread": "common scale of the levels' prior",
+    "spread": "deviation of the levels' prior",
+    "spread_ratio": "common scale of the levels' prior, over the noise",
     "noise": "typical deviation of an effect over prompts",
     "noise_spread": "deviation of the noises' logarithms over mediators",
     "degrees": "degrees of freedom of the noise",
@@ -54,7 +55,7 @@ def learnt_from_draws(drawn: Mapping[str, Numbers], seen: Observations) -> dict[
     for site, values in drawn.items():
         match site:
             case "spread":
-                found["spread"] = values * seen.scale
+                found["spread_ratio"] = values
             case "noise_centre":
                 found["noise"] = np.exp(values) * seen.scale
             case "degrees_above_1":

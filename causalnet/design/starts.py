@@ -20,7 +20,9 @@ def start(data: Data, width: float) -> dict[str, Tensor]:
         data: What the program is given.
         width: Standard deviation of the units' values, and of the logarithms of scales.
     """
-    size = data.centre.mean(dim=-1, keepdim=True).abs()
+    left = data.centre - data.slope * data.centre_approximation
+    noise = data.centre_log_noise.exp() if data.noise is None else data.noise
+    size = left.mean(dim=-1, keepdim=True).abs() / noise
     typical = size.median().clamp(min=1e-3)
     noises = data.centre_log_noise
     values = {
