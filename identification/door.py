@@ -4,7 +4,7 @@ from typing import overload
 
 from causalnet.errors import ParameterError, TermError
 from causalnet.graphs.admg import ADMG, check_admg
-from causalnet.graphs.arguments import quoted
+from causalnet.graphs.arguments import check_type, quoted
 from causalnet.graphs.mediator_graph import MediatorGraph
 from causalnet.identification.answering import answered
 from causalnet.identification.answers import Answer
@@ -81,7 +81,8 @@ def identify(
         TermError: Text that does not parse, with the place; roles that overlap; conditions that
             cannot happen.
         UnknownMediatorError: A variable that is not in the graph, with the nearest names.
-        ParameterError: Sources and access at once; a number of models below 0.
+        ParameterError: Sources and access at once; a number of models below 0; arguments of
+            another type.
 
     >>> graph = ADMG.of(directed=[("X", "Z"), ("Z", "Y")], bidirected=[("X", "Y")])
     >>> found = identify("P(y | do(x))", graph)
@@ -96,6 +97,7 @@ def identify(
       at least P(x,y)
       at most 1 - (P(x) - P(x,y))
     """
+    check_type(sources, Sources, "Write sources=Sources.of([[], ['Z']]).")
     if access is not None and sources != OBSERVED:
         raise ParameterError(
             "Both sources and access were given.",

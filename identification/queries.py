@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, assert_never, final
 
 from causalnet.errors import TermError
+from causalnet.graphs.arguments import check_type
 from causalnet.graphs.edge_lists import Edge
 from causalnet.identification.values import Value, quoted_name
 
@@ -62,6 +63,7 @@ class Effect:
 
     def __post_init__(self) -> None:
         """Check that each variable has one role."""
+        _check_all(Value, self.outcomes, self.treatments, self.given)
         if not self.outcomes:
             raise TermError("The query has no outcome.", "There is at least one.", "Write P(y).")
         check_roles(outcome=self.outcomes, treatment=self.treatments, condition=self.given)
@@ -150,6 +152,8 @@ class Fact:
 
     def __post_init__(self) -> None:
         """Check that the value is one of the variable."""
+        _check_all(Potential, (self.potential,))
+        _check_all(Value, (self.value,))
         if self.value.variable != self.potential.variable:
             raise TermError(
                 f"{self.value} is no value of {self.potential.variable!r}.",
@@ -183,6 +187,7 @@ class Counterfactual:
 
     def __post_init__(self) -> None:
         """Check that something is asked."""
+        _check_all(Fact, self.facts, self.given)
         if not self.facts:
             raise TermError("The query has no event.", "There is at least one.", "Write P(y{x}).")
 
@@ -219,6 +224,8 @@ class PathSpecific:
 
     def __post_init__(self) -> None:
         """Check the roles, and that each treatment has two values."""
+        _check_all(Value, self.outcomes, self.active, self.baseline)
+        _check_all(tuple, self.edges)
         check_roles(outcome=self.outcomes, treatment=self.active)
         if [v.variable for v in self.active] != [v.variable for v in self.baseline]:
             raise TermError(
@@ -268,6 +275,8 @@ class Mediation:
 
     def __post_init__(self) -> None:
         """Check the roles."""
+        _check_all(Value, self.outcomes, self.active, self.baseline, self.held)
+        _check_all(str, self.mediators)
         mediators = tuple(Value(name, "") for name in self.mediators)
         check_roles(outcome=self.outcomes, treatment=self.active, mediator=mediators)
         if [v.variable for v in self.active] != [v.variable for v in self.baseline]:
@@ -327,6 +336,7 @@ class Causation:
 
     def __post_init__(self) -> None:
         """Check the roles."""
+        _check_all(Value, (self.outcome, self.treatment, self.contrary, self.baseline))
         check_roles(outcome=(self.outcome,), treatment=(self.treatment,))
         for one, other in ((self.outcome, self.contrary), (self.treatment, self.baseline)):
             if one.variable != other.variable or one == other:
@@ -421,6 +431,19 @@ def _worlds_of(fact: Fact) -> list[Potential]:
         found.append(waiting.pop())
         waiting += [value for _, value in found[-1].do if isinstance(value, Potential)]
     return found
+
+
+def _check_all(kind: type, *groups: object) -> None:
+    """Refuse what is no tuple of a kind; names of variables are text."""
+    write = "Write symbol('X') for a value, Potential.of('Y', {'X': symbol('X')}) for a variable."
+    for group in groups:
+        check_type(group, tuple, f"{write} There are tuples of them.")
+        for each in group:  # type: ignore[attr-defined]  # it is a tuple
+            check_type(each, kind, write)
+            if isinstance(each, Value | Potential):
+                check_type(each.variable, str, write)
+            if isinstance(each, Value):
+                check_type(each.name, str, write)
 
 
 def check_roles(**roles: tuple[Value, ...]) -> None:

@@ -17,7 +17,7 @@ __all__ = ["Value", "fresh", "quoted_name", "symbol"]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*'*")
 _SHORT = re.compile(r"([a-z][a-z0-9_.]*)'*")
-_LEVEL = re.compile(r"\d+")
+_LEVEL = re.compile(r"[0-9]{1,18}")
 
 
 @final
@@ -26,7 +26,7 @@ class Value:
     """A value of a variable: a symbol such as x or x', or a level such as 1.
 
     Two symbols of one variable stand for values that may differ; in a counterfactual query they
-    do.  A level is a number written in digits, an index into the variable's levels.
+    do.  A level is a number in up to 18 digits, an index into the variable's levels.
 
     Attributes:
         variable: The variable.
@@ -60,10 +60,13 @@ class Value:
 def symbol(variable: str, primes: int = 0) -> Value:
     """Return the symbol of a variable: its name in lower case, with primes.
 
-    >>> print(symbol("X"), symbol("X1", 2))
-    x x1''
+    A variable whose name is a number has a `v` in front of it, as numbers are levels.
+
+    >>> print(symbol("X"), symbol("X1", 2), symbol("2"))
+    x x1'' 2=v2
     """
-    return Value(variable, variable.lower() + "'" * primes)
+    name = variable.lower()
+    return Value(variable, ("v" if _LEVEL.fullmatch(name) else "") + name + "'" * primes)
 
 
 def fresh(variable: str, used: Container[Value]) -> Value:

@@ -41,7 +41,7 @@ from causalnet.identification.values import Value
 __all__ = ["is_affordable", "verified"]
 
 _MOST_WORK = 200_000_000
-_ORDERING = 400
+_ORDERING = 8000
 # What one step costs, in the time of one multiplication: a look-up for a unit, an entry of a table,
 # and a node of a table or of a formula besides.
 _LOOKING_UP, _TABLING, _CALLING = 8, 8, 4000
