@@ -1,19 +1,16 @@
-"""Why a log does not say what an intervention does, in words, and what it bounds all the same."""
+"""Why a log does not say what an intervention does, in words."""
 
 from collections.abc import Iterable
 
-from causalnet.graphs.admg import ADMG, Edge
+from causalnet.graphs.admg import Edge
 from causalnet.graphs.circuits import project
 from causalnet.graphs.edge_lists import shown
 from causalnet.graphs.path_checks import RecantingDistrict
-from causalnet.identification.answers import Bounds, Hedge, InconsistentFactor, Thicket, Witness
-from causalnet.identification.expressions import ONE, Prob, difference
+from causalnet.identification.answers import Hedge, InconsistentFactor, Thicket, Witness
 from causalnet.identification.networks.diagrams import Diagram
 from causalnet.identification.networks.network_variables import PROMPT
-from causalnet.identification.queries import Effect, Question
-from causalnet.identification.sources import Sources
 
-__all__ = ["natural_bounds", "why_not"]
+__all__ = ["why_not"]
 
 _SHOWN = 3  # pairs whose common cause is told
 
@@ -79,32 +76,3 @@ def _root(pair: Edge, diagram: Diagram) -> str:
     roots = sorted(diagram.roots.difference(diagram.observed), key=lambda name: name != PROMPT)
     found = next(r for r in roots if ends <= diagram.omitted.reach[diagram.whole.index(r)])
     return f"the {found}" if found == PROMPT else found
-
-
-def natural_bounds(question: Question, graph: ADMG, sources: Sources) -> Bounds | None:
-    """Return bounds on an effect that hold in every model: consistency alone gives them.
-
-    P(y, m) <= P(y given do(m)) <= P(y, m) + 1 - P(m) (Robins 1989; Manski 1990).  None for other
-    questions, or where values were drawn at random.
-
-    >>> from causalnet.identification.values import symbol
-    >>> bow = ADMG.of(directed=[("M", "Y")], bidirected=[("M", "Y")])
-    >>> effect = Effect((symbol("Y"),), (symbol("M"),))
-    >>> print(natural_bounds(effect, bow, Sources()).upper[0])
-    1 - (P(m) - P(m,y))
-    """
-    if not isinstance(question, Effect) or not question.treatments or question.given:
-        return None
-    if all(distribution.do for distribution in sources.distributions):
-        return None
-    both = Prob((*question.treatments, *question.outcomes))
-    alone = Prob(question.treatments)
-    return Bounds(
-        question,
-        graph,
-        (both,),
-        (difference(ONE, difference(alone, both)),),
-        sources,
-        "consistency: where the treatments take these values by themselves, nothing is to be set",
-        ("informative where these values are frequent, and void for a continuous treatment",),
-    )

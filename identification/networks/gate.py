@@ -199,7 +199,7 @@ def gate(
 
     Args:
         query: A query on a network, a question about the variables of a graph, or the text of
-            either: of a query for a network, of a question for an ADMG.
+            either; of a network, text that begins with `P(` is a question about its nodes.
         graph: The graph of the network, whose inputs are driven by the prompt; or an ADMG.
         access: What one has.
 
@@ -251,6 +251,8 @@ def _read(query: Query | Question | str, graph: MediatorGraph | ADMG) -> Query |
         return query
     if isinstance(graph, ADMG):
         return parse_question(query, graph)
+    if query.lstrip().startswith("P("):
+        return parse_question(query, graph.to_admg())
     return parse_query(query, graph)
 
 

@@ -15,7 +15,7 @@ from causalnet.graphs.mediator_graph import MediatorGraph
 from causalnet.identification.answering import answered
 from causalnet.identification.answers import Answer, Bounds, Identified, NotIdentified
 from causalnet.identification.networks.access import Logs
-from causalnet.identification.networks.confounding import natural_bounds, why_not
+from causalnet.identification.networks.confounding import why_not
 from causalnet.identification.networks.diagrams import Diagram, admg_diagram, network_diagram
 from causalnet.identification.networks.log_answers import FromLogs, NotInLogs, Verdict
 from causalnet.identification.networks.network_variables import PROMPT
@@ -34,8 +34,8 @@ from causalnet.identification.queries import (
     Effect,
     Mediation,
     PathSpecific,
-    Potential,
     Question,
+    variables_in,
 )
 from causalnet.identification.sources import Sources
 from causalnet.interventions.queries import Query
@@ -49,7 +49,6 @@ __all__ = [
     "from_logs",
     "outcomes_of",
     "told_of",
-    "variables_of",
     "what_logs_give",
 ]
 
@@ -97,6 +96,8 @@ def asked_of(
         asked = [("", Asked("", query))]
         if isinstance(graph, ADMG):
             return asked, admg_diagram(graph, logs)
+        if logs.observed is None:
+            logs = replace(logs, observed=tuple(sorted(variables_in(query))))
         return asked, network_diagram(graph, logs)
     if isinstance(graph, ADMG):
         raise TermError(
@@ -135,7 +136,7 @@ def _told(label: str, asked: Asked, diagram: Diagram, verify: int | None) -> Fro
     question = asked.question
     if question is None:
         return FromLogs(label, asked.world, None, NotInLogs(asked.reason))
-    missing = tuple(sorted(variables_of(question) - set(diagram.observed)))
+    missing = tuple(sorted(variables_in(question) - set(diagram.observed)))
     if missing:
         told = f"the log has no {' and no '.join(missing)}"
         if missing == (PROMPT,):
@@ -148,8 +149,7 @@ def _told(label: str, asked: Asked, diagram: Diagram, verify: int | None) -> Fro
         case Identified():
             return replace(answer, suggestion=suggested(found, diagram))
         case NotIdentified():
-            bounds = natural_bounds(question, diagram.graph, diagram.sources)
-            return replace(answer, reasons=why_not(found.witness, diagram), bounds=bounds)
+            return replace(answer, reasons=why_not(found.witness, diagram), bounds=found.bounds)
         case Bounds():
             return answer
 
@@ -158,9 +158,9 @@ def _best(question: Question, diagram: Diagram, verify: int | None) -> Answer:
     """Prefer a formula that data support: one of experiments only, where there is one."""
     found = answered(question, diagram.graph, diagram.sources, verify)
     if isinstance(found, Identified) and diagram.experiments:
-        experiments = Sources.of([do for do in diagram.experiments if do])
-        if suggested(found, diagram).positivity and experiments.distributions:
-            other = answered(question, diagram.graph, experiments, verify)
+        setting = [do for do in diagram.experiments if do]
+        if setting and suggested(found, diagram).positivity:
+            other = answered(question, diagram.graph, Sources.of(setting), verify)
             if isinstance(other, Identified) and not suggested(other, diagram).positivity:
                 return other
     return found
@@ -177,32 +177,3 @@ def outcomes_of(question: Question) -> frozenset[str]:
             return frozenset(fact.value.variable for fact in facts)
         case _:
             assert_never(question)
-
-
-def variables_of(question: Question) -> frozenset[str]:
-    """Return the variables that a question names.
-
-    >>> from causalnet.identification.reading.parsing import parse_question
-    >>> graph = ADMG.of(directed=[("X", "M"), ("M", "Y")])
-    >>> sorted(variables_of(parse_question("P(y{M{x'}, x})", graph)))
-    ['M', 'X', 'Y']
-    """
-    match question:
-        case Effect(outcomes, treatments, given):
-            values = (*outcomes, *treatments, *given)
-        case PathSpecific(outcomes, active, _, edges):
-            ends = {node for edge in edges for node in edge}
-            return frozenset({*(v.variable for v in (*outcomes, *active)), *ends})
-        case Mediation(_, outcomes, active, _, mediators, _):
-            return frozenset({*(v.variable for v in (*outcomes, *active)), *mediators})
-        case Causation():
-            return variables_of(question.counterfactual())
-        case Counterfactual(facts, given):
-            waiting = [fact.potential for fact in (*facts, *given)]
-            found = set[str]()
-            while waiting:
-                each = waiting.pop()
-                found |= {each.variable, *(name for name, _ in each.do)}
-                waiting += [value for _, value in each.do if isinstance(value, Potential)]
-            return frozenset(found)
-    return frozenset(value.variable for value in values)

@@ -9,9 +9,9 @@ from causalnet.graphs.mediator_graph import MediatorGraph
 from causalnet.identification.networks.access import Logs, PartialAccess
 from causalnet.identification.networks.diagrams import Diagram, readout_variable
 from causalnet.identification.networks.log_answers import FromLogs
-from causalnet.identification.networks.logs import asked_of, outcomes_of, told_of, variables_of
+from causalnet.identification.networks.logs import asked_of, outcomes_of, told_of
 from causalnet.identification.networks.network_variables import PROMPT, Place, read_place
-from causalnet.identification.queries import Question
+from causalnet.identification.queries import Question, variables_in
 from causalnet.interventions.closure import worlds_needed
 from causalnet.interventions.queries import Query
 from causalnet.interventions.readouts import ReadOut
@@ -39,7 +39,7 @@ def out_of_reach(
     ('setting M', 'reading M')
     """
     if not isinstance(query, Query) or isinstance(graph, ADMG):
-        named = variables_of(query) if not isinstance(query, Query) else frozenset[str]()
+        named = variables_in(query) if not isinstance(query, Query) else frozenset[str]()
         return tuple(
             f"setting or reading {name}"
             for name in sorted(named - {*access.sites, *access.readable})

@@ -241,3 +241,12 @@ def test_queries_that_do_not_fit_are_refused() -> None:
 )
 def test_access_is_told_in_words(access: object, words: str) -> None:
     assert str(access).startswith(words)
+
+
+def test_a_network_may_be_asked_about_its_nodes() -> None:
+    graph = plain_graph({"X": (), "A": ("X",), "B": ("X", "A"), "Y": ("A", "B")})
+    run = gate("P(y | do(a))", graph)
+    assert isinstance(run.computable, RunIt) and run.computable.worlds == 1
+    told = gate("P(y | do(a))", graph, "logs")
+    assert not told.is_identified and "the prompt drives both A and Y" in str(told)
+    assert gate("P(y | do(a), x)", graph, "logs").is_identified

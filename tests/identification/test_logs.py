@@ -18,12 +18,11 @@ from causalnet.identification.networks.logs import (
     FromLogs,
     NotInLogs,
     from_logs,
-    variables_of,
     what_logs_give,
 )
 from causalnet.identification.networks.world_questions import places_of, questions_of
 from causalnet.identification.oracle import RandomModel
-from causalnet.identification.queries import Counterfactual, Effect, PathSpecific
+from causalnet.identification.queries import Counterfactual, Effect, PathSpecific, variables_in
 from causalnet.identification.sources import Distribution
 from causalnet.identification.values import symbol
 from causalnet.interventions import (
@@ -95,7 +94,7 @@ def compare(
     table, count = network.table(observed), 0
     told = evaluate(found.verdict.estimand, {Distribution(): table})
     steered = isinstance(found.question, Counterfactual)
-    inputs = [name for name in variables_of(found.question) if name not in (m, y)]
+    inputs = [name for name in variables_in(found.question) if name not in (m, y)]
     for level, *known in product(range(2), repeat=1 + len(inputs)):
         given = dict(zip(inputs, known, strict=True)) | ({m: level} if steered else {})
         truth = network.outcome(y, set_to(Node(m), 1 - level if steered else level), given)
