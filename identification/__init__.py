@@ -70,7 +70,7 @@ from causalnet.identification.door import identify
 from causalnet.identification.estimating.columns import discretise
 from causalnet.identification.estimating.estimation import AIPW, Estimate, Regression, estimate
 from causalnet.identification.estimating.samples import empirical_table
-from causalnet.identification.evaluation import Table, evaluate
+from causalnet.identification.evaluation import Evaluated, Table, evaluate
 from causalnet.identification.expressions import (
     Const,
     Difference,
@@ -83,8 +83,9 @@ from causalnet.identification.expressions import (
 from causalnet.identification.formulas.algebra import from_sympy, to_sympy
 from causalnet.identification.formulas.canonical import canonical
 from causalnet.identification.formulas.latex import to_latex
-from causalnet.identification.formulas.simplify import simplify
+from causalnet.identification.formulas.simplify import Simplified, simplify
 from causalnet.identification.networks.access import (
+    Flag,
     FullAccess,
     Logs,
     OtherPrompts,
@@ -92,7 +93,7 @@ from causalnet.identification.networks.access import (
     PartialAccess,
 )
 from causalnet.identification.networks.gate import GateAnswer
-from causalnet.identification.networks.granularity import refinement_interval
+from causalnet.identification.networks.granularity import check_grain, refinement_interval
 from causalnet.identification.networks.transport_prompts import reweighted
 from causalnet.identification.networks.transport_weights import unchanged_terms
 from causalnet.identification.networks.what_logs_give import what_logs_give
@@ -107,8 +108,10 @@ from causalnet.identification.queries import (
     Potential,
     Question,
 )
+from causalnet.identification.reading.graph_text import parse_graph
 from causalnet.identification.reading.parsing import parse_expression, parse_question
 from causalnet.identification.renaming import renamed
+from causalnet.identification.showing.dot import answer_dot
 from causalnet.identification.showing.drawing import draw_answer
 from causalnet.identification.sources import OBSERVED, Distribution, Sources
 from causalnet.identification.values import Value, symbol
@@ -129,8 +132,10 @@ __all__ = [
     "DoDerivation",
     "Effect",
     "Estimate",
+    "Evaluated",
     "Expression",
     "Fact",
+    "Flag",
     "FullAccess",
     "GateAnswer",
     "Hedge",
@@ -150,6 +155,7 @@ __all__ = [
     "RandomModel",
     "Ratio",
     "Regression",
+    "Simplified",
     "Sources",
     "Step",
     "Sum",
@@ -157,9 +163,11 @@ __all__ = [
     "Thicket",
     "Value",
     "adjustment_set",
+    "answer_dot",
     "as_nested",
     "canonical",
     "certify_not_identified",
+    "check_grain",
     "conditional_instruments",
     "derivation_from_json",
     "derivation_to_json",
@@ -186,6 +194,7 @@ __all__ = [
     "optimal_minimal_adjustment_set",
     "optimal_minimum_adjustment_set",
     "parse_expression",
+    "parse_graph",
     "parse_question",
     "refinement_interval",
     "renamed",

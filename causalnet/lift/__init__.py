@@ -9,6 +9,7 @@
 | `Places`, `Columns` | the modules where mediators are read and set |
 | `SelfCheck`, `Comparison` | how closely the graph rebuilds the model, part by part |
 | `check_unchanged`, `state_of`, `ModuleState` | that a model is still the one that was lifted |
+| `changed_mechanisms`, `changed_weights` | which mediators another checkpoint changes (`changed`) |
 | `lift_module`, `declare_module`, `LiftedModule` | any `nn.Module` (`modules`) |
 | `head_part` | one head of what an attention's output projection is given |
 | `raised_casts`, `float64_copy` | a model's internal float32 casts raised to float64 |
@@ -17,6 +18,7 @@
 
 from causalnet.lift.adapter import Adapter
 from causalnet.lift.casts import float64_copy, raised_casts
+from causalnet.lift.changed import changed_mechanisms, changed_weights
 from causalnet.lift.check import Comparison, SelfCheck
 from causalnet.lift.modules import LiftedModule, declare_module, head_part, lift_module
 from causalnet.lift.network import LiftedNetwork, lift, rebuild
@@ -38,6 +40,8 @@ __all__ = [
     "Places",
     "Rebuilt",
     "SelfCheck",
+    "changed_mechanisms",
+    "changed_weights",
     "check_unchanged",
     "declare_module",
     "float64_copy",
