@@ -191,51 +191,58 @@ class _Rewriting:
             do, given = do | 1 << at, given & ~(1 << at)
             before, term = term, values.term(of, given, do)
             self.rewrite("rule 2", before, term)
-        if not given:
-            self.joint(term, of, do)
-            return
-        over, under = values.term(of | given, 0, do), values.term(given, 0, do)
-        self.rewrite("condition", term, Ratio(over, under))  # IDC, line 2
-        self.joint(over, of | given, do)
-        bound = self.fresh(of, under)
-        summed = Prob(under.of + bound, do=under.do)
-        self.rewrite("marginalise", under, Sum(bound, summed))
-        self.joint(summed, of | given, do)
-
-    def joint(self, term: Prob, of: int, do: int) -> None:
-        """Rewrite P[x](S) as a sum of factors (ID, lines 2 to 4)."""
-        masks = self.engine.masks
-        inside = masks.ancestors(of, masks.alive & ~do)
+        inside = masks.ancestors(of | given, masks.alive & ~do)
         acting = do & masks.parents_of(inside)
-        values = _Values(self, term)
-        used = values.term(of, 0, acting)
-        self.rewrite("rule 3", term, used)
-        values = self.margin(values, of, inside, acting)
-        districts = masks.districts(inside)
-        for district in districts:
-            levels = _levels(self.engine, district)
-            if len(levels) > 1 and levels[-1].above == district:
-                self.grouped(values, district, inside, acting, levels)
-                continue
-            for at in masks.ordered(district):
-                earlier = inside & self.before(at)
-                self.factor(values, at, earlier, acting, levels)
+        before, term = term, values.term(of, given, acting)
+        self.rewrite("rule 3", before, term)
+        if any(known.sets == acting for known in self.engine.known):
+            return
+        joints = [term]
+        if given:  # IDC, line 2
+            over, under = values.term(of | given, 0, acting), values.term(given, 0, acting)
+            self.rewrite("condition", term, Ratio(over, under))
+            bound = self.fresh(of, under)
+            summed = Prob(under.of + bound, do=under.do)
+            self.rewrite("marginalise", under, Sum(bound, summed))
+            joints = [over, summed]
+        # Groups come first, and the denominator's chain after the numerator's groups: a rewriting
+        # is done wherever the term occurs, and a factor of a group that is rewritten where the rest
+        # of the group is not there, or has other values, would be left over.
+        parts = [part for each in joints for part in self.joint(each, of | given, inside, acting)]
+        for part in parts:
+            self.part(part, inside, acting)
 
-    def grouped(
-        self, values: "_Values", district: int, inside: int, do: int, levels: list[_Level]
-    ) -> None:
-        """Rewrite the factors of a district as one, and that as a margin (Identify, line a)."""
-        last, factors = levels[-1], []
-        for at in self.engine.masks.ordered(district):
+    def joint(self, term: Prob, of: int, inside: int, acting: int) -> "list[_Part]":
+        """Rewrite P[x](S) as a sum of factors (ID, lines 2 to 4), those of a group as one."""
+        values = self.margin(_Values(self, term), of, inside, acting)
+        districts = self.engine.masks.districts(inside)
+        parts = [_Part(values, each, _levels(self.engine, each)) for each in districts]
+        for part in parts:
+            if part.grouped():
+                self.group(part, inside, acting)
+        return parts
+
+    def group(self, part: "_Part", inside: int, do: int) -> None:
+        """Rewrite the factors of a district as one."""
+        values, last, factors = part.values, part.levels[-1], []
+        for at in self.engine.masks.ordered(part.district):
             one, earlier = 1 << at, inside & self.before(at)
             pillow = last.pillow(at) & earlier
-            kept = earlier & district
+            kept = earlier & part.district
             self.pass_(values, one, earlier, do, kept, pillow & ~kept, last.sets)
             factors.append(values.term(one, kept, last.sets))
-        whole = values.term(district, 0, last.sets)
         if len(factors) > 1:
+            whole = values.term(part.district, 0, last.sets)
             self.rewrite("chain rule", Product(tuple(factors)), whole)
-        self.margin_of(values, district, last.sets, levels[:-1])
+
+    def part(self, part: "_Part", inside: int, do: int) -> None:
+        """Rewrite the factors of a district in terms of what is known."""
+        values, district, levels = part.values, part.district, part.levels
+        if part.grouped():  # Identify, line a
+            self.margin_of(values, district, levels[-1].sets, levels[:-1])
+            return
+        for at in self.engine.masks.ordered(district):
+            self.factor(values, at, inside & self.before(at), do, levels)
 
     def margin_of(self, values: "_Values", of: int, do: int, levels: list[_Level]) -> None:
         """Rewrite P[b(A)](S) in terms of the round before, in which A is ancestral."""
@@ -347,6 +354,20 @@ class _Values:
 
     def _named(self, mask: int) -> tuple[Value, ...]:
         return tuple(self._of.get(name, symbol(name)) for name in self._masks.names(mask))
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """A district of a joint probability: its factors in the chain, and how they are found."""
+
+    values: _Values
+    district: int
+    levels: list[_Level]
+
+    def grouped(self) -> bool:
+        """Return whether the district is ancestral in the last round, and so a margin there."""
+        return len(self.levels) > 1 and self.levels[-1].above == self.district
 
 
 def _all(term: Prob) -> Iterable[Value]:

@@ -142,7 +142,7 @@ def test_the_front_door_formula_is_derived_as_pearl_does() -> None:
     found = derived(EFFECT, FRONT_DOOR)
     assert str(found.estimand) == "sum[z](P(z|x) * sum[x'](P(x') * P(y|x',z)))"
     assert [step.rule for step in found.steps] == [
-        "marginalise", "chain rule", "rule 2", "rule 2", "rule 3",
+        "marginalise", "chain rule", "rule 2", "rule 3", "rule 2",
         "marginalise", "chain rule", "rule 3", "rule 2",
     ]  # fmt: skip
 
@@ -176,6 +176,39 @@ def test_reasons_for_no_derivation() -> None:
     assert isinstance(elsewhere, NotDerived) and "population" in str(elsewhere)
     with pytest.raises(UnknownMediatorError):
         derive(Effect((symbol("Q"),)), BOW)
+
+
+def test_a_denominator_that_is_a_factor_of_its_numerator() -> None:
+    # P[x,t](w) is a factor of P[x,t](w,z,y), where it is only known together with the next
+    directed = [("T", "X"), ("T", "Y"), ("W", "X"), ("X", "Z"), ("X", "Y"), ("Z", "Y")]
+    bidirected = [("T", "W"), ("T", "Z"), ("W", "Z")]
+    observed = ADMG.of(directed=directed, bidirected=bidirected)
+    more = ADMG.of(directed=[*directed, ("A", "W"), ("A", "Z")], bidirected=bidirected)
+    treatments = (symbol("T"), X)
+    for graph, query, sources in (
+        (observed, Effect((Y,), treatments, (W,)), OBSERVED),
+        (more, Effect((Y,), (symbol("A"), *treatments), (W,)), Sources.of([["A"]])),
+    ):
+        found = derived(query, graph, sources)
+        assert isinstance(found.verify(), Verified), f"{found}\n{found.verify()}"
+        assert distance(found.estimand, query, graph, 0) < 1e-9
+
+
+def test_a_denominator_with_the_groups_of_its_numerator() -> None:
+    # P[v](a,b,c) in the numerator and P[v'](a,b,c') in the denominator come of chains with P[x](a)
+    graph = ADMG.of(
+        directed=[("V", "C"), ("B", "V"), ("X", "V")],
+        bidirected=[("A", "B"), ("A", "C"), ("B", "C"), ("B", "X"), ("C", "X")],
+    )
+    query = Effect((symbol("C"), symbol("V")), (X,), (symbol("A"),))
+    found = derived(query, graph)
+    assert isinstance(found.verify(), Verified), f"{found}\n{found.verify()}"
+    assert distance(found.estimand, query, graph, 0) < 1e-9
+
+
+def test_a_conditional_of_what_is_known_is_no_ratio() -> None:
+    graph = ADMG.of(directed=[("Z", "Y"), ("Y", "X")], bidirected=[("Z", "Y")])
+    assert str(derived(Effect((Y,), (X,), (Z,)), graph).estimand) == "P(y|z)"
 
 
 # Adjustment.
