@@ -3,8 +3,9 @@
 Each bidirected edge is a hidden variable with two levels.  Each variable has noise of its own: at
 one level of the noise it follows a random table of its parents and hidden variables, at the next
 ones it differs from that table by 1, 2, ..., and at the last it follows another table; so all
-conditional probabilities are positive.  Each table depends on each of its inputs: where one did
-not, a wrong formula could agree with the truth.
+conditional probabilities are positive.  The first table depends on each of its inputs: where it did
+not, a wrong formula could agree with the truth.  In small graphs the other one leaves one input
+out: where all depended on all, a variable could never stay as it is while a parent changes.
 
 | name | what |
 |---|---|
@@ -51,6 +52,9 @@ __all__ = ["EXOGENOUS_STATES", "SMALL", "RandomModel", "contrast_of", "distinct"
 
 SMALL = 2**12  # entries of a table that is made whole
 _SURE = 0.36  # shared by the levels of a variable's noise, so that none is rare
+_COUNTED = (
+    12  # nodes up to which counterfactuals can be counted; in longer chains effects would fade
+)
 _NOISY = 6  # in graphs of more nodes there is less noise, as effects would fade into rounding
 
 
@@ -368,12 +372,22 @@ def _drawn(
     hidden = tuple(at for at, edge in enumerate(graph.bidirected) if name in edge)
     size = levels[name]
     shape = [*(levels[parent] for parent in parents), *(2 for _ in hidden)]
-    first, last = (_table(size, shape, draw) for _ in range(2))
+    drawn = _without_one if len(graph) <= _COUNTED else _table
+    first, last = _table(size, shape, draw), drawn(size, shape, draw)
     fading = min(1.0, (_NOISY / len(graph)) ** 1.5)
     chances = draw.dirichlet([fading] * (size + 1))
     noise = fading * _SURE / (size + 1) + (1 - fading * _SURE) * chances
     table = np.stack([*((first + step) % size for step in range(size)), last], axis=-1)
     return Mechanism(parents, hidden, table, noise)
+
+
+def _without_one(size: int, shape: Sequence[int], draw: np.random.Generator) -> NDArray[np.int64]:
+    """Return a random table that depends on each of its inputs but one."""
+    if not shape:
+        return _table(size, shape, draw)
+    left_out = int(draw.integers(len(shape)))
+    rest = _table(size, [*shape[:left_out], *shape[left_out + 1 :]], draw)
+    return np.broadcast_to(np.expand_dims(rest, left_out), shape)
 
 
 def _hidden_value(a: str, b: str) -> Value:

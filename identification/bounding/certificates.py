@@ -179,7 +179,7 @@ def certify_not_identified(
     >>> query = Effect((symbol("Y"),), (symbol("X"),))
     >>> bow = ADMG.of(directed=[("X", "Y")], bidirected=[("X", "Y")])
     >>> print(certify_not_identified(query, bow))
-    P(y | do(x)) is 0.318 in one model and 0.848 in another with the same P(V)
+    P(y | do(x)) is 0.2434 in one model and 0.4718 in another with the same P(V)
     >>> chain = ADMG.of(directed=[("X", "Y")])
     >>> print(certify_not_identified(query, chain))
     not certified: the answers were the same in each of 6 attempts
@@ -209,6 +209,8 @@ def certify_not_identified(
             model = RandomModel.of(within, seed)
             types = ResponseTypes.of(within, open_, model.levels)
             program = _Program.of(question, model, types, levels, sources, graph)
+            if program.given is not None and not program.given.any():
+                continue  # the condition does not happen in models that share these mechanisms
             least, most = extremes(program.constraints, program.value, program.given)
             if most.value - least.value > least_width:
                 return Certificate(

@@ -40,6 +40,7 @@ from causalnet.identification.queries import (
     Probability,
     Question,
 )
+from causalnet.identification.reading.parsing import parse_question
 from causalnet.identification.sources import Distribution, Sources
 from causalnet.identification.values import Value, symbol
 from tests.graphs.random_admgs import admgs
@@ -567,3 +568,9 @@ def test_certificates_take_experiments_into_account() -> None:
     )
     with pytest.raises(ParameterError, match="third value"):
         certify_not_identified(third, BOW)
+
+
+def test_a_condition_that_does_not_happen_in_some_models_blames_no_tables() -> None:
+    graph = ADMG.of(directed=[("Z", "Y")], nodes=list("XYZ"))
+    question = parse_question("P(x | y{z'}, y{z})", graph)
+    assert isinstance(certify_not_identified(question, graph), NotCertified)

@@ -262,7 +262,7 @@ def test_a_flag_driven_by_the_traffic_is_identified_through_all_that_it_acts_thr
             at = {symbol("S"): level, symbol("Y"): 1}
             assert told.at(at) == pytest.approx(truth.at(at), abs=1e-12)
             off.append(abs(plain.at(at) - truth.at(at)))
-    assert np.median(off) > 0.005
+    assert np.median(off) > 0.002
     without = from_logs(question, graph, Logs(("Y",), randomised=logs.randomised))[0]
     assert not without.is_identified
 

@@ -11,6 +11,7 @@ from causalnet.graphs import ADMG, is_m_separated
 from causalnet.graphs.gallery import EXAMPLES, example
 from causalnet.graphs.textbook import EffectQuery, Example
 from causalnet.identification.answers import Derivation, Identified
+from causalnet.identification.door import identify
 from causalnet.identification.expressions import (
     ONE,
     ZERO,
@@ -246,3 +247,19 @@ def test_seeing_is_doing_where_nothing_but_causal_paths_is_open(graph: ADMG, see
     else:
         with pytest.raises(InternalError, match="is wrong by"):
             verified(told)
+
+
+@pytest.mark.parametrize(
+    ("question", "wrong"), [("P(y'{x'} | x, y)", "1"), ("P(y{x}, y{x'})", "0")]
+)
+def test_a_variable_may_stay_as_it_is_while_a_parent_changes(question: str, wrong: str) -> None:
+    graph = ADMG.of(directed=[("X", "Y")])
+    told = Identified(parse_question(question, graph), graph, parse_expression(wrong), Derivation())
+    with pytest.raises(InternalError):
+        verified(told, models=2)
+
+
+def test_conditions_on_two_worlds_can_happen() -> None:
+    graph = ADMG.of(directed=[("Z", "Y")], nodes=["W"])
+    found = identify("P(w | y{z'}, y{z})", graph)
+    assert isinstance(found, Identified) and found.check.models == 2
