@@ -157,7 +157,7 @@ class QuestionReader(ValueReader):
             raise self.wrong(
                 start,
                 "found a condition beside 'along'",
-                "a path-specific query has outcomes and do(... along ...)",
+                "no condition, or nested counterfactuals, which take them: P(y{M{x}, x'} | z)",
             )
         return self.made(
             start, PathSpecific, outcomes, tuple(asked.do), asked.baseline, asked.edges
