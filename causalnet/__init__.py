@@ -19,7 +19,7 @@
 | `explain`, `run`, `open` | what a term would run; its table; a saved table |
 | `atp`, `atp_star`, `eap`, `eap_ig`, `mask_ig` | estimators by derivatives, with their errors |
 | `screen_then_verify`, `race` | rows ranked cheaply and verified; rows told apart on few prompts |
-| `identify`, `Sources`, `Logs` | whether data determine an answer: formula, bounds, or why not |
+| `identify`, `estimate`, `Sources`, `Logs`, … | whether data determine an answer; numbers from them |
 | `effect_posterior` | all effects fitted together; a circuit at a false discovery rate |
 | `lift_module`, `declare_module`, `head_part` | the graph of any `nn.Module` |
 | `evaluate_module`, `evaluate_query`, `ModuleBindings`, `Examples` | terms on it |
@@ -74,7 +74,11 @@ if TYPE_CHECKING:
     from causalnet.graphs import transformer_graph as transformer_graph
     from causalnet.graphs import write_graph as write_graph
     from causalnet.identification import Logs as Logs
+    from causalnet.identification import OtherPrompts as OtherPrompts
+    from causalnet.identification import OtherWeights as OtherWeights
+    from causalnet.identification import PartialAccess as PartialAccess
     from causalnet.identification import Sources as Sources
+    from causalnet.identification import estimate as estimate
     from causalnet.identification import identify as identify
     from causalnet.interventions import Apply as Apply
     from causalnet.interventions import At as At
@@ -180,7 +184,10 @@ _NAMES = {
     ),
     "errors": ("CausalNetError",),
     "estimators": ("atp", "atp_star", "eap", "eap_ig", "mask_ig", "screen_then_verify", "race"),
-    "identification": ("identify", "Logs", "Sources"),
+    "identification": (
+        *("identify", "estimate", "Sources"),
+        *("Logs", "PartialAccess", "OtherPrompts", "OtherWeights"),
+    ),
     "execute": ("register_operation",),
     "execute.modules": ("Examples", "ModuleBindings", "evaluate_module", "evaluate_query"),
     "graphs": (
@@ -220,6 +227,9 @@ __all__ = [
     "Node",
     "Noise",
     "Op",
+    "OtherPrompts",
+    "OtherWeights",
+    "PartialAccess",
     "PromptPairs",
     "Query",
     "Read",
@@ -249,6 +259,7 @@ __all__ = [
     "eap",
     "eap_ig",
     "effect_posterior",
+    "estimate",
     "evaluate_module",
     "evaluate_query",
     "explain",

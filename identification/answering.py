@@ -48,6 +48,7 @@ from causalnet.identification.verification import is_affordable, verified
 
 __all__ = ["answered"]
 
+_IN_NUMBERS = "linear_bounds(question, graph, tables, at=...) bounds it in numbers"
 _MODELS = 2  # that the default check draws; a wrong formula is mostly caught by the first
 
 
@@ -149,7 +150,8 @@ def _on_fewer(found: Identified) -> Identified:
 
 
 def _bounded(found: NotIdentified) -> NotIdentified:
-    """Say what observation alone tells of an effect, where there is observation."""
+    """Say what observation alone tells of an effect, and what tells more."""
+    found = replace(found, notes=(*found.notes, _IN_NUMBERS))
     if not isinstance(found.query, Effect) or Distribution() not in found.sources.distributions:
         return found
     return replace(found, bounds=natural_bounds(found.query, found.graph))

@@ -96,6 +96,7 @@ def identify(
       hedge {X, Y} over {Y}, roots {Y}
       at least P(x,y)
       at most 1 - (P(x) - P(x,y))
+    linear_bounds(question, graph, tables, at=...) bounds it in numbers
     """
     check_type(sources, Sources, "Write sources=Sources.of([[], ['Z']]).")
     if access is not None and sources != OBSERVED:

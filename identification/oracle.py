@@ -39,16 +39,14 @@ from causalnet.identification.queries import (
     Causation,
     Counterfactual,
     Effect,
-    Fact,
     Mediation,
     PathSpecific,
-    Potential,
     Question,
 )
 from causalnet.identification.sources import Distribution
 from causalnet.identification.values import Value
 
-__all__ = ["EXOGENOUS_STATES", "SMALL", "RandomModel", "contrast_of", "distinct", "table_cost"]
+__all__ = ["EXOGENOUS_STATES", "SMALL", "RandomModel", "distinct", "table_cost"]
 
 SMALL = 2**12  # entries of a table that is made whole
 _SURE = 0.36  # shared by the levels of a variable's noise, so that none is rare
@@ -225,7 +223,7 @@ class RandomModel:
             case Causation():
                 return self.truth(question.counterfactual(), at_most=at_most)
             case Mediation():
-                one, other = (self.truth(q, at_most=at_most) for q in contrast_of(question))
+                one, other = (self.truth(q, at_most=at_most) for q in question.terms())
                 return subtracted(one, other)
             case Counterfactual() | PathSpecific():
                 units = Units(self.graph, self.levels, self.hidden, self.mechanisms)
@@ -292,40 +290,6 @@ def table_cost(
     drawn = sum(prod(sizes[axis] for axis in scope) for scope in scopes)
     whole = prod(levels[name] for name in wanted)
     return drawn + elimination(scopes, bound, sizes)[1] + whole
-
-
-def contrast_of(question: Mediation) -> tuple[Counterfactual, Counterfactual]:
-    """Return the two counterfactual probabilities whose difference a contrast is.
-
-    >>> from causalnet.identification.values import symbol
-    >>> x, y = symbol("X"), symbol("Y")
-    >>> one, other = contrast_of(Mediation("NDE", (y,), (x,), (symbol("X", 1),), ("M",)))
-    >>> print(one, "-", other)
-    P(y{M{x'}, x}) - P(y{x'})
-    """
-    active = {value.variable: value for value in question.active}
-    baseline = {value.variable: value for value in question.baseline}
-    held = {value.variable: value for value in question.held}
-
-    def told(do: Mapping[str, Value | Potential]) -> Counterfactual:
-        return Counterfactual(
-            tuple(Fact(Potential.of(y.variable, do), y) for y in question.outcomes)
-        )
-
-    def following(do: Mapping[str, Value]) -> dict[str, Potential]:
-        return {name: Potential.of(name, do) for name in question.mediators}
-
-    match question.kind:
-        case "TE":
-            return told(active), told(baseline)
-        case "CDE":
-            return told({**active, **held}), told({**baseline, **held})
-        case "NDE":
-            return told({**active, **following(baseline)}), told(baseline)
-        case "NIE":
-            return told({**baseline, **following(active)}), told(baseline)
-        case _:
-            assert_never(question.kind)
 
 
 def distinct(told: Evaluated, levels: Sequence[Value] = ()) -> NDArray[np.bool_]:

@@ -10,12 +10,12 @@
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, TypeAlias, assert_never, final
 
 from causalnet.errors import TermError
-from causalnet.graphs.arguments import check_type
 from causalnet.graphs.edge_lists import Edge
+from causalnet.identification.potentials import Fact, Potential, check_all
 from causalnet.identification.values import Value, quoted_name
 
 __all__ = [
@@ -32,8 +32,6 @@ __all__ = [
     "values_in",
     "variables_in",
 ]
-
-_DEEPEST, _LARGEST = 100, 50_000
 
 Contrasted: TypeAlias = Literal["TE", "CDE", "NDE", "NIE"]
 Probability: TypeAlias = Literal["PN", "PS", "PNS"]
@@ -63,7 +61,7 @@ class Effect:
 
     def __post_init__(self) -> None:
         """Check that each variable has one role."""
-        _check_all(Value, self.outcomes, self.treatments, self.given)
+        check_all(Value, self.outcomes, self.treatments, self.given)
         if not self.outcomes:
             raise TermError("The query has no outcome.", "There is at least one.", "Write P(y).")
         check_roles(outcome=self.outcomes, treatment=self.treatments, condition=self.given)
@@ -73,97 +71,6 @@ class Effect:
         do = [f"do({_listed(self.treatments)})"] if self.treatments else []
         behind = ", ".join([*do, *map(str, self.given)])
         return f"P({_listed(self.outcomes)}{f' | {behind}' if behind else ''})"
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Potential:
-    """A variable in the world of an intervention, whose values may come from other worlds.
-
-    Attributes:
-        variable: The variable.
-        do: The variables that are set, sorted, each with its value or with the counterfactual
-            variable from which it takes it.
-        depth: How many worlds are nested, this one included; at most 100.
-        size: How many counterfactual variables it is made of, written out; at most 50,000.
-
-    Raises:
-        TermError: More of them.
-
-    >>> from causalnet.identification.values import symbol
-    >>> m = Potential.of("M", {"X": symbol("X", 1)})
-    >>> print(Potential.of("Y", {"X": symbol("X"), "M": m}))
-    Y{M{x'}, x}
-    """
-
-    variable: str
-    do: "tuple[tuple[str, Value | Potential], ...]" = ()
-    depth: int = field(init=False, compare=False, repr=False)
-    size: int = field(init=False, compare=False, repr=False)
-
-    def __post_init__(self) -> None:
-        """Refuse what is nested too deep, or too often, to be written and compared."""
-        inside = [each for _, each in self.do if isinstance(each, Potential)]
-        object.__setattr__(self, "depth", 1 + max((each.depth for each in inside), default=0))
-        object.__setattr__(self, "size", 1 + sum(each.size for each in inside))
-        if self.depth > _DEEPEST or self.size > _LARGEST:
-            raise TermError(
-                f"{self.variable!r} is in a world of {self.size} variables, nested {self.depth} "
-                "deep.",
-                f"A world takes values of others, up to {_LARGEST} of them and {_DEEPEST} deep.",
-            )
-
-    @staticmethod
-    def of(variable: str, do: "Mapping[str, Value | Potential] | None" = None) -> "Potential":
-        """Return the variable in the world in which others are set.
-
-        Raises:
-            TermError: A variable set to a value of another.
-        """
-        for name, value in (do or {}).items():
-            if value.variable != name:
-                raise TermError(
-                    f"{quoted_name(name)} is set to {value}, which is of {value.variable!r}.",
-                    "A variable takes values of its own.",
-                )
-        return Potential(variable, tuple(sorted((do or {}).items(), key=lambda item: item[0])))
-
-    def __str__(self) -> str:
-        """Return the variable with its world, as text; `M{}` in the actual one."""
-        return f"{quoted_name(self.variable)}{{{', '.join(str(value) for _, value in self.do)}}}"
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """A variable takes a value in a world.
-
-    Attributes:
-        potential: The variable and its world.
-        value: A value of this variable.
-
-    >>> from causalnet.identification.values import symbol
-    >>> print(Fact(Potential.of("Y", {"X": symbol("X")}), symbol("Y")))
-    y{x}
-    """
-
-    potential: Potential
-    value: Value
-
-    def __post_init__(self) -> None:
-        """Check that the value is one of the variable."""
-        _check_all(Potential, (self.potential,))
-        _check_all(Value, (self.value,))
-        if self.value.variable != self.potential.variable:
-            raise TermError(
-                f"{self.value} is no value of {self.potential.variable!r}.",
-                "A variable takes values of its own.",
-            )
-
-    def __str__(self) -> str:
-        """Return the event as text."""
-        inside = ", ".join(str(value) for _, value in self.potential.do)
-        return str(self.value) + (f"{{{inside}}}" if inside else "")
 
 
 @final
@@ -187,7 +94,7 @@ class Counterfactual:
 
     def __post_init__(self) -> None:
         """Check that something is asked."""
-        _check_all(Fact, self.facts, self.given)
+        check_all(Fact, self.facts, self.given)
         if not self.facts:
             raise TermError("The query has no event.", "There is at least one.", "Write P(y{x}).")
 
@@ -224,8 +131,8 @@ class PathSpecific:
 
     def __post_init__(self) -> None:
         """Check the roles, and that each treatment has two values."""
-        _check_all(Value, self.outcomes, self.active, self.baseline)
-        _check_all(tuple, self.edges)
+        check_all(Value, self.outcomes, self.active, self.baseline)
+        check_all(tuple, self.edges)
         check_roles(outcome=self.outcomes, treatment=self.active)
         if [v.variable for v in self.active] != [v.variable for v in self.baseline]:
             raise TermError(
@@ -275,8 +182,8 @@ class Mediation:
 
     def __post_init__(self) -> None:
         """Check the roles."""
-        _check_all(Value, self.outcomes, self.active, self.baseline, self.held)
-        _check_all(str, self.mediators)
+        check_all(Value, self.outcomes, self.active, self.baseline, self.held)
+        check_all(str, self.mediators)
         mediators = tuple(Value(name, "") for name in self.mediators)
         check_roles(outcome=self.outcomes, treatment=self.active, mediator=mediators)
         if [v.variable for v in self.active] != [v.variable for v in self.baseline]:
@@ -299,6 +206,38 @@ class Mediation:
                 f"{self.kind} holds {_listed(self.held) or 'nothing'}.",
                 "CDE holds each mediator at a value; the others hold none.",
             )
+
+    def terms(self) -> tuple[Counterfactual, Counterfactual]:
+        """Return the two probabilities whose difference it is.
+
+        >>> from causalnet.identification.values import symbol
+        >>> x, other, y = symbol("X"), symbol("X", 1), symbol("Y")
+        >>> print(*Mediation("NIE", (y,), (x,), (other,), ("M",)).terms(), sep=" - ")
+        P(y{M{x}, x'}) - P(y{x'})
+        """
+        active, baseline, held = (
+            {value.variable: value for value in part}
+            for part in (self.active, self.baseline, self.held)
+        )
+        match self.kind:
+            case "TE":
+                return self._in(active), self._in(baseline)
+            case "CDE":
+                return self._in({**active, **held}), self._in({**baseline, **held})
+            case "NDE":
+                return self._in({**active, **self._natural(baseline)}), self._in(baseline)
+            case "NIE":
+                return self._in({**baseline, **self._natural(active)}), self._in(baseline)
+            case _:
+                assert_never(self.kind)
+
+    def _in(self, do: Mapping[str, Value | Potential]) -> Counterfactual:
+        """Return the probability of the outcomes in a world."""
+        return Counterfactual(tuple(Fact(Potential.of(y.variable, do), y) for y in self.outcomes))
+
+    def _natural(self, do: Mapping[str, Value]) -> dict[str, Potential]:
+        """Return the mediators, each as it is in a world."""
+        return {name: Potential.of(name, do) for name in self.mediators}
 
     def __str__(self) -> str:
         """Return the query as text that parses back."""
@@ -336,7 +275,7 @@ class Causation:
 
     def __post_init__(self) -> None:
         """Check the roles."""
-        _check_all(Value, (self.outcome, self.treatment, self.contrary, self.baseline))
+        check_all(Value, (self.outcome, self.treatment, self.contrary, self.baseline))
         check_roles(outcome=(self.outcome,), treatment=(self.treatment,))
         for one, other in ((self.outcome, self.contrary), (self.treatment, self.baseline)):
             if one.variable != other.variable or one == other:
@@ -431,19 +370,6 @@ def _worlds_of(fact: Fact) -> list[Potential]:
         found.append(waiting.pop())
         waiting += [value for _, value in found[-1].do if isinstance(value, Potential)]
     return found
-
-
-def _check_all(kind: type, *groups: object) -> None:
-    """Refuse what is no tuple of a kind; names of variables are text."""
-    write = "Write symbol('X') for a value, Potential.of('Y', {'X': symbol('X')}) for a variable."
-    for group in groups:
-        check_type(group, tuple, f"{write} There are tuples of them.")
-        for each in group:  # type: ignore[attr-defined]  # it is a tuple
-            check_type(each, kind, write)
-            if isinstance(each, Value | Potential):
-                check_type(each.variable, str, write)
-            if isinstance(each, Value):
-                check_type(each.name, str, write)
 
 
 def check_roles(**roles: tuple[Value, ...]) -> None:

@@ -26,7 +26,7 @@ from causalnet.identification.contraction import Evaluated, subtracted
 from causalnet.identification.counting import EXOGENOUS_STATES, needed, values_of
 from causalnet.identification.evaluation import evaluate, evaluation_cost
 from causalnet.identification.expressions import Expression, Prob, Sum, fold
-from causalnet.identification.oracle import SMALL, RandomModel, contrast_of, distinct, table_cost
+from causalnet.identification.oracle import SMALL, RandomModel, distinct, table_cost
 from causalnet.identification.queries import (
     Causation,
     Counterfactual,
@@ -214,7 +214,7 @@ def _values(question: Question) -> list[Value]:
         case Causation():
             return values_of(question.counterfactual())
         case Mediation():
-            return [value for each in contrast_of(question) for value in values_of(each)]
+            return [value for each in question.terms() for value in values_of(each)]
         case Counterfactual() | PathSpecific():
             return values_of(question)
         case _:
@@ -257,7 +257,7 @@ def _counted(question: Question) -> tuple[Counterfactual | PathSpecific, ...]:
         case Causation():
             return (question.counterfactual(),)
         case Mediation():
-            return contrast_of(question)
+            return question.terms()
         case Counterfactual() | PathSpecific():
             return (question,)
         case _:

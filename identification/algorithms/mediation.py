@@ -12,7 +12,7 @@ identified.  Several mediators are taken together.
 """
 
 from collections.abc import Mapping
-from typing import TypeAlias, assert_never
+from typing import TypeAlias
 
 from causalnet.graphs.admg import ADMG, check_admg
 from causalnet.identification.algorithms.counterfactuals import (
@@ -22,11 +22,11 @@ from causalnet.identification.algorithms.counterfactuals import (
 )
 from causalnet.identification.answers import Derivation, Identified, NotIdentified, Step
 from causalnet.identification.expressions import ZERO, difference
-from causalnet.identification.queries import Counterfactual, Fact, Mediation, Potential
+from causalnet.identification.queries import Mediation, Potential
 from causalnet.identification.sources import OBSERVED, Sources
 from causalnet.identification.values import Value
 
-__all__ = ["identify_mediation", "terms_of"]
+__all__ = ["identify_mediation"]
 
 _World: TypeAlias = Mapping[str, Value | Potential]
 
@@ -58,7 +58,7 @@ def identify_mediation(
     sources.check(graph)
     roles = (*query.outcomes, *query.active, *query.baseline, *query.held)
     graph.indices([*(value.variable for value in roles), *query.mediators])
-    first, second = terms_of(query)
+    first, second = query.terms()
     notes = _notes(query, graph)
     if has_same_probability(first, second, graph):
         because = f"{first} and {second} are one: the same copies at the same values"
@@ -76,41 +76,6 @@ def identify_mediation(
     steps = (shape, *_of(one, "first term"), *_of(other, "second term"))
     estimand = difference(one.estimand, other.estimand)
     return Identified(query, graph, estimand, Derivation(steps), sources, notes=notes)
-
-
-def terms_of(query: Mediation) -> tuple[Counterfactual, Counterfactual]:
-    """Return the two probabilities whose difference a contrast is.
-
-    >>> from causalnet.identification.values import symbol
-    >>> x, other, y = symbol("X"), symbol("X", 1), symbol("Y")
-    >>> one, two = terms_of(Mediation("NIE", (y,), (x,), (other,), ("M",)))
-    >>> print(one, "-", two)
-    P(y{M{x}, x'}) - P(y{x'})
-    """
-    active: _World = {value.variable: value for value in query.active}
-    baseline: _World = {value.variable: value for value in query.baseline}
-    match query.kind:
-        case "TE":
-            worlds = (active, baseline)
-        case "CDE":
-            held = {value.variable: value for value in query.held}
-            worlds = ({**active, **held}, {**baseline, **held})
-        case "NDE":
-            worlds = ({**active, **_natural(query, baseline)}, baseline)
-        case "NIE":
-            worlds = ({**baseline, **_natural(query, active)}, baseline)
-        case _:
-            assert_never(query.kind)
-    one, other = (
-        Counterfactual(tuple(Fact(Potential.of(y.variable, world), y) for y in query.outcomes))
-        for world in worlds
-    )
-    return one, other
-
-
-def _natural(query: Mediation, world: _World) -> dict[str, Potential]:
-    """Return the mediators, each as it is in a world."""
-    return {name: Potential.of(name, world) for name in query.mediators}
 
 
 def _notes(query: Mediation, graph: ADMG) -> tuple[str, ...]:

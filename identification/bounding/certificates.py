@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalnet.errors import ParameterError
-from causalnet.graphs.admg import ADMG, Edge, check_admg
+from causalnet.graphs.admg import ADMG, Edge
 from causalnet.graphs.projection import latent_projection
 from causalnet.identification.bounding.event_copies import (
     Copies,
@@ -38,6 +38,7 @@ from causalnet.identification.bounding.type_objective import coefficients, parts
 from causalnet.identification.bounding.type_program import Constraints, extremes
 from causalnet.identification.oracle import RandomModel
 from causalnet.identification.queries import Question, variables_in
+from causalnet.identification.reading.questions import read_question
 from causalnet.identification.sources import OBSERVED, Distribution, Sources
 from causalnet.identification.values import Value
 
@@ -54,7 +55,7 @@ class Certificate:
     """Two models of a graph that agree on all that is known and not on the answer.
 
     Attributes:
-        question: What is asked.
+        question: What is asked, perhaps as text.
         graph: Of what.
         sources: What is known.
         at: The level of each symbol.
@@ -142,7 +143,7 @@ class NotCertified:
 
 
 def certify_not_identified(
-    question: Question,
+    question: Question | str,
     graph: ADMG,
     sources: Sources = OBSERVED,
     *,
@@ -184,7 +185,7 @@ def certify_not_identified(
     >>> print(certify_not_identified(query, chain))
     not certified: the answers were the same in each of 6 attempts
     """
-    check_admg(graph)
+    question = read_question(question, graph)
     sources.check(graph)
     if any(known.domain for known in sources.distributions):
         raise ParameterError(f"{sources} names other populations.", "Certificates are about one.")

@@ -12,7 +12,6 @@ from typing import TypeAlias, assert_never, final
 from causalnet.errors import ParameterError
 from causalnet.graphs.admg import ADMG
 from causalnet.identification.counting import values_of
-from causalnet.identification.oracle import contrast_of
 from causalnet.identification.queries import (
     Causation,
     Counterfactual,
@@ -175,7 +174,7 @@ def terms_of(question: Question, copies: Copies) -> tuple[Term, ...]:
         case Causation():
             return terms_of(question.counterfactual(), copies)
         case Mediation():
-            one, other = contrast_of(question)
+            one, other = question.terms()
             (first,), (second,) = terms_of(one, copies), terms_of(other, copies)
             return first, Term(second.events, second.given, -1)
         case PathSpecific():
@@ -199,7 +198,7 @@ def symbols_of(question: Question) -> tuple[Value, ...]:
 def _parts(question: Question) -> Iterator[Effect | Counterfactual | PathSpecific]:
     match question:
         case Mediation():
-            yield from contrast_of(question)
+            yield from question.terms()
         case Causation():
             yield question.counterfactual()
         case _:

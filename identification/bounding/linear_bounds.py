@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalnet.errors import ParameterError
-from causalnet.graphs.admg import ADMG, check_admg
+from causalnet.graphs.admg import ADMG
 from causalnet.identification.answering import answered
 from causalnet.identification.answers import Identified
 from causalnet.identification.bounding.event_copies import Copies, levels_for, terms_of
@@ -33,6 +33,7 @@ from causalnet.identification.bounding.type_program import (
 )
 from causalnet.identification.evaluation import Table, evaluate
 from causalnet.identification.queries import Mediation, Question, variables_in
+from causalnet.identification.reading.questions import read_question
 from causalnet.identification.sources import Distribution, Sources
 from causalnet.identification.values import Value
 
@@ -74,7 +75,7 @@ class Interval:
 
 
 def linear_bounds(
-    question: Question,
+    question: Question | str,
     graph: ADMG,
     tables: Mapping[Distribution, Table],
     *,
@@ -117,7 +118,7 @@ def linear_bounds(
     >>> print(linear_bounds(query, bow, {Distribution(): seen}, at=levels))
     [0.2, 0.6], sharp: over 8 response types of X, Y
     """
-    check_admg(graph)
+    question = read_question(question, graph)
     graph.indices(sorted(variables_in(question)))
     levels = levels_for(question, at or {}, _sizes(graph, tables))
     point = _point(question, graph, tables, levels)

@@ -4,7 +4,7 @@ Units that took the treatment show their outcome under it; the others may have a
 Manski (1990), "Nonparametric bounds on treatment effects".
 """
 
-from causalnet.graphs.admg import ADMG, check_admg
+from causalnet.graphs.admg import ADMG
 from causalnet.identification.answers import Bounds
 from causalnet.identification.expressions import (
     ONE,
@@ -14,6 +14,7 @@ from causalnet.identification.expressions import (
     ratio,
 )
 from causalnet.identification.queries import Effect
+from causalnet.identification.reading.questions import read_effect
 from causalnet.identification.values import Value
 
 __all__ = ["natural_bounds"]
@@ -23,7 +24,7 @@ _SHARP = (
 )
 
 
-def natural_bounds(query: Effect, graph: ADMG) -> Bounds:
+def natural_bounds(query: Effect | str, graph: ADMG) -> Bounds:
     """Return P(x,y) <= P(y | do x) <= P(x,y) + 1 - P(x), and its like for conditions.
 
     Several treatments are one, x being all of their values together, and so are several outcomes.
@@ -45,7 +46,7 @@ def natural_bounds(query: Effect, graph: ADMG) -> Bounds:
     >>> print(*found.lower, *found.upper, sep=" <= P(y | do(x)) <= ")
     P(x,y) <= P(y | do(x)) <= 1 - (P(x) - P(x,y))
     """
-    check_admg(graph)
+    query = read_effect(query, graph)
     xs, w, u = _roles(query, graph)
     y = query.outcomes
     if not xs:

@@ -16,7 +16,7 @@ rules (see `do_identification`).  `do_search` looks for a derivation without kno
 from collections.abc import Iterable
 
 from causalnet.errors import TermError
-from causalnet.graphs.admg import ADMG, check_admg
+from causalnet.graphs.admg import ADMG
 from causalnet.identification.derivations.do_derivations import (
     DoDerivation,
     NotDerived,
@@ -36,6 +36,7 @@ from causalnet.identification.derivations.do_rules import (
 )
 from causalnet.identification.expressions import Expression, Prob, Sum, product
 from causalnet.identification.queries import Effect
+from causalnet.identification.reading.questions import read_effect
 from causalnet.identification.sources import OBSERVED, Sources
 from causalnet.identification.values import fresh
 
@@ -52,7 +53,9 @@ __all__ = [
 ]
 
 
-def derive(query: Effect, graph: ADMG, sources: Sources = OBSERVED) -> DoDerivation | NotDerived:
+def derive(
+    query: Effect | str, graph: ADMG, sources: Sources = OBSERVED
+) -> DoDerivation | NotDerived:
     """Return a derivation of an effect in the do-calculus, or why there is none.
 
     Covered is all that is identified from P(V) and from experiments in the target population,
@@ -64,7 +67,7 @@ def derive(query: Effect, graph: ADMG, sources: Sources = OBSERVED) -> DoDerivat
     does.
 
     Args:
-        query: What is asked.
+        query: What is asked, perhaps as text.
         graph: Of what.
         sources: What is known.
 
@@ -84,7 +87,7 @@ def derive(query: Effect, graph: ADMG, sources: Sources = OBSERVED) -> DoDerivat
     4. = sum[z](P(z) * P(y|x,z))
          P[x](y|z) = P(y|x,z)  [rule 2 on x: Y ⊥ X | Z, out-edges of X cut]
     """
-    check_admg(graph)
+    query = read_effect(query, graph)
     values = (*query.outcomes, *query.treatments, *query.given)
     graph.indices([value.variable for value in values])
     sources.check(graph)
@@ -97,7 +100,9 @@ def derive(query: Effect, graph: ADMG, sources: Sources = OBSERVED) -> DoDerivat
     return DoDerivation(query, graph, steps, sources)
 
 
-def adjust(query: Effect, graph: ADMG, adjustment: Iterable[str]) -> DoDerivation | NotDerived:
+def adjust(
+    query: Effect | str, graph: ADMG, adjustment: Iterable[str]
+) -> DoDerivation | NotDerived:
     """Return the derivation of P(y | do x) = sum[z](P(y given x,z) * P(z)) for a back-door set.
 
     The set is one if rule 3 takes do(x) off P(z | do x), and rule 2 makes it x in P(y | do x, z);
@@ -121,6 +126,7 @@ def adjust(query: Effect, graph: ADMG, adjustment: Iterable[str]) -> DoDerivatio
     >>> print(adjust(query, graph, []))
     P(y | do(x)) is not derived: Y ⊥ X does not hold, out-edges of X cut: Y <- Z -> X
     """
+    query = read_effect(query, graph)
     start = asked(query)
     values = {value.variable for value in (*start.of, *start.given, *start.do)}
     names = sorted(set(adjustment))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias, final
 
 from causalnet.errors import InternalError, ParameterError
-from causalnet.graphs.admg import ADMG, check_admg
+from causalnet.graphs.admg import ADMG
 from causalnet.identification.algorithms.masks import Masks, bits
 from causalnet.identification.derivations.do_derivations import (
     DoDerivation,
@@ -25,6 +25,7 @@ from causalnet.identification.derivations.do_derivations import (
 from causalnet.identification.derivations.do_rules import DoStep, Fault, Rule, made_step
 from causalnet.identification.expressions import Expression, Prob, Ratio, Sum, product
 from causalnet.identification.queries import Effect
+from causalnet.identification.reading.questions import read_effect
 from causalnet.identification.sources import OBSERVED, Sources
 from causalnet.identification.values import Value, fresh, symbol
 
@@ -36,14 +37,14 @@ _State: TypeAlias = tuple[int, int, int]  # A, B, C of P(A | do B, C)
 
 
 def search_derivation(
-    query: Effect, graph: ADMG, sources: Sources = OBSERVED, *, states: int = 20_000
+    query: Effect | str, graph: ADMG, sources: Sources = OBSERVED, *, states: int = 20_000
 ) -> DoDerivation | NotDerived:
     """Search breadth first for a derivation of an effect.
 
     Variables that are no ancestors of the query's, nor of what experiments set, are left out first.
 
     Args:
-        query: What is asked.
+        query: What is asked, perhaps as text.
         graph: Of what; at most eight nodes are left.
         sources: What is known, of one population.
         states: After how many states to stop.
@@ -65,7 +66,7 @@ def search_derivation(
     >>> print(search_derivation(query, bow))
     P(y | do(x)) is not derived: nothing more follows from P(V) after 6 states
     """
-    check_admg(graph)
+    query = read_effect(query, graph)
     start = asked(query)
     graph.indices([value.variable for value in (*start.of, *start.given, *start.do)])
     sources.check(graph)

@@ -17,7 +17,9 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import assert_never, final
 
+from causalnet.errors import ParameterError
 from causalnet.graphs.admg import ADMG
+from causalnet.graphs.arguments import quoted
 from causalnet.identification.expressions import (
     Const,
     Difference,
@@ -132,6 +134,12 @@ def simplify(
     P(y|a,b,x) = P(y|b,x)  [m-separation]
     sum[a](P(a) * P(b|a)) = P(b)  [elimination]
     """
+    if not isinstance(expression, Expression):
+        raise ParameterError(
+            f"{quoted(expression)} is no formula.",
+            "Formulas are made of Prob, Sum, Product, Ratio, Difference and Const.",
+            "Write simplify(parse_expression('P(y|x) * P(x)'), graph).",
+        )
     census = _Census(expression)
     if not census.is_small:
         return Simplified(canonical(expression), True)

@@ -11,7 +11,7 @@ from causalnet.errors import ParameterError, TermError, UnknownMediatorError
 from causalnet.graphs import ADMG
 from causalnet.identification.evaluation import evaluate
 from causalnet.identification.expressions import Prob, Sum
-from causalnet.identification.oracle import RandomModel, contrast_of, distinct, table_cost
+from causalnet.identification.oracle import RandomModel, distinct, table_cost
 from causalnet.identification.queries import (
     Causation,
     Counterfactual,
@@ -196,7 +196,7 @@ def test_contrasts_are_differences_of_counterfactuals() -> None:
     # TE = NDE - NIE of the reverse comparison (Pearl 2001); exchanging x and x' is a transposition
     assert np.allclose(total, direct - indirect.swapaxes(0, 1))
     assert not np.allclose(total, direct)
-    one, other = contrast_of(Mediation("CDE", (Y,), (X,), (X1,), ("M",), (M,)))
+    one, other = Mediation("CDE", (Y,), (X,), (X1,), ("M",), (M,)).terms()
     assert (str(one), str(other)) == ("P(y{m, x})", "P(y{m, x'})")
 
 
