@@ -19,7 +19,7 @@
 | `explain`, `run`, `open` | what a term would run; its table; a saved table |
 | `atp`, `atp_star`, `eap`, `eap_ig`, `mask_ig` | estimators by derivatives, with their errors |
 | `screen_then_verify`, `race` | rows ranked cheaply and verified; rows told apart on few prompts |
-| `identify`, `estimate`, `Sources`, `Logs`, … | whether data determine an answer; numbers from them |
+| `identify`, `estimate`, `Sources`, `Logs`, … | whether data determine an answer; its numbers |
 | `effect_posterior` | all effects fitted together; a circuit at a false discovery rate |
 | `lift_module`, `declare_module`, `head_part` | the graph of any `nn.Module` |
 | `evaluate_module`, `evaluate_query`, `ModuleBindings`, `Examples` | terms on it |

@@ -63,6 +63,7 @@ class Potential:
                 raise TermError(
                     f"{quoted_name(name)} is set to {value}, which is of {value.variable!r}.",
                     "A variable takes values of its own.",
+                    "Write Potential.of('Y', {'X': symbol('X')}).",
                 )
         return Potential(variable, tuple(sorted((do or {}).items(), key=lambda item: item[0])))
 
@@ -96,6 +97,7 @@ class Fact:
             raise TermError(
                 f"{self.value} is no value of {self.potential.variable!r}.",
                 "A variable takes values of its own.",
+                "Write Fact(Potential('Y'), symbol('Y')).",
             )
 
     def __str__(self) -> str:

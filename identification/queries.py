@@ -139,9 +139,14 @@ class PathSpecific:
                 f"The active values {_listed(self.active)} and the baselines "
                 f"{_listed(self.baseline)} are not of the same variables.",
                 "Each treatment has one of either.",
+                "Write P(y | do(x along X -> M -> Y; x')).",
             )
         if not self.outcomes or not self.active:
-            raise TermError("The query has no outcome or no treatment.", "It has both.")
+            raise TermError(
+                "The query has no outcome or no treatment.",
+                "It has both.",
+                "Write P(y | do(x along X -> M -> Y; x')).",
+            )
 
     def __str__(self) -> str:
         """Return the query as text that parses back."""
@@ -191,9 +196,14 @@ class Mediation:
                 f"{_listed(self.active)} and {_listed(self.baseline)} are not of the same "
                 "variables.",
                 "Each treatment has a value and a baseline.",
+                "Write te(x, x' -> y).",
             )
         if not self.outcomes or not self.active:
-            raise TermError(f"{self.kind} has no outcome or no treatment.", "It has both.")
+            raise TermError(
+                f"{self.kind} has no outcome or no treatment.",
+                "It has both.",
+                "Write te(X -> Y) or nde(X -> Y; via M).",
+            )
         if bool(self.mediators) == (self.kind == "TE"):
             possible = "TE has none" if self.kind == "TE" else "There is at least one"
             raise TermError(
@@ -205,6 +215,7 @@ class Mediation:
             raise TermError(
                 f"{self.kind} holds {_listed(self.held) or 'nothing'}.",
                 "CDE holds each mediator at a value; the others hold none.",
+                "Write cde(X -> Y; M=m) or nde(X -> Y; via M).",
             )
 
     def terms(self) -> tuple[Counterfactual, Counterfactual]:
@@ -282,6 +293,7 @@ class Causation:
                 raise TermError(
                     f"{one} and {other} are not two values of one variable.",
                     "A probability of causation compares two values.",
+                    "Write pns(x, x' -> y, y').",
                 )
 
     def counterfactual(self) -> Counterfactual:
@@ -381,6 +393,12 @@ def check_roles(**roles: tuple[Value, ...]) -> None:
     seen: dict[str, str] = {}
     for role, values in roles.items():
         for value in values:
+            if seen.get(value.variable) == role:
+                raise TermError(
+                    f"{value.variable!r} has two values as {_article(role)}.",
+                    "A variable has one role, with one value.",
+                    "Leave one of them out.",
+                )
             if value.variable in seen:
                 raise TermError(
                     f"{value.variable!r} is {_article(seen[value.variable])} and "

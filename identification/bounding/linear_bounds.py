@@ -210,7 +210,11 @@ class TypeProgram:
             return extremes(self.constraints, self.value, self.given)
         value, under = self.value[0], 1.0 if self.given is None else self.given[0]
         if not under:
-            raise ParameterError(f"The condition of {self.question} has probability 0.")
+            raise ParameterError(
+                f"The condition of {self.question} has probability 0.",
+                "Bounds are on what can be conditioned on.",
+                "Check the levels in at=..., or ask without the condition.",
+            )
         found = Extreme(float(value / under), np.ones(1))
         return found, found
 
@@ -263,7 +267,11 @@ def _over(types: ResponseTypes) -> str:
 def _sizes(graph: ADMG, tables: Mapping[Distribution, Table]) -> dict[str, int]:
     """Return how many levels each variable has; tables must agree."""
     if not tables:
-        raise ParameterError("No table is given.", "Bounds rest on at least one.")
+        raise ParameterError(
+            "No table is given.",
+            "Bounds rest on at least one.",
+            "Write {Distribution(): empirical_table(data)}.",
+        )
     found: dict[str, int] = {}
     for known, table in tables.items():
         graph.indices(known.do)
@@ -271,6 +279,7 @@ def _sizes(graph: ADMG, tables: Mapping[Distribution, Table]) -> dict[str, int]:
             raise ParameterError(
                 f"There is a table of {known}.",
                 "Bounds are from tables of the population that is asked about.",
+                "Leave it out.",
             )
         for name, size in zip(table.variables, table.array.shape, strict=True):
             if found.setdefault(name, size) != size:

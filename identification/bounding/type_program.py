@@ -196,7 +196,11 @@ def _solved(matrix: Any, sums: Numbers, value: Numbers) -> Numbers:
             "Check the tables; estimated ones must be fitted to the graph first.",
         )
     if found.status != 0:
-        raise NumericalError(f"The linear program was not solved: {found.message}")
+        raise NumericalError(
+            f"The linear program was not solved: {found.message}",
+            "Programs of up to some 100,000 types mostly are.",
+            "Ask about fewer variables, or levels.",
+        )
     return np.asarray(found.x, np.float64)
 
 

@@ -126,10 +126,18 @@ def columns_of(
     found = {name: column(name, data[name]) for name in names}
     lengths = {name: len(each) for name, each in found.items()}
     if not found or min(lengths.values()) == 0:
-        raise ParameterError("There are no samples.", "Each variable has a column of values.")
+        raise ParameterError(
+            "There are no samples.",
+            "Each variable has a column of values.",
+            "Write {'X': [0, 1], 'Y': [1, 0]}.",
+        )
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{name} has {length}" for name, length in lengths.items())
-        raise ParameterError(f"Columns differ in length: {told}.", "There is one row per sample.")
+        raise ParameterError(
+            f"Columns differ in length: {told}.",
+            "There is one row per sample.",
+            "Give each variable as many values.",
+        )
     return found
 
 
@@ -187,7 +195,11 @@ def _edges(
     name: str, values: NDArray[np.generic], wanted: int | Sequence[float]
 ) -> tuple[float, ...]:
     if values.dtype.kind not in "iuf":
-        raise ParameterError(f"{name!r} holds no numbers.", "Only numbers can be cut into levels.")
+        raise ParameterError(
+            f"{name!r} holds no numbers.",
+            "Only numbers can be cut into levels.",
+            "Leave it out: its values are levels already.",
+        )
     if isinstance(wanted, int):
         inner = np.linspace(0, 1, max(wanted, 1) + 1)[1:-1]
         least = float(values.astype(np.float64).min())
@@ -196,7 +208,9 @@ def _edges(
     else:
         told = [float(each) for each in wanted]
         if any(a >= b for a, b in pairwise(told)) or not np.isfinite(told).all():
-            raise ParameterError(f"The edges of {name!r} are {told}.", "They are finite and rise.")
+            raise ParameterError(
+                f"The edges of {name!r} are {told}.", "They are finite and rise.", "Write [0, 1.5]."
+            )
     if not told:
         raise ParameterError(
             f"{name!r} would have one level.", "There are at least two.", "Ask for more bins."

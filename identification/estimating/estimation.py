@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from causalnet.errors import ParameterError
 from causalnet.graphs.arguments import check_type
-from causalnet.identification.answers import Identified
+from causalnet.identification.answers import Bounds, Identified, NotIdentified
 from causalnet.identification.estimating.adjusted_means import AIPW, Regression, adjusted_means
 from causalnet.identification.estimating.bootstrap import Interval, IntervalKind
 from causalnet.identification.estimating.columns import Columns
@@ -72,6 +72,13 @@ def estimate(
     >>> round(found.at({"x": 1, "y": 1}).value, 6)
     0.666667
     """
+    if isinstance(identified, NotIdentified | Bounds):
+        raise ParameterError(
+            f"{identified.query} is not identified.",
+            "Only what has a formula is estimated.",
+            "Bounds in numbers: linear_bounds(question, graph, {Distribution(): "
+            "empirical_table(data)}, at=...).",
+        )
     check_type(identified, Identified, "Write estimate(identify('P(y | do(x))', graph), data).")
     known = _by_distribution(data)
     how = Uncertainty(bootstrap, level, interval, seed, clusters)
@@ -79,7 +86,9 @@ def estimate(
         return plugged_in(identified, known, how, smoothing=smoothing, labels=labels)
     if smoothing or labels:
         raise ParameterError(
-            f"smoothing and labels with method={method!r}.", "They are for 'plugin'."
+            f"smoothing and labels with method={method!r}.",
+            "They are for 'plugin'.",
+            "Leave them out.",
         )
     if method == "regression":
         return adjusted_means(identified, known, Regression(), how)
@@ -88,7 +97,9 @@ def estimate(
     if isinstance(method, Regression | AIPW):
         return adjusted_means(identified, known, method, how)
     raise ParameterError(
-        f"method={method!r}.", "It is 'plugin', 'regression', 'aipw', Regression(...) or AIPW(...)."
+        f"method={method!r}.",
+        "It is 'plugin', 'regression', 'aipw', Regression(...) or AIPW(...).",
+        "Write method='plugin'.",
     )
 
 

@@ -111,7 +111,9 @@ class Samples:
         told = self.labels[variable]
         if label not in told:
             raise ParameterError(
-                f"{variable!r} is never {label!r}.", f"It is one of: {_listed(told)}."
+                f"{variable!r} is never {label!r}.",
+                f"It is one of: {_listed(told)}.",
+                "Name one of these.",
             )
         return told.index(label)
 
@@ -167,7 +169,7 @@ def empirical_table(
     held = tuple(do)
     check_columns(held, samples.columns)
     if not smoothing >= 0:
-        raise ParameterError(f"smoothing={smoothing}.", "It is 0 or more.")
+        raise ParameterError(f"smoothing={smoothing}.", "It is 0 or more.", "Write smoothing=0.5.")
     shape = [samples.levels(name) for name in samples.columns]
     cells = prod(shape)
     if cells > LARGEST:
