@@ -2,10 +2,12 @@
 
 import os
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from causalnet.cli.named_nodes import nodes_named
 from causalnet.errors import CausalNetError, ParameterError, TermError
 from causalnet.graphs.admg import ADMG
 from causalnet.graphs.formats import AttributionGraph, read_graph
@@ -13,13 +15,13 @@ from causalnet.graphs.gallery import EXAMPLES
 from causalnet.graphs.names import nearest
 from causalnet.graphs.projection import latent_projection
 from causalnet.identification.reading.graph_text import parse_graph
-from causalnet.identification.reading.value_reading import names_in
 from causalnet.identification.values import quoted_name
 
 __all__ = ["Diagram", "diagram_of", "projected"]
 
 _SUFFIX = re.compile(r"\.(graphml|xml|dot|gv|json|dagitty|txt|gml)$", re.IGNORECASE)
 _LARGEST = 2**20  # characters of a graph as it is typed
+_FOLDED = 76  # characters of a line of names
 _WRITE = "Write for example causalnet identify 'X -> Z -> Y, X <-> Y' 'P(y | do(x))'."
 
 
@@ -52,11 +54,16 @@ def diagram_of(target: str) -> Diagram:
     if "{" in target or target.lstrip().startswith("<"):
         return _of_file(target)
     for known in EXAMPLES:
-        if known.name == target:
+        if _plain(known.name) == _plain(target):
             return Diagram(known.graph, str(known.query), (), (known.reference, known.note))
     if re.search(r"->|<-|[,;\n]", target):
         return Diagram(parse_graph(target))
     raise _unknown(target)
+
+
+def _plain(name: str) -> str:
+    """Return the name of a textbook's graph without what people spell in several ways."""
+    return re.sub(r"[\s_-]", "", name).casefold()
 
 
 def _unknown(target: str) -> CausalNetError:
@@ -70,11 +77,17 @@ def _unknown(target: str) -> CausalNetError:
         return TermError("The graph is empty.", "It has at least one node.", _WRITE)
     names = [known.name for known in EXAMPLES]
     close = nearest(target, names)
-    listed = f"{', '.join(names[:8])} and {len(names) - 8} more"
+    listed = textwrap.fill(
+        "; ".join(names),
+        _FOLDED,
+        initial_indent="  ",
+        subsequent_indent="  ",
+        break_on_hyphens=False,
+    )
     return ParameterError(
         f"{target!r} is no file, no graph and no textbook's graph.",
-        f"Nearest: {', '.join(close)}." if close else f"Textbook graphs are {listed}.",
-        _WRITE,
+        f"Nearest: {'; '.join(close)}." if close else "A graph is drawn with ->, <- and <->.",
+        f"{_WRITE}\nTextbook graphs are\n{listed}",
     )
 
 
@@ -121,9 +134,10 @@ def projected(diagram: Diagram, latent: Sequence[str], observed: Sequence[str]) 
         ParameterError: A node that is both, or nothing left.
     """
     graph = diagram.graph
-    hidden = {*diagram.latent, *(node for text in latent for node in names_in(text, graph))}
-    seen = {node for text in observed for node in names_in(text, graph)}
-    both = sorted(seen.intersection(node for text in latent for node in names_in(text, graph)))
+    unseen = {node for text in latent for node in nodes_named("--latent", text, graph)}
+    seen = {node for text in observed for node in nodes_named("--observed", text, graph)}
+    hidden = unseen.union(diagram.latent)
+    both = sorted(seen & unseen)
     if both:
         raise ParameterError(
             f"{both[0]!r} is both --latent and --observed.",

@@ -22,6 +22,7 @@ from causalnet.identification.showing.answer_json import answer_json
 from causalnet.identification.showing.dot import answer_dot
 from causalnet.identification.showing.drawing import draw_answer
 from causalnet.identification.showing.meaning import meaning_of
+from causalnet.identification.showing.notes import notes_of
 from causalnet.identification.showing.short_text import shortened
 from causalnet.identification.sources import Distribution, Sources
 from causalnet.identification.values import quoted_name
@@ -75,7 +76,17 @@ class Asked:
 
 
 def run_identify(asked: Asked, form: Form, terminal: Terminal) -> Status:
-    """Print whether data determine what is asked: a formula, bounds, or why there is none."""
+    """Print whether data determine what is asked: a formula, bounds, or why there is none.
+
+    Raises:
+        CausalNetError: A graph, a question or options that cannot be; JSON and another form.
+    """
+    if terminal.json and form is not Form.TEXT:
+        raise ParameterError(
+            f"--json and --{form}.",
+            "One of them is printed.",
+            "Leave one out; the JSON object holds the LaTeX, too.",
+        )
     diagram = projected(diagram_of(asked.graph), asked.latent, asked.observed)
     sources = sources_of(asked.known, diagram.graph)
     answer = _answer(asked, diagram, sources)
@@ -91,7 +102,7 @@ def run_identify(asked: Asked, form: Form, terminal: Terminal) -> Status:
             assert_never(form)
     status = Status.SUPPORTED if isinstance(answer, Identified) else Status.UNDECIDED
     if terminal.json:
-        notes = [*answer.notes, *filter(None, diagram.notes)]
+        notes = [*notes_of(answer), *filter(None, diagram.notes)]
         told = {"latent": list(diagram.latent), "notes": notes, "exit_status": int(status)}
         terminal.result(answer_json(answer) | told)
     return status
@@ -142,15 +153,15 @@ def _lines(answer: Answer, diagram: Diagram) -> Iterator[str]:
             told = "not identified: no formula in what is known is right in all models of the graph"
             yield from _labelled("VERDICT", [told])
             yield from _labelled("WHY", draw_answer(answer).splitlines())
+            yield from _bounds(answer.bounds)
             yield from _labelled("REMEDY", _remedies(answer))
         case Bounds():
             yield from _labelled("VERDICT", ["bounded: the data leave a range, between"])
-            yield from _labelled("AT LEAST", _extremes("the largest of", answer.lower))
-            yield from _labelled("AT MOST", _extremes("the smallest of", answer.upper))
+            yield from _bounds(answer)
             yield from _labelled("WHY", [answer.reason] if answer.reason else [])
         case _:
             assert_never(answer)
-    yield from _labelled("NOTES", [*answer.notes, *filter(None, diagram.notes)])
+    yield from _labelled("NOTES", [*notes_of(answer), *filter(None, diagram.notes)])
 
 
 def _remedies(answer: NotIdentified) -> Iterator[str]:
@@ -204,6 +215,12 @@ def _nodes(formula: Expression) -> list[Expression]:
         found |= dict.fromkeys(new)
         waiting += new
     return [*found]
+
+
+def _bounds(bounds: Bounds | None) -> Iterator[str]:
+    if bounds is not None:
+        yield from _labelled("AT LEAST", _extremes("the largest of", bounds.lower))
+        yield from _labelled("AT MOST", _extremes("the smallest of", bounds.upper))
 
 
 def _extremes(which: str, formulas: tuple[Expression, ...]) -> Iterator[str]:

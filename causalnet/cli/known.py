@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from causalnet.cli.named_nodes import nodes_named
 from causalnet.errors import ParameterError
 from causalnet.graphs.admg import ADMG
-from causalnet.identification.reading.value_reading import names_in
 from causalnet.identification.sources import Sources
 
 __all__ = ["OBSERVATIONS", "Known", "sources_of"]
@@ -39,7 +39,7 @@ def sources_of(known: Known, graph: ADMG) -> Sources:
         TermError: Variables that cannot be read.
         UnknownMediatorError: A variable that is not in the graph.
     """
-    experiments = [names_in(text, graph) for text in known.experiments]
+    experiments = [nodes_named("--experiment", text, graph) for text in known.experiments]
     if known.is_observed:
         experiments.insert(0, ())
     elsewhere: dict[str, list[tuple[str, ...]]] = {}
@@ -74,4 +74,5 @@ def _told(option: str, texts: Iterable[str], graph: ADMG) -> Iterable[tuple[str,
                 "A domain stands before a colon.",
                 f"Write {option} a:X.",
             )
-        yield domain.strip(), names_in(variables, graph) if variables.strip() else ()
+        where = domain.strip()
+        yield where, nodes_named(option, variables, graph, where) if variables.strip() else ()

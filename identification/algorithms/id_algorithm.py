@@ -76,7 +76,7 @@ def identify_effect(
     estimand, more = _estimand(smaller, asked)
     names = {smaller.symbols[at]: value for at, value in _values(engine.masks, query).items()}
     estimand = renamed(estimand, names)
-    steps += _omitted(engine, asked, smaller) + more
+    steps += _omitted(engine, query, asked, smaller) + more
     return Identified(query, graph, estimand, Derivation(tuple(steps)), sources)
 
 
@@ -116,7 +116,7 @@ def _asked(masks: Masks, query: Effect) -> tuple[_Asked, list[Step]]:
                 treatments |= moved
                 done = _Asked(outcomes, treatments, given)
                 because = f"{masks.nodes[at]} can be set as well as seen (rule 2)"
-                steps.append(Step("IDC, line 1", because, _text(masks, done)))
+                steps.append(Step("IDC, line 1", because, _text(masks, query, done)))
                 break
     return _Asked(outcomes, treatments, given), steps
 
@@ -180,9 +180,9 @@ def _values(masks: Masks, query: Effect) -> dict[int, Value]:
     return {place[value.variable]: value for value in asked}
 
 
-def _omitted(engine: Engine, asked: _Asked, smaller: Engine) -> list[Step]:
+def _omitted(engine: Engine, query: Effect, asked: _Asked, smaller: Engine) -> list[Step]:
     masks = engine.masks
-    done = _text(masks, asked)
+    done = _text(masks, query, asked)
     above = masks.ancestors(asked.outcomes | asked.given)
     outside = masks.alive & ~above & ~asked.treatments
     steps = []
@@ -212,10 +212,11 @@ def _listed(masks: Masks, mask: int) -> str:
     return ", ".join(masks.names(mask))
 
 
-def _text(masks: Masks, asked: _Asked) -> str:
-    do = f"do({_listed(masks, asked.treatments)})" if asked.treatments else ""
-    behind = ", ".join(part for part in (do, _listed(masks, asked.given)) if part)
-    return f"P({_listed(masks, asked.outcomes)}{f' | {behind}' if behind else ''})"
+def _text(masks: Masks, query: Effect, asked: _Asked) -> str:
+    """Return what the query became, with the values that it asks about."""
+    values = _values(masks, query)
+    parts = (asked.outcomes, asked.treatments, asked.given)
+    return str(Effect(*(tuple(values[at] for at in bits(part)) for part in parts)))
 
 
 def _validate(

@@ -81,7 +81,8 @@ def to_latex(term: Expression | Question | Answer) -> str:
         case Identified(query, _, estimand):
             return f"{writer.question(query)} = {writer.expression(estimand)}"
         case NotIdentified(query):
-            return rf"{writer.question(query)}\ \mathrm{{is\ not\ identified}}"
+            told = rf"{writer.question(query)}\ \mathrm{{is\ not\ identified}}"
+            return rf"{told};\quad {_bounds(term.bounds, writer)}" if term.bounds else told
         case Bounds():
             return _bounds(term, writer)
         case Const() | Prob() | Product() | Sum() | Ratio() | Difference():
@@ -295,6 +296,8 @@ def _values(term: Expression | Question | Answer) -> Iterator[Value]:
             yield from _values(estimand)
         case NotIdentified(query):
             yield from _values(query)
+            if term.bounds is not None:
+                yield from _values(term.bounds)
         case Bounds():
             yield from _values(term.query)
             for each in term.lower + term.upper:

@@ -15,6 +15,7 @@ from causalnet.identification.answers import (
 )
 from causalnet.identification.formulas.latex import to_latex
 from causalnet.identification.showing.meaning import meaning_of
+from causalnet.identification.showing.notes import notes_of
 
 __all__ = ["answer_json"]
 
@@ -49,16 +50,25 @@ def _verdict(answer: Answer) -> dict[str, Any]:
                 "check": {"models": check.models, "worst": check.worst, "reason": check.reason},
             }
         case NotIdentified(_, _, witness):
-            return {"verdict": "not identified", "witness": _witness(witness)}
+            return {
+                "verdict": "not identified",
+                "witness": _witness(witness),
+                **_extremes(answer.bounds),
+            }
         case Bounds():
             return {
                 "verdict": "bounded",
-                "lower": [str(each) for each in answer.lower],
-                "upper": [str(each) for each in answer.upper],
+                **_extremes(answer),
                 "reason": answer.reason,
             }
         case _:
             assert_never(answer)
+
+
+def _extremes(bounds: Bounds | None) -> dict[str, list[str]]:
+    """Return the formulas below and above; none of either where there are no bounds."""
+    lower, upper = (bounds.lower, bounds.upper) if bounds else ((), ())
+    return {"lower": [str(each) for each in lower], "upper": [str(each) for each in upper]}
 
 
 def _asked(answer: Answer) -> dict[str, Any]:
@@ -78,7 +88,7 @@ def _asked(answer: Answer) -> dict[str, Any]:
             "differs": {name: sorted(variables) for name, variables in sources.differs},
         },
         "latex": to_latex(answer),
-        "notes": list(answer.notes),
+        "notes": list(notes_of(answer)),
     }
 
 

@@ -1,6 +1,5 @@
 """Drawing an answer for a terminal: its graph, and the witness marked and told in words."""
 
-import textwrap
 from collections.abc import Iterable
 from typing import assert_never
 
@@ -23,14 +22,14 @@ from causalnet.identification.sources import Distribution, Sources
 __all__ = ["draw_answer"]
 
 _LISTED = 40  # nodes that are drawn one by one
-_COLUMNS = 88  # of the text below the drawing
 
 
 def draw_answer(answer: Answer) -> str:
     """Return the graph of an answer as text, each node with its children and what it does.
 
-    Nodes come parents first.  A witness is marked, and what it says is told in words.  Of a graph
-    of more than 40 nodes those are drawn that the question or the witness names.
+    Nodes come parents first.  A witness is marked, and what it says is told in words, each sentence
+    on a line that is not folded.  Of a graph of more than 40 nodes those are drawn that the
+    question or the witness names.
 
     >>> from causalnet.identification.reading.parsing import parse_question
     >>> bow = ADMG.of(directed=[("X", "Y")], bidirected=[("X", "Y")])
@@ -39,8 +38,9 @@ def draw_answer(answer: Answer) -> str:
     treatment  F     X -> Y
     outcome    F F'  Y
                F     X <-> Y
-    F = {X, Y} and F' = {Y} are a hedge: hidden common causes (<->) join the nodes of each,
-    and within each all nodes lead to Y.  The treatment X is in F and not in F'.
+    F = {X, Y} and F' = {Y} are a hedge.
+    Hidden common causes (<->) join the nodes of each, and within each all nodes lead to Y.
+    The treatment X is in F and not in F'.
     So there are two models with the same P(V) and different answers.
     """
     marks = marks_of(answer)
@@ -94,46 +94,48 @@ def _told(witness: Witness, question: Question, sources: Sources) -> list[str]:
     """Return what a witness says, in words."""
     match witness:
         case Hedge():
-            return [*_wrapped(_hedge(witness, question)), *_wrapped(_models(str(sources)))]
+            return [*_hedge(witness, question), _models(str(sources))]
         case Thicket(factor, hedges):
             head = f"C = {_braced(factor)} has to be known as a whole, and nothing gives it:"
             lines = [head]
             for known, obstacle in hedges:
-                why = (
+                first, *more = (
                     _hedge(obstacle, question)
                     if isinstance(obstacle, Hedge)
-                    else _set_or_differs(obstacle, known)
+                    else [_set_or_differs(obstacle, known)]
                 )
-                lines += _wrapped(f"{known}: {why}", "  ")
-            return [*lines, *_wrapped(_models("distributions"))]
+                lines += [f"  {known}: {first}", *(f"    {sentence}" for sentence in more)]
+            return [*lines, _models("distributions")]
         case InconsistentFactor(district, variable, (one, other)):
             joined = (
                 "hidden common causes (<->) join its nodes, and"
                 if len(district) > 1
                 else "its noise is the same in all worlds, and"
             )
-            return _wrapped(
+            return [
                 f"D = {_braced(district)}: {joined} the question needs {variable} to be {one} and "
-                f"{other} there at once.  No data and no experiment shows it at both."
-            )
+                f"{other} there at once.",
+                "No data and no experiment shows it at both.",
+            ]
         case RecantingDistrict():
             return _recanting(witness)
         case _:
             assert_never(witness)
 
 
-def _hedge(hedge: Hedge, question: Question) -> str:
+def _hedge(hedge: Hedge, question: Question) -> list[str]:
     roles = roles_in(question)
     set_ = [node for node in sorted(hedge.outer - hedge.inner)
             if {"treatment", "set"} & {*roles.get(node, ())}]  # fmt: skip
     one = len(set_) == 1
     noun, verb = ("treatment", "is") if one else ("treatments", "are")
-    where = f"The {noun} {_listed(set_)} {verb} in F and not in F'." if set_ else ""
-    return (
-        f"F = {_braced(hedge.outer)} and F' = {_braced(hedge.inner)} are a hedge: hidden common "
-        "causes (<->) join the nodes of each, and within each all nodes lead to "
-        f"{_listed(sorted(hedge.roots))}.  {where}"
-    ).rstrip()
+    where = [f"The {noun} {_listed(set_)} {verb} in F and not in F'."] if set_ else []
+    return [
+        f"F = {_braced(hedge.outer)} and F' = {_braced(hedge.inner)} are a hedge.",
+        "Hidden common causes (<->) join the nodes of each, and within each all nodes lead to "
+        f"{_listed(sorted(hedge.roots))}.",
+        *where,
+    ]
 
 
 def _set_or_differs(nodes: frozenset[str], known: Distribution) -> str:
@@ -155,27 +157,13 @@ def _recanting(witness: RecantingDistrict) -> list[str]:
     else:
         joined = "hidden common causes (<->) join its nodes."
         head = f"D = {_braced(nodes)} is a recanting district: {joined}"
-    reason = (
-        f"So D has to react to two values of {treatment} at once, which no data and no experiment "
-        "on these variables shows."
-    )
     return [
         head,
         f"  asked about:  {' -> '.join(map(_name, witness.active))}",
         f"  left out:     {' -> '.join(map(_name, witness.inactive))}",
-        *_wrapped(reason),
+        f"So D has to react to two values of {treatment} at once, which no data and no experiment "
+        "on these variables shows.",
     ]
-
-
-def _wrapped(text: str, indent: str = "") -> list[str]:
-    return textwrap.wrap(
-        text,
-        _COLUMNS,
-        initial_indent=indent,
-        subsequent_indent=2 * indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
 
 
 def _braced(nodes: Iterable[str]) -> str:

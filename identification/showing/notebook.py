@@ -9,6 +9,7 @@ from causalnet.identification.expressions import Expression
 from causalnet.identification.formulas.latex import to_latex
 from causalnet.identification.queries import Question
 from causalnet.identification.showing.drawing import draw_answer
+from causalnet.identification.showing.notes import notes_of
 
 __all__ = ["answer_html", "expression_latex"]
 
@@ -44,11 +45,12 @@ def _parts(answer: Answer) -> Iterator[str]:
                 yield f"<details><summary>Derivation</summary><ol>{steps}</ol></details>"
         case NotIdentified(query):
             yield _verdict(f"Not identified from {answer.sources}", query)
-            yield f"<pre>{escape(draw_answer(answer))}</pre>"
-        case Bounds(query, _, lower, upper):
+            yield f'<pre style="white-space: pre-wrap">{escape(draw_answer(answer))}</pre>'
+            if answer.bounds is not None:
+                yield from _bounds(answer.bounds)
+        case Bounds(query):
             yield _verdict("Bounded", query)
-            yield from _bound(r"\geq", query, lower)
-            yield from _bound(r"\leq", query, upper)
+            yield from _bounds(answer)
             if answer.reason:
                 yield f"<p>{escape(answer.reason)}</p>"
         case _:
@@ -57,6 +59,11 @@ def _parts(answer: Answer) -> Iterator[str]:
 
 def _verdict(word: str, query: Question) -> str:
     return f"<p><b>{escape(word)}</b>: <code>{escape(str(query))}</code></p>"
+
+
+def _bounds(bounds: Bounds) -> Iterator[str]:
+    yield from _bound(r"\geq", bounds.query, bounds.lower)
+    yield from _bound(r"\leq", bounds.query, bounds.upper)
 
 
 def _bound(sign: str, query: Question, formulas: Iterable[Expression]) -> Iterator[str]:
@@ -73,4 +80,4 @@ def _typeset(latex: str, text: str) -> str:
 
 
 def _notes(answer: Answer) -> Iterator[str]:
-    return (f"<p>{escape(note)}</p>" for note in answer.notes)
+    return (f"<p>{escape(note)}</p>" for note in notes_of(answer))

@@ -68,6 +68,20 @@ def test_a_hedge_is_drawn(capsys: Output) -> None:
     assert "F = {X, Y} and F' = {Y} are a hedge" in text
 
 
+def test_what_holds_of_an_effect_without_a_formula(capsys: Output) -> None:
+    lines = told(capsys, BOW, EFFECT, status=2).splitlines()
+    at = lines.index("AT LEAST  P(x,y)")
+    assert lines[at + 1] == "AT MOST   1 - (P(x) - P(x,y))"
+    assert "these hold whatever is confounded" in " ".join(lines)
+    found = asked(capsys, BOW, EFFECT, status=2)
+    assert (found["lower"], found["upper"]) == (["P(x,y)"], ["1 - (P(x) - P(x,y))"])
+    assert any("these hold whatever is confounded" in note for note in found["notes"])
+    latex = told(capsys, BOW, EFFECT, "--latex", status=2)
+    assert r"P\left(x, y\right) \leq P\left(y" in latex
+    free = asked(capsys, "recanting district", status=2)
+    assert (free["lower"], free["upper"]) == ([], [])
+
+
 def test_bounds(capsys: Output) -> None:
     text = told(capsys, "chain", "pns(X -> Y)", status=2)
     assert "VERDICT   bounded" in text
@@ -134,6 +148,30 @@ def test_every_textbook_graph_has_its_verdict(capsys: Output) -> None:
         status = 0 if known.identifiable else 2
         found = asked(capsys, known.name, status=status)
         assert known.reference in found["notes"]
+
+
+@pytest.mark.parametrize("name", ["bow-arc", "Bow Arc", "bowarc", "BOW_ARC"])
+def test_names_of_textbook_graphs_are_read_in_any_spelling(name: str, capsys: Output) -> None:
+    assert asked(capsys, name, status=2)["graph"] == asked(capsys, "bow arc", status=2)["graph"]
+
+
+def test_no_two_textbook_graphs_are_spelled_alike() -> None:
+    alike = {"".join(c for c in known.name.lower() if c not in " -_") for known in EXAMPLES}
+    assert len(alike) == len(EXAMPLES)
+
+
+def test_a_name_that_is_not_known_lists_all_that_are(capsys: Output) -> None:
+    for name in ("front-dor", "zzz"):
+        message = mistake(capsys, name, EFFECT)
+        assert all(known.name in " ".join(message.split()) for known in EXAMPLES)
+
+
+def test_steps_name_the_values_that_are_asked_about(capsys: Output) -> None:
+    steps = asked(capsys, "napkin", "P(y' | do(X=1))")["steps"]
+    projections = [step["result"] for step in steps if step["rule"] == "latent projection"]
+    outside = asked(capsys, "X -> Y -> A, B -> X", "P(y' | do(X=1))")["steps"]
+    cut = [step["result"] for step in outside if step["rule"] == "ID, line 2"]
+    assert {*projections, *cut} == {"P(y' | do(X=1))"}
 
 
 def test_the_question_may_name_variables_as_the_graph_does(capsys: Output) -> None:
@@ -232,13 +270,18 @@ def test_no_check_where_none_is_wanted(capsys: Output) -> None:
         ((FRONT_DOOR, "P(y | do(x)"), "Line 1, column 12: the text ends"),
         ((FRONT_DOOR,), "Nothing was asked"),
         (("front-dor", EFFECT), "Nearest: front-door"),
-        (("zzz", EFFECT), "Textbook graphs are chain, fork"),
+        (("zzz", EFFECT), "Textbook graphs are\n  chain; fork;"),
         (("", EFFECT), "The graph is empty"),
         ((EFFECT, FRONT_DOOR), "is a question, and stands in the graph's place"),
         (("none.graphml", EFFECT), "'none.graphml' is not a file"),
         (("X -> -> Y", EFFECT), "Line 1, column 6: found '->'"),
-        ((BOW, EFFECT, "--experiment", "Q"), "Unknown node 'Q'"),
-        ((BOW, EFFECT, "--experiment", "X Y"), "Line 1, column 3: found 'Y'"),
+        ((BOW, EFFECT, "--experiment", "Q"), ": --experiment Q names what is not one of the nodes"),
+        ((BOW, EFFECT, "--latent", "Q"), ": --latent Q names what is not one of the nodes. The n"),
+        ((BOW, EFFECT, "--observed", "X,Q"), ": --observed Q names what is not one of the nodes"),
+        ((BOW, EFFECT, "--domain", "a:Q"), "Write for example --domain a:X."),
+        (("Smoking -> Y", "P(y)", "--latent", "smokin"), "Nearest: Smoking. Write for example --l"),
+        (("X -> x -> Y", "P(y)", "--latent", "x,y,z"), ": --latent z names"),
+        ((BOW, EFFECT, "--experiment", "X Y"), ": --experiment: Line 1, column 3: found 'Y'"),
         ((BOW, EFFECT, "--selection", "a:Y"), "of which nothing is known"),
         ((BOW, EFFECT, "--domain", ":Y"), "names no domain"),
         ((BOW, EFFECT, "--no-observations"), "leaves nothing that is known"),
@@ -247,6 +290,8 @@ def test_no_check_where_none_is_wanted(capsys: Output) -> None:
         ((BOW, EFFECT, "--latent", "X"), "Latent, and not to be asked of: X"),
         ((BOW, EFFECT, "--verify", "-1"), "It is a number of models, from 0"),
         ((BOW, EFFECT, "--latex", "--dot"), "One of them is printed"),
+        ((BOW, EFFECT, "--latex", "--json"), "--json and --latex. One of them is printed"),
+        ((BOW, EFFECT, "--dot", "--json"), "--json and --dot. One of them is printed"),
         ((BOW, EFFECT, "extra"), "extra"),
     ],
     ids=lambda each: " ".join(each) if isinstance(each, tuple) else "",

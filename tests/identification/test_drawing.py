@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -25,6 +26,7 @@ from causalnet.identification.answers import (
     Thicket,
     Witness,
 )
+from causalnet.identification.formulas.latex import to_latex
 from causalnet.identification.reading.graph_text import graph_line, parse_graph
 from causalnet.identification.reading.parsing import parse_expression, parse_question
 from causalnet.identification.showing.answer_json import answer_json
@@ -61,8 +63,9 @@ def test_a_hedge_is_marked_and_told() -> None:
         "                 W -> Y",
         "outcome    F F'  Y",
         "           F     X <-> Y",
-        "F = {X, Y} and F' = {Y} are a hedge: hidden common causes (<->) join the nodes of each,",
-        "and within each all nodes lead to Y.  The treatment X is in F and not in F'.",
+        "F = {X, Y} and F' = {Y} are a hedge.",
+        "Hidden common causes (<->) join the nodes of each, and within each all nodes lead to Y.",
+        "The treatment X is in F and not in F'.",
         "So there are two models with the same P(V) and different answers.",
     ]
 
@@ -193,6 +196,23 @@ def test_notebooks_show_why_not_and_bounds() -> None:
     assert r"\geq P\left(x, y\right)$" in text
     assert r"\leq 1 - P\left(x\right)$" in text
     assert "it is <open>" in text
+
+
+def test_bounds_of_what_is_not_identified_are_shown() -> None:
+    refusal = refused("P(y | do(x))", BOW, HEDGE)
+    low, high = parse_expression("P(x,y)"), parse_expression("1 - P(x)")
+    bounds = Bounds(refusal.query, BOW, (low,), (high,), notes=("they are <wide>",))
+    answer = replace(refusal, bounds=bounds, notes=("a < b",))
+    text = shown(answer)
+    assert r"\geq P\left(x, y\right)$" in text
+    assert r"\leq 1 - P\left(x\right)$" in text
+    assert "a < b" in text and "they are <wide>" in text
+    found = answer_json(answer)
+    assert (found["lower"], found["upper"]) == (["P(x,y)"], ["1 - P(x)"])
+    assert found["notes"] == ["a < b", "they are <wide>"]
+    assert found["latex"].endswith(rf"\quad {to_latex(bounds)}")
+    alone = answer_json(refusal)
+    assert (alone["lower"], alone["upper"], alone["notes"]) == ([], [], [])
 
 
 def test_notebooks_escape_names() -> None:
