@@ -22,6 +22,7 @@ __all__ = ["Diagram", "diagram_of", "projected"]
 _SUFFIX = re.compile(r"\.(graphml|xml|dot|gv|json|dagitty|txt|gml)$", re.IGNORECASE)
 _LARGEST = 2**20  # characters of a graph as it is typed
 _FOLDED = 76  # characters of a line of names
+_HELD = "\u00a0"  # stands for a space at which no line ends
 _WRITE = "Write for example causalnet identify 'X -> Z -> Y, X <-> Y' 'P(y | do(x))'."
 
 
@@ -77,18 +78,19 @@ def _unknown(target: str) -> CausalNetError:
         return TermError("The graph is empty.", "It has at least one node.", _WRITE)
     names = [known.name for known in EXAMPLES]
     close = nearest(target, names)
-    listed = textwrap.fill(
-        "; ".join(names),
-        _FOLDED,
-        initial_indent="  ",
-        subsequent_indent="  ",
-        break_on_hyphens=False,
-    )
+    listed = _folded_list(names)
     return ParameterError(
         f"{target!r} is no file, no graph and no textbook's graph.",
         f"Nearest: {'; '.join(close)}." if close else "A graph is drawn with ->, <- and <->.",
         f"{_WRITE}\nTextbook graphs are\n{listed}",
     )
+
+
+def _folded_list(names: Sequence[str]) -> str:
+    """Return names in lines, none of them broken."""
+    whole = "; ".join(name.replace(" ", _HELD) for name in names)
+    lines = textwrap.wrap(whole, _FOLDED, break_on_hyphens=False, break_long_words=False)
+    return "\n".join(f"  {line}" for line in lines).replace(_HELD, " ")
 
 
 def _of_file(source: str | Path) -> Diagram:

@@ -163,7 +163,9 @@ def test_no_two_textbook_graphs_are_spelled_alike() -> None:
 def test_a_name_that_is_not_known_lists_all_that_are(capsys: Output) -> None:
     for name in ("front-dor", "zzz"):
         message = mistake(capsys, name, EFFECT)
-        assert all(known.name in " ".join(message.split()) for known in EXAMPLES)
+        listed = message.split("Textbook graphs are\n")[1].replace("\n", " ").strip()
+        assert [each.strip(" ;") for each in listed.split("; ")] == [e.name for e in EXAMPLES]
+        assert all(known.name in message for known in EXAMPLES)
 
 
 def test_steps_name_the_values_that_are_asked_about(capsys: Output) -> None:
