@@ -4,7 +4,7 @@ from typing import overload
 
 from causalnet.errors import ParameterError, TermError
 from causalnet.graphs.admg import ADMG, check_admg
-from causalnet.graphs.arguments import check_type, quoted
+from causalnet.graphs.arguments import check_type, check_whole, quoted
 from causalnet.graphs.mediator_graph import MediatorGraph
 from causalnet.identification.answering import answered
 from causalnet.identification.answers import Answer
@@ -75,7 +75,7 @@ def identify(
             `OtherWeights`.
         verify: On how many random models a formula is compared with enumeration; 0 for none.  If
             not said, on two where the noise has up to 1.3 million states and it takes about a
-            second at most.
+            second at most; of a network's rows none where there are more than eight.
 
     Raises:
         TermError: Text that does not parse, with the place; roles that overlap; conditions that
@@ -99,6 +99,8 @@ def identify(
     linear_bounds(question, graph, tables, at=...) bounds it in numbers
     """
     check_type(sources, Sources, "Write sources=Sources.of([[], ['Z']]).")
+    if verify is not None:
+        check_whole(verify, "verify")
     if access is not None and sources != OBSERVED:
         raise ParameterError(
             "Both sources and access were given.",
@@ -107,7 +109,7 @@ def identify(
             "Leave one of them out.",
         )
     if access is not None or isinstance(graph, MediatorGraph):
-        return gate(question, graph, "full" if access is None else access)
+        return gate(question, graph, "full" if access is None else access, verify=verify)
     check_admg(graph)
     if isinstance(question, Query):
         raise TermError(

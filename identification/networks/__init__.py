@@ -11,6 +11,7 @@
 | `recorded_estimators` | which estimator, and whether data support it |
 | `partial_access` | experiments on some sites |
 | `transport_prompts`, `transport_weights` | other prompts; other weights |
+| `label_transport` | answers on other prompts with known labels |
 | `granularity` | path queries on coarse graphs |
 | `what_logs_give` | what a log says of each kind of effect |
 """

@@ -11,14 +11,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from textwrap import wrap
 from typing import TypeAlias, assert_never, final
 
 from causalnet.errors import ParameterError, TermError
 from causalnet.graphs.admg import ADMG
+from causalnet.graphs.arguments import check_whole
 from causalnet.graphs.mediator_graph import MediatorGraph
-from causalnet.identification.answers import Derivation, Identified, Step
-from causalnet.identification.expressions import Prob, product, sum_over
+from causalnet.identification.answers import Identified
 from causalnet.identification.networks.access import (
     Access,
     AccessLike,
@@ -29,10 +30,10 @@ from causalnet.identification.networks.access import (
     PartialAccess,
     read_access,
 )
-from causalnet.identification.networks.log_answers import FromLogs, NotInLogs, Verdict
+from causalnet.identification.networks.label_transport import by_labels
+from causalnet.identification.networks.log_answers import FromLogs, Verdict
 from causalnet.identification.networks.logs import from_logs
 from causalnet.identification.networks.partial_access import from_experiments, out_of_reach
-from causalnet.identification.networks.recorded_estimators import Suggestion
 from causalnet.identification.networks.transport_weights import WeightsReport, unchanged_terms
 from causalnet.identification.networks.world_questions import labelled_scalars
 from causalnet.identification.queries import (
@@ -46,8 +47,6 @@ from causalnet.identification.queries import (
     Question,
 )
 from causalnet.identification.reading.parsing import parse_question
-from causalnet.identification.sources import Sources
-from causalnet.identification.values import symbol
 from causalnet.interventions.closure import runs_of
 from causalnet.interventions.normal_form import normal_form
 from causalnet.interventions.plan_worlds import plan_worlds
@@ -58,6 +57,7 @@ from causalnet.interventions.query_text import query_line
 __all__ = ["CannotRun", "Computable", "GateAnswer", "NotNeeded", "RunIt", "gate"]
 
 _ROWS, _WIDTH = 6, 86  # whose labels are printed; of a line beside the margin
+_LONGEST = 20_000  # characters of a formula that a notebook typesets without stalling
 
 
 @final
@@ -172,6 +172,19 @@ class GateAnswer:
             lines += _indented("UNCHANGED", self.weights.lines())
         return "\n".join(lines)
 
+    def _repr_html_(self) -> str:
+        """Return what notebooks show: both verdicts, and formulas typeset."""
+        from causalnet.identification.showing.notebook import expression_latex
+
+        told = [f"<pre>{escape(str(self))}</pre>"]
+        found = [(row.label, row.verdict) for row in self.rows]
+        formulas = [(label, each) for label, each in found if isinstance(each, Identified)]
+        for label, each in formulas[:_ROWS]:
+            formula = expression_latex(each.estimand)
+            if len(formula) <= _LONGEST:
+                told.append(f"<p>{escape(label)} {escape(formula, quote=False)}</p>")
+        return "\n".join(told)
+
     def _verdicts(self) -> list[str]:
         known = sum(row.is_identified for row in self.rows)
         asked = "1 question" if len(self.rows) == 1 else f"{len(self.rows)} questions"
@@ -193,7 +206,11 @@ class GateAnswer:
 
 
 def gate(
-    query: Query | Question | str, graph: MediatorGraph | ADMG, access: AccessLike = "full"
+    query: Query | Question | str,
+    graph: MediatorGraph | ADMG,
+    access: AccessLike = "full",
+    *,
+    verify: int | None = None,
 ) -> GateAnswer:
     """Say whether a query can be run, and whether data say its answer.
 
@@ -202,11 +219,12 @@ def gate(
             either; of a network, text that begins with `P(` is a question about its nodes.
         graph: The graph of the network, whose inputs are driven by the prompt; or an ADMG.
         access: What one has.
+        verify: On how many random models formulas are compared with enumeration; see `told_of`.
 
     Raises:
         TermError: A query that does not fit the graph.
         UnknownMediatorError: A name that the graph does not have.
-        ParameterError: No access.
+        ParameterError: No access, or a number of models below 0.
 
     >>> from causalnet.graphs import plain_graph
     >>> graph = plain_graph({"X": (), "M": ("X",), "Y": ("X", "M")})
@@ -220,6 +238,8 @@ def gate(
     >>> gate("nie(M; outcome=value{Y})", graph, Logs(("M", "Y"))).is_identified
     False
     """
+    if verify is not None:
+        check_whole(verify, "verify")
     asked = _read(query, graph)
     known = read_access(access)
     match known:
@@ -228,13 +248,14 @@ def gate(
             because = "a network that can be run needs no data in its place"
             return GateAnswer(asked, known, run, not_needed=NotNeeded(because))
         case PartialAccess():
-            return _partial(asked, graph, known)
+            return _partial(asked, graph, known, verify)
         case Logs():
             refusal = CannotRun("there are logs only")
-            return GateAnswer(asked, known, refusal, from_logs(asked, graph, known))
+            return GateAnswer(asked, known, refusal, from_logs(asked, graph, known, verify))
         case OtherPrompts():
             run = _run_it(asked, graph, "the network runs on any prompt: give it the new ones")
-            return GateAnswer(asked, known, run, (_by_labels(asked, known),))
+            row = by_labels(asked, _title(asked), graph, known, verify)
+            return GateAnswer(asked, known, run, (row,))
         case OtherWeights():
             return _other_weights(asked, graph, known)
         case _:
@@ -257,7 +278,10 @@ def _read(query: Query | Question | str, graph: MediatorGraph | ADMG) -> Query |
 
 
 def _partial(
-    query: Query | Question, graph: MediatorGraph | ADMG, access: PartialAccess
+    query: Query | Question,
+    graph: MediatorGraph | ADMG,
+    access: PartialAccess,
+    verify: int | None,
 ) -> GateAnswer:
     lacking = out_of_reach(query, graph, access)
     if not lacking:
@@ -265,7 +289,7 @@ def _partial(
         because = "what is at hand is enough to run it"
         return GateAnswer(query, access, run, not_needed=NotNeeded(because))
     refusal = CannotRun("some of what it needs is out of reach:", lacking)
-    return GateAnswer(query, access, refusal, from_experiments(query, graph, access))
+    return GateAnswer(query, access, refusal, from_experiments(query, graph, access, verify))
 
 
 def _other_weights(
@@ -332,31 +356,6 @@ def _worlds_in(facts: Sequence[Fact]) -> set[tuple[tuple[str, object], ...]]:
         found.add(each.do)
         waiting += [value for _, value in each.do if isinstance(value, Potential)]
     return found
-
-
-# -- other prompts -------------------------------------------------------------------------------
-
-
-def _by_labels(query: Query | Question, access: OtherPrompts) -> FromLogs:
-    """Return the formula that reweights labels, or why it does not hold."""
-    names = ", ".join(access.labels)
-    if not access.labels or not access.only_labels_differ:
-        told = f"prompts with the same {names} may still differ" if names else "prompts differ"
-        write = "say only_labels_differ=True if they do not" if names else "record a label of them"
-        lacking = NotInLogs(f"{told} between the distributions, and the effect with them; {write}")
-        return FromLogs("", _title(query), None, lacking)
-    effect, labels = symbol("effect"), tuple(symbol(name) for name in access.labels)
-    graph = ADMG.of(directed=[(name, "effect") for name in access.labels])
-    given = Prob((effect,), labels, domain="known")
-    estimand = sum_over(labels, product((given, Prob(labels))))
-    because = f"the selection node points at {names} only"
-    derivation = Derivation((Step("transport", because, str(estimand)),))
-    sources = Sources.of([], {"known": [()]}, {"known": access.labels})
-    question = Effect((effect,))
-    found = Identified(question, graph, estimand, derivation, sources)
-    note = "reweighted(table.values, labels, target) has its number and refuses thin data"
-    suggestion = Suggestion("reweighting", f"the mean effect for each {names}, and their spread")
-    return FromLogs("", _title(query), question, found, suggestion=suggestion, notes=(note,))
 
 
 # -- text ----------------------------------------------------------------------------------------

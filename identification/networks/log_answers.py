@@ -27,14 +27,17 @@ class NotInLogs:
     Attributes:
         reason: Why.
         missing: Variables that would have to be recorded.
+        remedy: What to do with them.
     """
 
     reason: str
     missing: tuple[str, ...] = ()
+    remedy: str = "record"
 
     def __str__(self) -> str:
         """Return the reason, and what to record."""
-        return self.reason + (f"; record {', '.join(self.missing)}" if self.missing else "")
+        names = ", ".join(self.missing)
+        return self.reason + (f"; {self.remedy} {names}" if names else "")
 
 
 Verdict: TypeAlias = Answer | NotInLogs

@@ -56,7 +56,7 @@ _VERIFIED = 8  # questions up to which formulas are compared with enumeration
 
 
 def from_logs(
-    query: Query | Question, graph: MediatorGraph | ADMG, logs: Logs
+    query: Query | Question, graph: MediatorGraph | ADMG, logs: Logs, verify: int | None = None
 ) -> tuple[FromLogs, ...]:
     """Return what a log says: for each row of a query what each of its worlds asks.
 
@@ -64,6 +64,7 @@ def from_logs(
         query: A query on a network, or a question about the variables of an ADMG.
         graph: The network, whose inputs are driven by the prompt; or an ADMG, as it is.
         logs: What was recorded.
+        verify: On how many random models formulas are compared with enumeration; see `told_of`.
 
     Raises:
         UnknownMediatorError: A name that the graph does not have.
@@ -85,7 +86,7 @@ def from_logs(
       note: averaged over the values patched in as if drawn independently of the row's own prompt; \
 matched pairs need the prompt recorded
     """
-    return told_of(*asked_of(query, graph, logs))
+    return told_of(*asked_of(query, graph, logs), verify)
 
 
 def asked_of(
@@ -121,27 +122,34 @@ def _is_plain(asked: Asked) -> bool:
     return isinstance(question, Effect) and not (question.treatments or question.given)
 
 
-def told_of(asked: Sequence[tuple[str, Asked]], diagram: Diagram) -> tuple[FromLogs, ...]:
+def told_of(
+    asked: Sequence[tuple[str, Asked]],
+    diagram: Diagram,
+    verify: int | None = None,
+    *,
+    is_log: bool = True,
+) -> tuple[FromLogs, ...]:
     """Return what recorded variables say about some questions.
 
     Args:
         asked: The questions, each with the row that it belongs to.
         diagram: What was recorded, and what can be set.
+        verify: On how many random models formulas are compared with enumeration; 0 for none.  If
+            not said, as many as `answered` takes for up to eight questions, and none for more.
+        is_log: Whether what is recorded is all there is; else it is what can be read.
     """
-    verify = None if len(asked) <= _VERIFIED else 0
-    return tuple(_told(label, each, diagram, verify) for label, each in asked)
+    if verify is None and len(asked) > _VERIFIED:
+        verify = 0
+    return tuple(_told(label, each, diagram, verify, is_log) for label, each in asked)
 
 
-def _told(label: str, asked: Asked, diagram: Diagram, verify: int | None) -> FromLogs:
+def _told(label: str, asked: Asked, diagram: Diagram, verify: int | None, is_log: bool) -> FromLogs:
     question = asked.question
     if question is None:
         return FromLogs(label, asked.world, None, NotInLogs(asked.reason))
     missing = tuple(sorted(variables_in(question) - set(diagram.observed)))
     if missing:
-        told = f"the log has no {' and no '.join(missing)}"
-        if missing == (PROMPT,):
-            told = "no row of the log says which prompt it is of"
-        lacking = NotInLogs(told, missing)
+        lacking = _lacking(missing) if is_log else _unreachable(missing)
         return FromLogs(label, asked.world, question, lacking, notes=asked.notes)
     found = _best(question, diagram, verify)
     answer = FromLogs(label, asked.world, question, found, notes=asked.notes)
@@ -152,6 +160,18 @@ def _told(label: str, asked: Asked, diagram: Diagram, verify: int | None) -> Fro
             return replace(answer, reasons=why_not(found.witness, diagram), bounds=found.bounds)
         case Bounds():
             return answer
+
+
+def _lacking(missing: tuple[str, ...]) -> NotInLogs:
+    told = f"the log has no {' and no '.join(missing)}"
+    if missing == (PROMPT,):
+        told = "no row of the log says which prompt it is of"
+    return NotInLogs(told, missing)
+
+
+def _unreachable(missing: tuple[str, ...]) -> NotInLogs:
+    verb = "is" if len(missing) == 1 else "are"
+    return NotInLogs(f"{' and '.join(missing)} {verb} out of reach", missing, "give access to")
 
 
 def _best(question: Question, diagram: Diagram, verify: int | None) -> Answer:

@@ -1,24 +1,34 @@
 """Some sites can be set and read: what can be run as it is, and what experiments there identify."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import replace
 from itertools import chain, combinations
+from typing import NamedTuple, assert_never
 
 from causalnet.graphs.admg import ADMG
 from causalnet.graphs.mediator_graph import MediatorGraph
+from causalnet.identification.algorithms.nested_paths import as_nested
 from causalnet.identification.networks.access import Logs, PartialAccess
 from causalnet.identification.networks.diagrams import Diagram, readout_variable
 from causalnet.identification.networks.log_answers import FromLogs
 from causalnet.identification.networks.logs import asked_of, outcomes_of, told_of
 from causalnet.identification.networks.network_variables import PROMPT, Place, read_place
-from causalnet.identification.queries import Question, variables_in
+from causalnet.identification.queries import (
+    Causation,
+    Counterfactual,
+    Effect,
+    Mediation,
+    PathSpecific,
+    Potential,
+    Question,
+)
 from causalnet.interventions.closure import worlds_needed
 from causalnet.interventions.queries import Query
-from causalnet.interventions.readouts import ReadOut
+from causalnet.interventions.readouts import READOUTS, ReadOut
 from causalnet.interventions.scalars import Grad
 from causalnet.interventions.worlds import At, Edge, Op, Site, Value, layers_of
 
-__all__ = ["from_experiments", "out_of_reach"]
+__all__ = ["SetAndRead", "experiments_on", "from_experiments", "out_of_reach", "set_and_read"]
 
 _SUBSETS = 5  # settable variables up to which every set of them is an experiment
 
@@ -38,13 +48,17 @@ def out_of_reach(
     >>> out_of_reach(query, graph, PartialAccess(("X",), ("Y",)))
     ('setting M', 'reading M')
     """
-    if not isinstance(query, Query) or isinstance(graph, ADMG):
-        named = variables_in(query) if not isinstance(query, Query) else frozenset[str]()
-        return tuple(
-            f"setting or reading {name}"
-            for name in sorted(named - {*access.sites, *access.readable})
-        )
-    reach = _Reach(graph, access)
+    if isinstance(graph, ADMG):
+        _check_sites(graph, access)
+        needed = None if isinstance(query, Query) else set_and_read(query, graph)
+        return needed.lacking(access.sites, (*access.sites, *access.readable)) if needed else ()
+    readouts = query.reads if isinstance(query, Query) else ()
+    reach = _Reach(graph, access, {readout_variable(read.readout) for read in readouts})
+    if not isinstance(query, Query):
+        needed = set_and_read(query, graph.to_admg())
+        places = {name: read_place(graph, name) for name in needed.set | needed.read}
+        settable = [name for name, place in places.items() if _covers(reach.settable, place)]
+        return needed.lacking(settable, [name for name in places if reach.reads(places[name])])
     found: dict[str, None] = {}
     for world in worlds_needed(query.reads):
         for site, value in chain.from_iterable(layers_of(world)[1]):
@@ -62,7 +76,10 @@ def out_of_reach(
 
 
 def from_experiments(
-    query: Query | Question, graph: MediatorGraph | ADMG, access: PartialAccess
+    query: Query | Question,
+    graph: MediatorGraph | ADMG,
+    access: PartialAccess,
+    verify: int | None = None,
 ) -> tuple[FromLogs, ...]:
     """Return what experiments on the sites at hand say, each run with its prompt recorded.
 
@@ -83,7 +100,69 @@ def from_experiments(
         for name in outcomes_of(each.question)
     }
     free = [name for name in dict.fromkeys(settable) if name not in outcomes]
-    return told_of(asked, replace(diagram, experiments=tuple(_experiments(free))))
+    diagram = replace(diagram, experiments=tuple(experiments_on(free)))
+    return told_of(asked, diagram, verify, is_log=False)
+
+
+class SetAndRead(NamedTuple):
+    """The variables that a question sets, and those that it reads."""
+
+    set: frozenset[str]
+    read: frozenset[str]
+
+    def lacking(self, settable: Iterable[str], readable: Iterable[str]) -> tuple[str, ...]:
+        """Return in words what cannot be set or read."""
+        setting = [f"setting {name}" for name in sorted(self.set.difference(settable))]
+        reading = [f"reading {name}" for name in sorted(self.read.difference(readable))]
+        return (*setting, *reading)
+
+
+def set_and_read(question: Question, graph: ADMG) -> SetAndRead:
+    """Return what has to be set and what has to be read to run a question.
+
+    A variable that is set to the value which it has in another world is also read, in that world.
+
+    >>> from causalnet.identification.reading.parsing import parse_question
+    >>> graph = ADMG.of(directed=[("X", "M"), ("M", "Y"), ("X", "Y")])
+    >>> needed = set_and_read(parse_question("P(y{x, M{x'}})", graph), graph)
+    >>> sorted(needed.set), sorted(needed.read)
+    (['M', 'X'], ['M', 'Y'])
+    """
+    match question:
+        case Effect(outcomes, treatments, given):
+            reading = frozenset(value.variable for value in (*outcomes, *given))
+            return SetAndRead(frozenset(value.variable for value in treatments), reading)
+        case Mediation(kind, outcomes, active, _, mediators):
+            reading = frozenset(value.variable for value in outcomes)
+            natural = mediators if kind in ("NDE", "NIE") else ()
+            setting = frozenset(value.variable for value in active).union(mediators)
+            return SetAndRead(setting, reading.union(natural))
+        case PathSpecific():
+            return set_and_read(as_nested(question, graph), graph)
+        case Causation():
+            return set_and_read(question.counterfactual(), graph)
+        case Counterfactual(facts, given):
+            found = _potentials(fact.potential for fact in (*facts, *given))
+            names = frozenset(name for each in found for name, _ in each.do)
+            return SetAndRead(names, frozenset(each.variable for each in found))
+        case _:
+            assert_never(question)
+
+
+def _potentials(potentials: Iterable[Potential]) -> set[Potential]:
+    """Return counterfactual variables, with those from which they take values."""
+    found, waiting = set[Potential](), list(potentials)
+    while waiting:
+        each = waiting.pop()
+        if each not in found:
+            found.add(each)
+            waiting += [value for _, value in each.do if isinstance(value, Potential)]
+    return found
+
+
+def _check_sites(graph: ADMG, access: PartialAccess) -> None:
+    ends = [end.strip() for site in access.sites for end in site.split("->")]
+    graph.indices([*ends, *access.readable])
 
 
 def _parts(name: str, graph: MediatorGraph | ADMG, diagram: Diagram) -> tuple[str, ...]:
@@ -92,7 +171,12 @@ def _parts(name: str, graph: MediatorGraph | ADMG, diagram: Diagram) -> tuple[st
     return diagram.parts(*read_place(graph, name))
 
 
-def _experiments(settable: list[str]) -> Iterable[tuple[str, ...]]:
+def experiments_on(settable: Sequence[str]) -> Iterable[tuple[str, ...]]:
+    """Return sets of variables to set: all of them; of more than five, each alone and all at once.
+
+    >>> list(experiments_on(["X", "M"]))
+    [('X',), ('M',), ('X', 'M')]
+    """
     if len(settable) > _SUBSETS:
         return [*((name,) for name in settable), tuple(settable)]
     sizes = range(1, len(settable) + 1)
@@ -102,8 +186,9 @@ def _experiments(settable: list[str]) -> Iterable[tuple[str, ...]]:
 class _Reach:
     """What of a network can be set and read."""
 
-    def __init__(self, graph: MediatorGraph, access: PartialAccess) -> None:
+    def __init__(self, graph: MediatorGraph, access: PartialAccess, named: Set[str]) -> None:
         self.graph = graph
+        self.named = {*READOUTS, *named}
         self.edges: set[tuple[str, str]] = set()
         self.settable: list[Place] = []
         self.readable: list[Place] = []
@@ -119,10 +204,10 @@ class _Reach:
             self.add(name, self.readable)
 
     def add(self, name: str, places: list[Place]) -> None:
-        if name.partition("[")[0] in self.graph.names():
-            places.append(read_place(self.graph, name))
-        else:
+        if name in self.named and name not in self.graph.names():
             self.readouts.add(name)
+        else:
+            places.append(read_place(self.graph, name))
 
     def sets(self, site: Site) -> bool:
         if isinstance(site, Edge):

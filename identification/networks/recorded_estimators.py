@@ -22,6 +22,8 @@ from causalnet.identification.values import Value
 
 __all__ = ["Suggestion", "suggested"]
 
+_PLUG_IN = ("plug-in", "each factor is a table if variables are discrete, else a model")
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ def _estimator(estimand: Expression, diagram: Diagram) -> tuple[str, str]:
             return "a conditional mean", "nothing has to be adjusted for"
         case Sum(bound, Product(factors)) if len(factors) == 2 and _is_adjustment(bound, factors):
             names = ", ".join(value.variable for value in bound)
+            if diagram.has_noise and len(set(map(_population, factors))) > 1:
+                return _PLUG_IN
             if diagram.has_noise:
                 return "AIPW", f"it adjusts for {names}, and is right if one of two models is"
             return (
@@ -80,7 +84,12 @@ def _estimator(estimand: Expression, diagram: Diagram) -> tuple[str, str]:
                 "levels AIPW protects against one of two wrong models",
             )
         case _:
-            return "plug-in", "each factor is a table if variables are discrete, else a model"
+            return _PLUG_IN
+
+
+def _population(factor: Expression) -> tuple[str, tuple[Value, ...]] | None:
+    """Return where data for a factor come from."""
+    return (factor.domain, factor.do) if isinstance(factor, Prob) else None
 
 
 def _is_adjustment(bound: tuple[Value, ...], factors: tuple[Expression, ...]) -> bool:

@@ -8,6 +8,7 @@ from causalnet.graphs.admg import ADMG
 from causalnet.identification.answers import Identified, NotIdentified
 from causalnet.identification.door import identify
 from causalnet.identification.networks.access import (
+    AccessLike,
     Flag,
     FullAccess,
     Logs,
@@ -18,6 +19,7 @@ from causalnet.identification.networks.access import (
 )
 from causalnet.identification.networks.gate import CannotRun, NotNeeded, RunIt, gate
 from causalnet.identification.networks.log_answers import NotInLogs
+from causalnet.identification.reading.parsing import parse_question
 from causalnet.interventions import explain_terms, nie, parse_query, value_of
 
 NETWORK = transformer_graph(TransformerShape(3, 2, 2, 8, 4, 16, 11))
@@ -165,7 +167,92 @@ def test_questions_about_variables_with_partial_access() -> None:
     bow = ADMG.of(directed=[("Z", "X"), ("X", "Y")], bidirected=[("X", "Y"), ("Z", "X")])
     lacking = gate("P(y | do(x))", bow, PartialAccess(("Z",), ("Y",)))
     assert isinstance(lacking.computable, CannotRun)
-    assert lacking.computable.lacking == ("setting or reading X",)
+    assert lacking.computable.lacking == ("setting X",)
+
+
+@pytest.mark.parametrize(
+    ("text", "sites", "readable", "lacking"),
+    [
+        ("P(y | do(m))", ("X",), ("M", "Y"), ("setting M",)),
+        ("P(y | do(m))", ("M",), (), ("reading Y",)),
+        ("P(y | do(m))", ("M",), ("Y",), ()),
+        ("P(y | do(m), x)", ("M",), ("Y",), ("reading X",)),
+        ("P(y{x, M{x'}})", ("X", "M"), ("Y",), ()),
+        ("P(y{x, M{x'}})", ("X",), ("M", "Y"), ("setting M",)),
+        ("P(y{x} | x', m)", ("X",), ("Y",), ("reading M",)),
+        ("te(x, x' -> y)", ("X",), ("Y",), ()),
+        ("cde(x, x' -> y; m)", ("X",), ("M", "Y"), ("setting M",)),
+        ("nde(x, x' -> y; via M)", ("X",), ("M", "Y"), ("setting M",)),
+        ("pns(x, x' -> y, y')", (), ("X", "Y"), ("setting X",)),
+        ("P(y | do(x along X -> M, M -> Y; x'))", ("X",), ("M", "Y"), ("setting M",)),
+    ],
+)
+@pytest.mark.parametrize("is_network", [False, True])
+def test_what_is_set_must_be_settable_and_what_is_read_readable(
+    text: str,
+    sites: tuple[str, ...],
+    readable: tuple[str, ...],
+    lacking: tuple[str, ...],
+    is_network: bool,
+) -> None:
+    direct = ADMG.of(directed=[("X", "M"), ("M", "Y"), ("X", "Y")], bidirected=[("X", "Y")])
+    question = parse_question(text, direct)
+    answer = gate(question, SMALL if is_network else direct, PartialAccess(sites, readable))
+    assert answer.is_computable == (not lacking)
+    if isinstance(answer.computable, CannotRun):
+        assert answer.computable.lacking == lacking
+
+
+@pytest.mark.parametrize(
+    "access",
+    [PartialAccess(("Q",), ("M", "Y")), PartialAccess(("M", "Y"), ("Q",)),
+     PartialAccess(("M", "Y", "Q -> Y")), PartialAccess(("M", "Y", "X -> Q"))],
+)  # fmt: skip
+def test_sites_that_are_not_in_the_graph_are_refused(access: PartialAccess) -> None:
+    for graph in (FRONT_DOOR, SMALL):
+        with pytest.raises(UnknownMediatorError, match="Q"):
+            gate("P(y | do(m))", graph, access)
+    with pytest.raises(UnknownMediatorError, match="Q"):
+        gate(nie(SMALL.find("M"), outcome=value_of("Y")), SMALL, access)
+
+
+def test_without_a_log_nothing_is_told_of_one() -> None:
+    told = str(gate("P(y | do(m))", FRONT_DOOR, PartialAccess(("X",), ("Y",))))
+    assert "M is out of reach" in told and "log" not in told and "record" not in told
+    logs = str(gate("P(y | do(m))", FRONT_DOOR, Logs(("X", "Y"))))
+    assert "the log has no M; record M" in logs
+
+
+# -- how many models -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("access", "models"),
+    [
+        ("logs", 20),
+        (PartialAccess(("X",), ("M", "Y")), 20),
+        (OtherPrompts(("X",), only_labels_differ=True), 20),
+        ("logs", 0),
+    ],
+)
+def test_the_door_verifies_on_as_many_models_as_asked(access: AccessLike, models: int) -> None:
+    bow = ADMG.of(directed=[("X", "M"), ("M", "Y"), ("X", "Y")])
+    answer = identify("P(y | do(m))", bow, access=access, verify=models)
+    assert isinstance(answer.identifiable, Identified)
+    assert answer.identifiable.check.models == models
+    usual = identify("P(y | do(m))", bow, access=access)
+    assert isinstance(usual.identifiable, Identified) and usual.identifiable.check.models == 2
+
+
+def test_a_number_of_models_holds_for_networks_too() -> None:
+    logs = Logs(("M", "Y"), randomised=("M",))
+    found = identify(nie(SMALL.find("M"), outcome=value_of("Y")), SMALL, access=logs, verify=7)
+    assert isinstance(found.identifiable, Identified) and found.identifiable.check.models == 7
+    for access in ("full", "logs"):
+        with pytest.raises(ParameterError, match="verify is -1"):
+            identify("P(y | do(m))", FRONT_DOOR, access=access, verify=-1)
+    with pytest.raises(ParameterError, match="verify"):
+        identify(PATCH, NETWORK, verify="x")  # type: ignore[call-overload]  # what a user may write
 
 
 # -- other prompts, other weights ----------------------------------------------------------------
@@ -178,6 +265,32 @@ def test_other_prompts_are_run_or_reweighted() -> None:
     for access in (OtherPrompts(("template",)), OtherPrompts()):
         doubtful = gate(PATCH, NETWORK, access)
         assert doubtful.is_computable and isinstance(doubtful.identifiable, NotInLogs)
+
+
+def test_the_formula_of_labels_is_compared_with_enumeration() -> None:
+    for labels in (("template",), ("template", "name")):
+        answer = gate(PATCH, NETWORK, OtherPrompts(labels, only_labels_differ=True))
+        assert isinstance(answer.identifiable, Identified)
+        assert answer.identifiable.check.models == 2 and answer.identifiable.check.worst < 1e-9
+        assert answer.identifiable.derivation.steps
+
+
+def test_a_question_about_a_diagram_is_transported_by_its_labels() -> None:
+    graph = ADMG.of(directed=[("L", "X"), ("X", "Y"), ("L", "Y")], bidirected=[("X", "Y")])
+    access = OtherPrompts(("L",), only_labels_differ=True)
+    found = gate("P(y | do(x))", graph, access).identifiable
+    assert isinstance(found, Identified) and found.query == parse_question("P(y | do(x))", graph)
+    assert str(found.estimand) == "sum[l](P[x,y](l) * P{known}[x](y|l))"
+    assert "estimate by plug-in" in str(gate("P(y | do(x))", graph, access))  # from two populations
+    # What drives a label may differ with it, and the label alone does not tell.
+    driven = ADMG.of(directed=[("X", "Y"), ("Y", "L")], bidirected=[("Y", "L")])
+    assert gate("P(y | do(x), l)", driven, access).rows[0].is_identified is False
+
+
+def test_labels_that_are_not_in_a_diagram_are_refused() -> None:
+    for only in (True, False):
+        with pytest.raises(UnknownMediatorError, match="Q"):
+            gate("P(y | do(x))", FRONT_DOOR, OtherPrompts(("Q",), only_labels_differ=only))
 
 
 def test_other_weights_say_what_is_unchanged() -> None:
@@ -250,3 +363,12 @@ def test_a_network_may_be_asked_about_its_nodes() -> None:
     told = gate("P(y | do(a))", graph, "logs")
     assert not told.is_identified and "the prompt drives both A and Y" in str(told)
     assert gate("P(y | do(a), x)", graph, "logs").is_identified
+
+
+def test_notebooks_show_both_verdicts_and_typeset_formulas() -> None:
+    html = gate("P(y | do(x))", FRONT_DOOR, "logs")._repr_html_()
+    assert html.startswith("<pre>QUERY") and "P(y | do(x))" in html
+    assert r"$\displaystyle" in html and r"\sum" in html
+    odd = plain_graph({"X": (), "<i>": ("X",), "Y": ("<i>",)})
+    escaped = gate(nie(odd.find("<i>"), outcome=value_of("Y")), odd)._repr_html_()
+    assert "<i>" not in escaped and "&lt;i&gt;" in escaped and "$" not in escaped
