@@ -4,14 +4,14 @@ from typing import overload
 
 from causalnet.errors import ParameterError, TermError
 from causalnet.graphs.admg import ADMG, check_admg
-from causalnet.graphs.arguments import check_type, check_whole, quoted
+from causalnet.graphs.arguments import check_type, check_whole
 from causalnet.graphs.mediator_graph import MediatorGraph
 from causalnet.identification.answering import answered
 from causalnet.identification.answers import Answer
 from causalnet.identification.networks.access import AccessLike
 from causalnet.identification.networks.gate import GateAnswer, gate
 from causalnet.identification.queries import Question
-from causalnet.identification.reading.parsing import parse_question
+from causalnet.identification.reading.questions import read_question
 from causalnet.identification.sources import OBSERVED, Sources
 from causalnet.interventions.queries import Query
 
@@ -117,13 +117,4 @@ def identify(
             "Questions about diagrams are probabilities and effects of their variables.",
             "Write identify('P(y | do(x))', graph), or give the network's graph.",
         )
-    if isinstance(question, str):
-        question = parse_question(question, graph)
-    if not isinstance(question, Question):
-        raise ParameterError(
-            f"{quoted(question)} is no question.",
-            "A question is text, or one of Effect, Counterfactual, PathSpecific, Mediation and "
-            "Causation.",
-            "Write identify('P(y | do(x))', graph).",
-        )
-    return answered(question, graph, sources, verify)
+    return answered(read_question(question, graph), graph, sources, verify)
