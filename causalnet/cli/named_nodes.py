@@ -37,7 +37,7 @@ def nodes_named(option: str, text: str, graph: ADMG, domain: str = "") -> tuple[
             raise reader.unexpected("the end")
         return tuple(_node(before, name, variables, graph) for name in names)
     except TermError as error:
-        raise TermError(f"{option}: {error}") from None
+        raise TermError(f"{option}: {error.came}", error.possible, error.write) from None
 
 
 def _node(before: str, name: str, variables: Variables, graph: ADMG) -> str:
