@@ -1,0 +1,1 @@
+"""Masked forward passes: what a network does where some of its edges carry other values."""
