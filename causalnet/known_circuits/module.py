@@ -83,17 +83,25 @@ class SmallAttention(nn.Module):
 
     def forward(self, x: Tensor, attention_mask: Tensor) -> Tensor:
         """Return what all heads write, [B, T, width] of [B, T, width]."""
-        q, k, v = (
-            side(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for side in (self.query, self.key, self.value)
-        )
+        pattern = self.pattern(x, x, attention_mask)
+        written: Tensor = self.output(self.mixed(x, pattern).transpose(1, 2).flatten(2))
+        return written
+
+    def pattern(self, x: Tensor, y: Tensor, attention_mask: Tensor) -> Tensor:
+        """Return where each token looks, [B, heads, T, T], queries of x and keys of y."""
         seen = attention_mask.bool()[:, None, None].expand(-1, 1, x.shape[1], -1)
         seen = seen.tril() if self.causal else seen
+        scores = self._heads(self.query(x)) @ self._heads(self.key(y)).mT
         # The lowest number, not -inf: a row with nothing to attend to stays finite.
-        scores = (q @ k.mT).masked_fill(~seen, torch.finfo(x.dtype).min)
-        mixed = (scores.softmax(-1) @ v).transpose(1, 2).flatten(2)
-        written: Tensor = self.output(mixed)
-        return written
+        return scores.masked_fill(~seen, torch.finfo(x.dtype).min).softmax(-1)
+
+    def mixed(self, x: Tensor, pattern: Tensor) -> Tensor:
+        """Return what heads fetch from x before the output, [B, heads, T, head width]."""
+        return pattern @ self._heads(self.value(x))
+
+    def _heads(self, side: Tensor) -> Tensor:
+        """Return [B, heads, T, head width] of [B, T, heads * head width]."""
+        return side.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
 
 class SmallMlp(nn.Module):

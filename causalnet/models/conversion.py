@@ -8,7 +8,6 @@ converted it.
 """
 
 import json
-import os
 import shutil
 import tempfile
 import time
@@ -27,11 +26,12 @@ from causalnet.models.gguf_header import GGUFHeader, read_gguf_header
 from causalnet.models.hashing import file_sha256, safetensors_sha256, stored_tensors
 from causalnet.models.provenance import library_versions
 from causalnet.models.sources import readable
+from causalnet.store import user_folder
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["MANIFEST", "converted_folder", "user_folder"]
+__all__ = ["MANIFEST", "converted_folder"]
 
 MANIFEST = "causalnet.json"
 
@@ -41,19 +41,6 @@ _FORMAT = 1
 _WEIGHTS = "model.safetensors"
 _PARTIAL = ".partial-"
 _DAY = 86_400  # seconds
-
-
-def user_folder() -> Path:
-    """Return the folder for converted models, which need not exist.
-
-    >>> user_folder().is_absolute()
-    True
-    """
-    own = os.environ.get("CAUSALNET_CACHE")
-    if own:
-        return Path(own).expanduser().absolute()
-    general = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(general).absolute() / "causalnet"
 
 
 def converted_folder(path: Path) -> tuple[Path, dict[str, Any]]:

@@ -18,6 +18,7 @@ from causalnet.models import conversion, load
 from causalnet.models.gguf_header import read_gguf_header
 from causalnet.models.hashing import file_sha256, module_sha256
 from causalnet.models.safetensors_header import read_entries
+from causalnet.store import user_folder
 from tests.models import tiny_gguf
 from tests.small_models import tiny_gpt2
 
@@ -289,7 +290,7 @@ def test_the_users_folder(
     monkeypatch.setenv("CAUSALNET_CACHE", own and str(tmp_path / own))
     monkeypatch.setenv("XDG_CACHE_HOME", general and str(tmp_path / general))
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert conversion.user_folder() == tmp_path / expected
+    assert user_folder() == tmp_path / expected
 
 
 def test_two_processes_convert_once_between_them(tiny_file: Path, own_cache: Path) -> None:
