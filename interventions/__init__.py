@@ -7,7 +7,8 @@
 | `Const`, `At`, `Self`, `Noise`, `Op` | values at a site | Vig et al. 2020; Geiger et al. 2021 |
 | `ReadOut`, `Read` | one number for each prompt | |
 | `Grad`, `Contrast`, `Apply` | derivatives, sums and functions of them | |
-| `Ablation` | zero, mean, resample, counterfactual, constant, steer | Zhang and Nanda 2024 |
+| `Ablation` | zero, mean, resample, counterfactual, noise, optimal, ... | Zhang and Nanda 2024 |
+| `Noising`, `Learning` | how noise falls, how optimal constants are learned | Li and Janson 2024 |
 | `te`, `cde`, `nde`, `nie`, `tie`, `tde`, `mi` | effects | Robins and Greenland 1992; Pearl 2001 |
 | `pse` | path-specific effects | Pearl 2001; Avin, Shpitser and Pearl 2005 |
 | `interaction`, `interactions`, `shapley` | how mediators act together | Shapley 1953 |
@@ -26,7 +27,12 @@
 | `to_latex`, `to_sympy`, `from_sympy` | potential outcomes; algebra over read-outs | |
 """
 
-from causalnet.interventions.ablations import Ablation, AblationKind, mean_handle
+from causalnet.interventions.ablations import (
+    Ablation,
+    AblationKind,
+    mean_handle,
+    optimal_handle,
+)
 from causalnet.interventions.algebra import from_sympy, symbols_of, to_sympy
 from causalnet.interventions.any_parsing import parse
 from causalnet.interventions.averages import MergedMean, Refused, with_mean
@@ -65,8 +71,10 @@ from causalnet.interventions.interactions import (
     shapley,
 )
 from causalnet.interventions.latex import to_latex
+from causalnet.interventions.learning import Learning, LearningLoss
 from causalnet.interventions.linearity import Linear, NotLinear, linearity
 from causalnet.interventions.necessity import Twins, event, pn, pns, ps
+from causalnet.interventions.noising import Noising, noised_world
 from causalnet.interventions.normal_form import NormalForm, are_equal, normal_form
 from causalnet.interventions.operations import OPERATIONS, Operation, check_operation
 from causalnet.interventions.parsing import (
@@ -206,11 +214,14 @@ __all__ = [
     "Indices",
     "Interpreted",
     "Leaf",
+    "Learning",
+    "LearningLoss",
     "Linear",
     "MediatorSet",
     "MergedMean",
     "Node",
     "Noise",
+    "Noising",
     "NormalForm",
     "NotLinear",
     "Op",
@@ -286,9 +297,11 @@ __all__ = [
     "nde",
     "nie",
     "noised",
+    "noised_world",
     "noising",
     "nonlinear",
     "normal_form",
+    "optimal_handle",
     "parse",
     "parse_query",
     "parse_readout",

@@ -7,19 +7,29 @@
 | `mean_per_position` | mean at each position (of each template) | the same, aligned |
 | `resample` | value on an independent prompt of the reference set | remove the information |
 | `counterfactual` | value on the paired source prompt | remove what the pair differs in |
+| `noise` | value in the base run with noise on its embedding | blur the information |
+| `optimal` | the constants that harm least, learned together | is information missing? |
 | `constant` | a given vector | |
 | `steer` | own value plus a given vector | |
+
+Sources: Wang et al. 2023 (means), Chan et al. 2022 (resampling), Meng et al. 2022 (noise), Li and
+Janson 2024 (optimal ablation).
 """
 
-from dataclasses import dataclass
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
 from causalnet.errors import TermError
 from causalnet.graphs import Kind, Mediator
-from causalnet.interventions.views import Handle
+from causalnet.interventions.learning import Learning
+from causalnet.interventions.noising import Noising
+from causalnet.interventions.views import Handle, Position, positions_text
 from causalnet.interventions.worlds import At, Base, Const, Op, Self, Value, World
 
-__all__ = ["Ablation", "AblationKind", "mean_handle"]
+__all__ = ["Ablation", "AblationKind", "mean_handle", "optimal_handle"]
 
 
 class AblationKind(StrEnum):
@@ -30,11 +40,19 @@ class AblationKind(StrEnum):
     MEAN_PER_POSITION = "mean_per_position"
     RESAMPLE = "resample"
     COUNTERFACTUAL = "counterfactual"
+    NOISE = "noise"
+    OPTIMAL = "optimal"
     CONSTANT = "constant"
     STEER = "steer"
 
 
-_NEED_REFERENCE = {AblationKind.MEAN, AblationKind.MEAN_PER_POSITION, AblationKind.RESAMPLE}
+_NEED_REFERENCE = {
+    AblationKind.MEAN,
+    AblationKind.MEAN_PER_POSITION,
+    AblationKind.RESAMPLE,
+    AblationKind.OPTIMAL,
+}
+_DRAWN = {AblationKind.RESAMPLE, AblationKind.NOISE}
 _NEED_VECTOR = {AblationKind.CONSTANT, AblationKind.STEER}
 
 
@@ -44,11 +62,15 @@ class Ablation:
 
     Attributes:
         kind: Which value.
-        reference: Digest of the reference set, for means and resampling.
+        reference: Digest of the reference set, for means, resampling and learning.
         reference_size: Number of prompts in it; part of every claim made with it.
-        draws: For resampling, independent draws that are averaged for each prompt.
+        draws: For resampling and noise, independent draws that are averaged for each prompt.
         vector: For `constant` and `steer`, the handle of the vector.
         factor: For `steer`, what the vector is multiplied by.
+        noise: For `noise`, how much falls where.
+        learning: For `optimal`, how constants are learned.
+        jointly: For `optimal`, the digest of the nodes that constants are learned for, as
+            `among` gives it; "" before that is known.
 
     Raises:
         TermError: Something that the kind needs is missing, or something it does not use is given.
@@ -63,6 +85,9 @@ class Ablation:
     draws: int = 1
     vector: Handle | None = None
     factor: float = 1.0
+    noise: Noising | None = None
+    learning: Learning | None = None
+    jointly: str = ""
 
     def __post_init__(self) -> None:
         """Check that exactly what the kind needs is there."""
@@ -79,10 +104,24 @@ class Ablation:
             )
         if self.factor != 1.0 and self.kind is not AblationKind.STEER:
             raise TermError(f"The ablation {self.kind.value!r} uses no factor.")
-        if self.draws < 1 or (self.draws > 1 and self.kind is not AblationKind.RESAMPLE):
+        if self.draws < 1 or (self.draws > 1 and self.kind not in _DRAWN):
             raise TermError(
                 f"The ablation {self.kind.value!r} has {self.draws} draws.",
-                "Resampling takes one or more, every other kind takes one.",
+                "Resampling and noise take one or more, every other kind takes one.",
+            )
+        if (self.noise is not None) != (self.kind is AblationKind.NOISE):
+            needs = "needs" if self.kind is AblationKind.NOISE else "uses no"
+            raise TermError(
+                f"The ablation {self.kind.value!r} {needs} noise.",
+                "",
+                "Write cn.noise(net, factor=3.0)." if self.kind is AblationKind.NOISE else "",
+            )
+        if (self.learning is not None) != (self.kind is AblationKind.OPTIMAL):
+            needs = "needs" if self.kind is AblationKind.OPTIMAL else "uses no"
+            raise TermError(
+                f"The ablation {self.kind.value!r} {needs} settings of learning.",
+                "",
+                "Write cn.optimal(pairs)." if self.kind is AblationKind.OPTIMAL else "",
             )
 
     def __str__(self) -> str:
@@ -93,9 +132,11 @@ class Ablation:
         parts += [f"{self.draws} draws"] if self.draws > 1 else []
         parts += [f"{self.vector.label} {self.vector.digest[:12]}"] if self.vector else []
         parts += [f"factor {self.factor:g}"] if self.kind is AblationKind.STEER else []
+        parts += [str(self.noise)] if self.noise is not None else []
+        parts += [str(self.learning)] if self.learning is not None else []
         return f"{self.kind.value} ({', '.join(parts)})" if parts else self.kind.value
 
-    def to_json(self) -> dict[str, str | int | float | None]:
+    def to_json(self) -> dict[str, object]:
         """Return everything that two people need to set the same values."""
         return {
             "kind": self.kind.value,
@@ -105,7 +146,50 @@ class Ablation:
             "vector": None if self.vector is None else self.vector.label,
             "vector_digest": None if self.vector is None else self.vector.digest,
             "factor": self.factor,
+            "noise": None if self.noise is None else asdict(self.noise),
+            "learning": None if self.learning is None else asdict(self.learning),
         }
+
+    @property
+    def has_corrupted_run(self) -> bool:
+        """Whether its values are those of a run, in which others can be restored (denoising)."""
+        return self.kind in (AblationKind.COUNTERFACTUAL, AblationKind.RESAMPLE, AblationKind.NOISE)
+
+    def corrupted(self, alternative: World, draw: int = 0) -> World:
+        """Return the run that values are taken from, in which denoising restores others.
+
+        Args:
+            alternative: The world of counterfactual values.
+            draw: Which of the draws.
+
+        Raises:
+            TermError: Values that are of no run, such as means.
+        """
+        match self.kind:
+            case AblationKind.COUNTERFACTUAL:
+                return alternative
+            case AblationKind.RESAMPLE:
+                return Base(f"resample {draw}")
+            case AblationKind.NOISE if self.noise is not None:
+                return self.noise.world(draw)
+        raise TermError(
+            f"Denoising with the ablation {self}.",
+            "Denoising sets base values in another run; "
+            "counterfactual, resample and noise have one.",
+            "Write ablation counterfactual, or direction noising.",
+        )
+
+    def among(self, mediators: Iterable[Mediator], at: tuple[Position, ...]) -> "Ablation":
+        """Return the ablation for mediators that are set together at some positions.
+
+        Optimal constants are learned jointly, so that they depend on all of them; every other
+        kind is the same whatever else is ablated.
+        """
+        if self.kind is not AblationKind.OPTIMAL:
+            return self
+        nodes = sorted({self.site(mediator) for mediator in mediators})
+        named = json.dumps([nodes, positions_text(at)]).encode()
+        return replace(self, jointly=hashlib.sha256(named).hexdigest())
 
     def site(self, mediator: Mediator) -> str:
         """Return the node that is set for a mediator.
@@ -122,7 +206,7 @@ class Ablation:
         Args:
             mediator: What is set.
             alternative: The world that a counterfactual value is read in.
-            draw: Which of the resampling draws.
+            draw: Which of the draws.
         """
         node = self.site(mediator)
         match self.kind:
@@ -130,10 +214,10 @@ class Ablation:
                 return Const()
             case AblationKind.MEAN | AblationKind.MEAN_PER_POSITION:
                 return Const(mean_handle(node, self))
-            case AblationKind.RESAMPLE:
-                return At(node, Base(f"resample {draw}"))
-            case AblationKind.COUNTERFACTUAL:
-                return At(node, alternative)
+            case AblationKind.RESAMPLE | AblationKind.COUNTERFACTUAL | AblationKind.NOISE:
+                return At(node, self.corrupted(alternative, draw))
+            case AblationKind.OPTIMAL:
+                return Const(optimal_handle(node, self))
             case AblationKind.CONSTANT:
                 return Const(self.vector)
             case AblationKind.STEER:
@@ -145,3 +229,19 @@ def mean_handle(node: str, ablation: Ablation) -> Handle:
     per_position = ablation.kind is AblationKind.MEAN_PER_POSITION
     label = f"mean of {node}{' per position' if per_position else ''}"
     return Handle(label, f"{ablation.kind.value}|{node}|{ablation.reference}")
+
+
+def optimal_handle(node: str, ablation: Ablation) -> Handle:
+    """Return the handle of a node's learned constant.
+
+    Raises:
+        TermError: It is not said what it is learned with (see `Ablation.among`).
+    """
+    if not ablation.jointly:
+        raise TermError(
+            f"The optimal constant of {node} alone.",
+            "Constants are learned jointly for all that is ablated together.",
+            "Write ablation.among(mediators, positions).",
+        )
+    made = f"{ablation.kind.value}|{node}|{ablation.reference}|{ablation.learning}"
+    return Handle(f"optimal constant of {node}", f"{made}|{ablation.jointly[:16]}")

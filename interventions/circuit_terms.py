@@ -2,13 +2,15 @@
 
 With U the mediators that are ablated when they are not kept and C the circuit:
 
-| part | noising: the base run with | denoising: the source run with |
+| part | noising: the base run with | denoising: the corrupted run with |
 |---|---|---|
 | `model` | nothing set (the base run itself) | (the base run itself) |
 | `kept` | U without C ablated | C set to its base values |
 | `empty` | U ablated | nothing set |
 | `knocked_out` | C ablated | U without C set to its base values |
 
+The corrupted run is that which the ablation takes its values from: the source, a resampled prompt,
+the noised base.  Zero, means and learned constants are of no run and cannot be denoised.
 Mediators outside U, usually the MLPs, are never touched.  Source: Wang et al. 2023; Miller et al.
 2024 for what the conventions change.
 """
@@ -19,7 +21,7 @@ from enum import StrEnum
 
 from causalnet.errors import TermError
 from causalnet.graphs import Mediator
-from causalnet.interventions.ablations import Ablation, AblationKind
+from causalnet.interventions.ablations import Ablation
 from causalnet.interventions.contrasts import INTERCHANGE, patch
 from causalnet.interventions.queries import BASE, SOURCE, Direction
 from causalnet.interventions.readouts import ReadOut
@@ -48,10 +50,10 @@ class CircuitTerms:
         ablation: What mediators are set to when they are not kept.
         universe: The mediators that are ablated when they are not kept.
         at: Positions at which they are set; none means all.
-        direction: `noising` or, for counterfactual values, `denoising`.
+        direction: `noising` or, for values of a run, `denoising`.
 
     Raises:
-        TermError: Denoising with another ablation than counterfactual, or an empty universe.
+        TermError: Denoising with an ablation whose values are of no run, or an empty universe.
     """
 
     readout: ReadOut
@@ -62,12 +64,8 @@ class CircuitTerms:
 
     def __post_init__(self) -> None:
         """Check that the conventions fit together."""
-        if self.direction == "denoising" and self.ablation.kind is not AblationKind.COUNTERFACTUAL:
-            raise TermError(
-                f"Denoising with the ablation {self.ablation}.",
-                "Denoising sets base values in the source run.",
-                "Write ablation counterfactual, or direction noising.",
-            )
+        if self.direction == "denoising":
+            self.ablation.corrupted(SOURCE)
         if not self.universe:
             raise TermError("No mediator may be ablated: the universe is empty.")
 
@@ -95,7 +93,8 @@ class CircuitTerms:
                 Regime.EMPTY: (),
                 Regime.KNOCKED_OUT: others,
             }[part]
-            return patch(SOURCE, restored, INTERCHANGE, BASE, self.at) if restored else SOURCE
+            corrupted = self.ablation.corrupted(SOURCE, draw)
+            return patch(corrupted, restored, INTERCHANGE, BASE, self.at) if restored else corrupted
         ablated = {
             Regime.KEPT: others,
             Regime.EMPTY: self.universe,
@@ -104,7 +103,7 @@ class CircuitTerms:
         return patch(BASE, ablated, self.ablation, SOURCE, self.at, draw) if ablated else BASE
 
     def score(self, part: Regime, circuit: Sequence[Mediator]) -> Contrast:
-        """Return a part's read-out: one read, or the mean over the resampling draws."""
+        """Return a part's read-out: one read, or the mean over the ablation's draws."""
         draws = range(self.ablation.draws)
         worlds = dict.fromkeys(self.world(part, circuit, draw) for draw in draws)
         return Contrast(tuple((1 / len(worlds), Read(self.readout, world)) for world in worlds))

@@ -77,11 +77,12 @@ def patch(
         ablation: What it is set to.
         alternative: The world that counterfactual values are read in.
         at: Positions; none, or "all", means every position.
-        draw: Which resampling draw.
+        draw: Which draw of resampling or noise.
     """
     positions = positions_of(at)
+    own = ablation.among(mediators, positions)
     assignments: list[Assignment] = [
-        (Node(ablation.site(mediator), positions), ablation.value(mediator, alternative, draw))
+        (Node(own.site(mediator), positions), own.value(mediator, alternative, draw))
         for mediator in mediators
     ]
     return Do(world, tuple(assignments))
@@ -287,11 +288,14 @@ def ablation_effect(
 
     Args:
         mediators: One row for each mediator or `joint` set.
-        ablation: What they are set to; resampling averages its draws.
+        ablation: What they are set to; resampling and noise average their draws.
         at: Positions at which they are set; default all.
         outcome: The read-out.
-        direction: Noising acts on the base world, denoising on the source world.
+        direction: Noising acts on the base world, denoising on the source world; with noise,
+            denoising restores base values in the noised world, as causal tracing does.
     """
+    if ablation.kind is AblationKind.NOISE and direction == "denoising":
+        return _restored(mediators, ablation, at, outcome)
     below, other = worlds_of(direction)
     rows = [
         Patched(
@@ -305,3 +309,30 @@ def ablation_effect(
         for row in rows_of(mediators)
     ]
     return effects("AE", rows, outcome, at=positions_of(at), direction=direction, ablation=ablation)
+
+
+def _restored(
+    mediators: Treated | Sequence[Treated],
+    ablation: Ablation,
+    at: Position | Sequence[Position],
+    outcome: ReadOut,
+) -> Query:
+    """Return effects of base values in the corrupted runs: restored - corrupted."""
+    worlds = tuple(ablation.corrupted(SOURCE, draw) for draw in range(ablation.draws))
+    rows = [
+        Patched(
+            row.label,
+            row.members,
+            tuple(patch(world, row.members, INTERCHANGE, BASE, at) for world in worlds),
+        )
+        for row in rows_of(mediators)
+    ]
+    return effects(
+        "AE",
+        rows,
+        outcome,
+        at=positions_of(at),
+        direction="denoising",
+        ablation=ablation,
+        below=worlds,
+    )

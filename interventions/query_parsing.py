@@ -9,6 +9,7 @@ from typing import Any
 from causalnet.errors import CausalNetError, TermError
 from causalnet.graphs import Mediator, MediatorGraph, nearest
 from causalnet.graphs.paths import PathSet
+from causalnet.interventions.ablation_options import OPTIONS, AblationOption, ablation_of
 from causalnet.interventions.ablations import Ablation, AblationKind
 from causalnet.interventions.macros import MACROS, Macro, OptionType, RowType
 from causalnet.interventions.parsing import TermReader
@@ -239,30 +240,30 @@ class QueryReader(TermReader):
         if name not in kinds:
             raise self.wrong(token, f"found {name!r}", f"possible here: {', '.join(kinds)}")
         given: dict[str, Any] = {}
-        if self.took("("):
-            while True:
-                option = self.name("reference, size, draws, vector or factor")
-                self.take("=")
-                match option:
-                    case "reference":
-                        given["reference"] = self.name("the digest of a reference set")
-                    case "size" | "draws":
-                        key = "reference_size" if option == "size" else option
-                        given[key] = self.whole_number("a whole number")
-                    case "vector":
-                        given["vector"] = self.handle()
-                    case "factor":
-                        given["factor"] = float(self.number())
-                    case _:
-                        raise self.wrong(
-                            self.tokens[self.at - 2],
-                            f"found {option!r}",
-                            "possible here: reference, size, draws, vector, factor",
-                        )
-                if not self.took(","):
-                    break
+        while self.took(",") if given else self.took("("):
+            option = self.name(" or ".join(OPTIONS))
+            if option not in OPTIONS:
+                word = self.tokens[self.at - 1]
+                raise self.wrong(word, f"found {option!r}", f"possible here: {', '.join(OPTIONS)}")
+            self.take("=")
+            given[option] = self.ablation_option(OPTIONS[option])
+        if given:
             self.take(")")
-        return self.made(token, Ablation, AblationKind(name), **given)
+        return self.made(token, ablation_of, AblationKind(name), given)
+
+    def ablation_option(self, kind: AblationOption) -> Any:
+        """Read the value of an ablation's option."""
+        match kind:
+            case "name":
+                return self.name("a word or a digest")
+            case "whole":
+                return self.whole_number("a whole number")
+            case "number":
+                return float(self.number())
+            case "handle":
+                return self.handle()
+            case "positions":
+                return self.listed_positions()
 
     # -- rows ------------------------------------------------------------------------------------
 

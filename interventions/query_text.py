@@ -4,7 +4,9 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from causalnet.interventions.ablations import Ablation
+from causalnet.interventions.learning import Learning
 from causalnet.interventions.markup import term_html
+from causalnet.interventions.noising import Noising
 from causalnet.interventions.spelling import name_text
 from causalnet.interventions.terms import Piece, separated
 from causalnet.interventions.views import positions_text
@@ -32,7 +34,27 @@ def ablation_text(ablation: Ablation | None) -> str:
     options += [f"draws={ablation.draws}"] if ablation.draws != 1 else []
     options += [f"vector={ablation.vector}"] if ablation.vector is not None else []
     options += [f"factor={float(ablation.factor)!r}"] if ablation.factor != 1.0 else []
+    options += _noise_options(ablation.noise) if ablation.noise is not None else []
+    options += _learning_options(ablation.learning) if ablation.learning is not None else []
+    options += [f"jointly={ablation.jointly!r}"] if ablation.jointly else []
     return ablation.kind.value + (f"({', '.join(options)})" if options else "")
+
+
+def _noise_options(noise: Noising) -> list[str]:
+    options = [f"sigma={float(noise.sigma)!r}", f"factor={float(noise.factor)!r}"]
+    options += [f"seed={noise.seed}"] if noise.seed else []
+    options += [f"positions=[{positions_text(noise.at)}]"] if noise.at else []
+    return options + ([f"of={name_text(noise.of)}"] if noise.of != Noising(0.0).of else [])
+
+
+def _learning_options(learning: Learning) -> list[str]:
+    return [
+        f"loss={learning.loss}",
+        f"steps={learning.steps}",
+        f"rate={float(learning.rate)!r}",
+        f"batch={learning.batch}",
+        f"seed={learning.seed}",
+    ]
 
 
 def query_pieces(query: "Query") -> tuple[Piece, ...]:

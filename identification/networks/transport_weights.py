@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from causalnet.graphs.mediator_graph import MediatorGraph
 from causalnet.identification.networks.world_questions import labelled_scalars
-from causalnet.interventions.ablations import AblationKind, mean_handle
+from causalnet.interventions.ablations import AblationKind, mean_handle, optimal_handle
 from causalnet.interventions.normal_form import NormalForm, normal_form, parts_of_key
 from causalnet.interventions.numbering import Key
 from causalnet.interventions.queries import Query
@@ -151,8 +151,11 @@ def _below(graph: MediatorGraph, changed: set[str]) -> set[str]:
 
 
 def _means_that_differ(query: Query, below: set[str]) -> frozenset[object]:
-    """Return the constants that are means of nodes whose values differ."""
+    """Return the constants that are means of nodes whose values differ, or learned from outputs."""
     ablation = query.ablation
+    if ablation is not None and ablation.kind is AblationKind.OPTIMAL:
+        rows = [(ablation.among(row, query.at), row) for row in query.treated]
+        return frozenset(optimal_handle(own.site(each), own) for own, row in rows for each in row)
     if ablation is None or ablation.kind not in _MEANS:
         return frozenset()
     nodes = {ablation.site(mediator) for row in query.treated for mediator in row}

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from causalnet.errors import TermError
 from causalnet.graphs import Mediator
 from causalnet.interventions.contrasts import INTERCHANGE, patch
+from causalnet.interventions.noising import noised_world
 from causalnet.interventions.queries import (
     BASE,
     MediatorSet,
@@ -21,7 +22,7 @@ from causalnet.interventions.queries import (
 )
 from causalnet.interventions.readouts import ReadOut, probability
 from causalnet.interventions.views import Position
-from causalnet.interventions.worlds import Do, Node, Noise, Op, Self
+from causalnet.interventions.worlds import Do
 
 __all__ = ["causal_trace", "noised", "windows"]
 
@@ -46,10 +47,7 @@ def noised(
     >>> print(noised("S1", 0.3))
     <base> + {embed[S1] := add(self, noise('trace 0'); factor=0.3)}
     """
-    if sigma < 0:
-        raise TermError(f"The standard deviation {sigma}.", "It is 0 or more.")
-    value = Op("add", (Self(), Noise(key)), (("factor", float(sigma)),))
-    return Do(BASE, ((Node(site, positions_of(subject)), value),))
+    return noised_world(positions_of(subject), sigma, key, site)
 
 
 def causal_trace(

@@ -20,8 +20,10 @@ from causalnet.interventions import (
     Direction,
     Do,
     Handle,
+    Learning,
     MediatorSet,
     Node,
+    Noising,
     Op,
     Position,
     Query,
@@ -41,6 +43,7 @@ from causalnet.interventions import (
     te,
     tie,
 )
+from causalnet.interventions.techniques import causal_trace, noised
 from tests.interventions.terms import GRAPH, POSITIONS, mediator_sets
 
 BASE, SOURCE = Base("base"), Base("source")
@@ -301,3 +304,45 @@ def test_sets_name_each_mediator_once() -> None:
 def test_positions_are_names_or_indices(at: object) -> None:
     with pytest.raises(TermError, match=f"{at if at != (2.5,) else 2.5} is not a position"):
         nie(MLP, at=at)  # type: ignore[arg-type]  # the mistake
+
+
+NOISE = Ablation(AblationKind.NOISE, draws=2, noise=Noising(0.5, at=("S1",), seed=3))
+
+
+def test_noise_is_read_in_the_noised_base_and_restored_in_it() -> None:
+    """Denoising with noise is causal tracing, whose corrupted runs are those of the ablation."""
+    noised_runs = [noised("S1", 0.5, f"noise 3 {draw}") for draw in range(2)]
+    assert [NOISE.corrupted(SOURCE, draw) for draw in range(2)] == noised_runs
+    assert NOISE.value(HEAD, SOURCE, 1) == At("L1.H2.z", noised_runs[1])
+    restored = ablation_effect(MLP, NOISE, at="end", direction="denoising")
+    traced = causal_trace(
+        MLP, "S1", sigma=0.5, draws=2, key="noise 3", at="end", outcome=logit_diff
+    )
+    assert restored.contrasts == traced.contrasts
+    assert restored.below == traced.below
+    assert str(NOISE) == (
+        "noise (2 draws, noise of 0.5, 3 times the standard deviation of the vocabulary, on S1, "
+        "seed 3)"
+    )
+
+
+def test_optimal_constants_are_of_what_is_ablated_together() -> None:
+    optimal = Ablation(AblationKind.OPTIMAL, "d", 8, learning=Learning())
+    both, alone = patch(BASE, (HEAD, MLP), optimal, SOURCE), patch(BASE, (HEAD,), optimal, SOURCE)
+    swapped = patch(BASE, (MLP, HEAD), optimal, SOURCE)
+    assert dict(both.assignments) == dict(swapped.assignments)
+    assert both.assignments[0][1] != alone.assignments[0][1]
+    assert (
+        patch(BASE, (HEAD,), optimal, SOURCE, at="end").assignments[0][1]
+        != (alone.assignments[0][1])
+    )
+    with pytest.raises(TermError, match="learned jointly"):
+        optimal.value(HEAD, SOURCE)
+    with pytest.raises(TermError, match="needs settings of learning"):
+        Ablation(AblationKind.OPTIMAL, "d", 8)
+    with pytest.raises(TermError, match="needs noise"):
+        Ablation(AblationKind.NOISE)
+    with pytest.raises(TermError, match="There is kl and loss"):
+        Learning("accuracy")  # type: ignore[arg-type]  # a user's typing error
+    with pytest.raises(TermError, match="finite, and 0 or more"):
+        Noising(-0.1)

@@ -18,6 +18,8 @@ from causalnet.interventions import (
     Base,
     Edge,
     Handle,
+    Learning,
+    Noising,
     Query,
     Read,
     ReadOut,
@@ -67,6 +69,10 @@ ABLATIONS = st.sampled_from(
         Ablation(AblationKind.RESAMPLE, "none", 64, draws=8),
         Ablation(AblationKind.CONSTANT, vector=VECTOR),
         Ablation(AblationKind.STEER, vector=VECTOR, factor=-0.1),
+        Ablation(AblationKind.NOISE, noise=Noising(0.25), draws=3),
+        Ablation(AblationKind.NOISE, noise=Noising(0.0, 0.5, 7, ("S 1", 2), "64 prompts")),
+        Ablation(AblationKind.OPTIMAL, "d 1", 3, learning=Learning()),
+        Ablation(AblationKind.OPTIMAL, "", 1, learning=Learning("loss", 0, 1e-9, 2, 3)),
     ]
 )
 MEMBERS = st.lists(st.sampled_from(TREATABLE), max_size=3, unique=True).map(tuple)
