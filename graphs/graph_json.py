@@ -20,7 +20,8 @@ from causalnet.graphs.shape import TransformerShape
 __all__ = ["FORMAT_KEY", "FORMAT_VERSION", "from_json", "to_json"]
 
 FORMAT_KEY, FORMAT_VERSION = "causalnet_graph", 1
-_FLAGS = ("attention_bias", "normed")
+_FLAGS = ("attention_bias", "normed", "positions_apart", "causal")
+_RARE = ("silent", "positions_apart", "causal")  # sizes that are left out where they are defaults
 _FLAT = ("linear_in", "additive", "pointwise")
 
 T = TypeVar("T")
@@ -47,8 +48,7 @@ def to_json(graph: MediatorGraph) -> str:
         ],
     }
     if graph.sizes is not None:
-        names = [field.name for field in fields(TransformerShape)]
-        content["sizes"] = {name: getattr(graph.sizes, name) for name in names}
+        content["sizes"] = _sizes(graph.sizes)
     if graph.grain is not None:
         content["grain"] = graph.grain.value
     if graph.tokens is not None:
@@ -56,6 +56,15 @@ def to_json(graph: MediatorGraph) -> str:
     if graph.origin:
         content["origin"] = graph.origin
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+
+
+def _sizes(shape: TransformerShape) -> dict[str, object]:
+    content: dict[str, object] = {}
+    for part in fields(TransformerShape):
+        value = getattr(shape, part.name)
+        if part.name not in _RARE or value != part.default:
+            content[part.name] = list(value) if isinstance(value, tuple) else value
+    return content
 
 
 def _node(node: Node, axes: int) -> dict[str, object]:
@@ -243,10 +252,13 @@ def _read_cut(part: _Part) -> Cut:
 
 def _read_sizes(part: _Part) -> TransformerShape:
     names = [field.name for field in fields(TransformerShape)]
-    part.check_keys(*names)
+    part.check_keys(*(f"{name}?" if name in _RARE else name for name in names))
     sizes: dict[str, Any] = {
-        name: part.get(name).flag() if name in _FLAGS else part.get(name).number() for name in names
+        name: part.get(name).flag() if name in _FLAGS else part.get(name).number()
+        for name in names
+        if name != "silent" and part.has(name)
     }
+    sizes["silent"] = part.texts("silent")
     try:
         return TransformerShape(**sizes)
     except CausalNetError as refused:

@@ -92,7 +92,7 @@ def coarsen(
     for node in graph.nodes:
         whole = node.mediator.name.partition("[")[0]
         for name in _holders(node.mediator, whole, own, grain, graph.shape):
-            for place in _places(node.mediator, whole, grain, tokens):
+            for place in _places(node.mediator, whole, grain, tokens, graph.shape.causal):
                 members[name + place].append(node.mediator.name)
     return Coarsening(graph, coarse, {name: tuple(inside) for name, inside in members.items()})
 
@@ -118,22 +118,26 @@ def _holders(
     group = owner.removeprefix("KV") if owner.startswith("KV") else ""
     if not group:
         return (f"{layer}.{owner}",)
-    size = shape.heads_per_group
-    return tuple(f"{layer}.H{head}" for head in range(int(group) * size, (int(group) + 1) * size))
+    heads = shape.heads_of(mediator.layer)
+    return tuple(f"{layer}.H{head}" for head in heads if shape.group_of(head) == int(group))
 
 
-def _places(mediator: Mediator, name: str, grain: Grain, tokens: int | None) -> tuple[str, ...]:
+def _places(
+    mediator: Mediator, name: str, grain: Grain, tokens: int | None, causal: bool
+) -> tuple[str, ...]:
     """Return the positions at which a node lies in a coarser one, as they are written.
 
     A head has its keys and values inside, and attends to earlier ones: those of position 2 are
-    inside of the head at every position from 2.
+    inside of the head at every position from 2.  Where attention is not causal, they are inside of
+    the head at every position.
     """
     if tokens is None or mediator.position is None:
         return ("",)
     attended = name.removesuffix(".scale").endswith((".k", ".v"))
     inlined = attended and not grain.refines(Grain.CHANNELS)
     last = tokens if inlined else mediator.position + 1
-    return tuple(f"[{at}]" for at in range(mediator.position, last))
+    first = 0 if inlined and not causal else mediator.position
+    return tuple(f"[{at}]" for at in range(first, last))
 
 
 def _dictionaries(graph: MediatorGraph) -> dict[int, int] | None:

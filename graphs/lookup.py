@@ -34,6 +34,9 @@ def unknown_mediator(
         grain: Its grain, if it has one.
     """
     known = dict.fromkeys(names)
+    silent = None if sizes is None else _silent(name, sizes)
+    if silent is not None:
+        return silent
     shared = None if sizes is None else _shared(name, known, sizes)
     if shared is not None:
         return shared
@@ -63,6 +66,19 @@ def _comparable(name: str, names: Iterable[str]) -> Iterator[str]:
         same = [each for each in known if each.partition(".")[0].casefold() == layer]
         known = same or known
     return iter(known[:_COMPARED])
+
+
+def _silent(name: str, shape: TransformerShape) -> UnknownMediatorError | None:
+    """Return what to say of a head or MLP that is silent, or of what is inside of it."""
+    node = ".".join(name.partition("[")[0].split(".")[:2])
+    if node not in shape.silent:
+        return None
+    return UnknownMediatorError(
+        f"Unknown mediator {quoted(name)}.",
+        f"{node} is silent: the weights with which it writes are zero, and the graph leaves it "
+        "out.",
+        "List what is there with net.heads(layer=...), net.mlps() or net.graph.names().",
+    )
 
 
 def _shared(
@@ -106,7 +122,7 @@ def no_edge(
     some = ", ".join(senders[:3]) + (", ..." if len(senders) > 3 else "")
     into = f"slot {slot!r} of {receiver.mediator}" if slot else str(receiver.mediator)
     listed = f"List them with graph.parents({receiver.mediator.name!r})."
-    writes = sender.kind in (Kind.HEAD, Kind.MLP, Kind.EMBED, Kind.ATTENTION_BIAS)
+    writes = sender.kind in (Kind.HEAD, Kind.MLP, Kind.EMBED, Kind.POSITIONS, Kind.ATTENTION_BIAS)
     if (
         writes
         and receiver.mediator.kind is Kind.HEAD

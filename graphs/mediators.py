@@ -10,6 +10,7 @@ class Kind(StrEnum):
     """The kinds of mediators."""
 
     EMBED = "embed"
+    POSITIONS = "position embedding"
     QUERY = "query"
     KEY = "key"
     VALUE = "value"
@@ -37,7 +38,7 @@ class Mediator:
     Attributes:
         name: The canonical name, `L9.H6`, `L9.KV2.k`, `L9.mlp`, `embed`.
         kind: What sort of place it is.
-        layer: The layer from 0, or None for `embed` and `logits`.
+        layer: The layer from 0, or None for `embed`, `pos_embed` and `logits`.
         index: The head, K/V group, neuron or feature within the layer; None where there is one
             only.
         position: The token position from 0 in a graph of positions; None for a whole sequence.

@@ -31,6 +31,10 @@ def transformer_graph(
     channels).  The norm's scale is a node that reads its receiver's slot, so that it can be frozen.
     Neurons and features are receivers too, each with a scale of its own.
 
+    Learned positions that are apart are the writer `pos_embed`, after `embed`.  Silent heads and
+    MLPs are left out with all that is theirs; cuts of the stream stay.  Where attention is not
+    causal, values may depend on all positions (`Role.POSITION`).
+
     Args:
         shape: The sizes.
         grain: What the nodes are.
@@ -40,7 +44,8 @@ def transformer_graph(
 
     Raises:
         GraphError: An unknown grain, features without dictionaries or dictionaries without
-            features, a layer that is not there, no features in a dictionary, too many nodes.
+            features, a layer that is not there or whose MLP is silent, no features in a
+            dictionary, too many nodes.
         ParameterError: Numbers that are none, no tokens.
 
     >>> graph = transformer_graph(TransformerShape(30, 9, 3, 576, 64, 1536, 49152))
@@ -59,6 +64,8 @@ def transformer_graph(
     check_size(_least_nodes(shape, grain, features))
     layout = _Layout(shape, grain, features)
     layout.write(Mediator("embed", Kind.EMBED), layout.stream, ())
+    if shape.positions_apart:
+        layout.write(Mediator("pos_embed", Kind.POSITIONS), layout.stream, ())
     for layer in range(shape.layers):
         layout.add_block(layer)
     layout.read(Mediator("logits", Kind.LOGITS), layout.values("token", shape.vocabulary))
@@ -81,7 +88,7 @@ def _sizes(
         return {}
     if isinstance(given, int | Integral):
         check_size(int(given))
-        given = dict.fromkeys(range(shape.layers), int(given))
+        given = dict.fromkeys(filter(shape.has_mlp, range(shape.layers)), int(given))
     sizes = mapped(given, "layers to numbers of features", "Write dictionaries={9: 24576}.")
     for layer, size in sizes.items():
         check_whole(layer, "A layer with a dictionary")
@@ -90,6 +97,12 @@ def _sizes(
             raise GraphError(
                 f"A dictionary of {size} features in layer {layer}.",
                 f"Layers are 0..{shape.layers - 1}; a dictionary has at least one feature.",
+            )
+        if not shape.has_mlp(layer):
+            raise GraphError(
+                f"A dictionary of {size} features for L{layer}.mlp, which is silent.",
+                "A silent MLP writes nothing, and is not in the graph.",
+                f"Leave layer {layer} out: dictionaries={{...}} names the layers that have one.",
             )
     return sizes
 
@@ -106,6 +119,7 @@ class _Layout:
 
     def __init__(self, shape: TransformerShape, grain: Grain, features: Mapping[int, int]) -> None:
         self.shape, self.grain, self.features = shape, grain, features
+        self.role = Role.CAUSAL if shape.causal else Role.POSITION
         self.fine = grain.refines(Grain.CHANNELS)
         self.nodes: list[Node] = []
         self.writers: list[str] = []
@@ -115,9 +129,8 @@ class _Layout:
         self.one = self.values("feature", 1)
         self.attended = self.values("attended", None)
 
-    @staticmethod
-    def values(name: str, size: int | None) -> tuple[Axis, ...]:
-        return (Axis("batch", Role.BATCH), Axis("pos", Role.CAUSAL), Axis(name, Role.FREE, size))
+    def values(self, name: str, size: int | None) -> tuple[Axis, ...]:
+        return (Axis("batch", Role.BATCH), Axis("pos", self.role), Axis(name, Role.FREE, size))
 
     def sum_slot(self, owner: str = "") -> Slot:
         return Slot("resid", Merge.SUM, (), "resid", len(self.writers), owner)
@@ -159,22 +172,27 @@ class _Layout:
         if self.shape.attention_bias and self.grain is not Grain.BLOCKS:
             self.write(Mediator(f"{prefix}.attn_bias", Kind.ATTENTION_BIAS, layer), self.stream, ())
         self.cut(f"{prefix}.resid_mid")
-        self.add_mlp(layer)
+        if self.shape.has_mlp(layer):
+            self.add_mlp(layer)
         self.cut(f"{prefix}.resid_post")
 
     # -- attention -------------------------------------------------------------------------------
 
     def add_attention(self, layer: int) -> None:
         batch, position, feature = self.head
-        axes = (batch, position, Axis("head", Role.FREE, self.shape.heads), feature)
-        name = f"L{layer}.z"
-        self.nodes.append(Node(Mediator(name, Kind.Z, layer), axes, (self.sum_slot(),)))
-        attention = Mediator(f"L{layer}.attn", Kind.ATTENTION, layer)
-        self.write(attention, self.stream, (Slot("z", Merge.PLAIN, (name,)),))
+        heads, slots = len(self.shape.heads_of(layer)), list[Slot]()
+        if heads:
+            axes = (batch, position, Axis("head", Role.FREE, heads), feature)
+            name = f"L{layer}.z"
+            self.nodes.append(Node(Mediator(name, Kind.Z, layer), axes, (self.sum_slot(),)))
+            slots = [Slot("z", Merge.PLAIN, (name,))]
+        if slots or self.shape.attention_bias:  # a bias is written where all heads are silent too
+            attention = Mediator(f"L{layer}.attn", Kind.ATTENTION, layer)
+            self.write(attention, self.stream, tuple(slots))
 
     def add_whole_heads(self, layer: int) -> None:
         slot = self.sum_slot()
-        for head in range(self.shape.heads):
+        for head in self.shape.heads_of(layer):
             mediator = Mediator(f"L{layer}.H{head}", Kind.HEAD, layer, head)
             self.nodes.append(Node(mediator, self.stream, (slot,)))
             self.writers.append(mediator.name)
@@ -182,11 +200,11 @@ class _Layout:
     def add_channels(self, layer: int) -> None:
         shape, prefix = self.shape, f"L{layer}"
         owner = "KV" if shape.shares_keys else "H"
-        for group in range(shape.kv_heads):
+        for group in shape.groups_of(layer):
             for kind, letter in ((Kind.KEY, "k"), (Kind.VALUE, "v")):
                 name = f"{prefix}.{owner}{group}.{letter}"
                 self.read(Mediator(name, kind, layer, group), self.head)
-        heads = [self.add_inside(layer, head) for head in range(shape.heads)]
+        heads = [self.add_inside(layer, head) for head in shape.heads_of(layer)]
         for mediator in heads:  # after all readers: heads of one layer do not feed each other
             slot = Slot("z", Merge.PLAIN, (f"{mediator.name}.z",))
             self.write(mediator, self.stream, (slot,))
