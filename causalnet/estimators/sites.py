@@ -142,6 +142,8 @@ Sites: TypeAlias = NodeSites | EdgeSites
 def edge_sites(graph: MediatorGraph, at: Sequence[Position] = ()) -> EdgeSites:
     """Return every residual edge of a graph: into queries, K/V groups, MLPs and logits.
 
+    Those of a silent head or MLP are none.
+
     >>> from causalnet.graphs import transformer_graph
     >>> edges = edge_sites(transformer_graph(TransformerShape(30, 9, 3, 576, 64, 1536, 49152)))
     >>> len(edges), str(edges[0]), edges.index("L29.mlp -> logits")
@@ -156,7 +158,8 @@ def edge_sites(graph: MediatorGraph, at: Sequence[Position] = ()) -> EdgeSites:
 def _of(shape: TransformerShape, layer: int) -> Iterator[str]:
     """Yield the receivers of a layer: queries by head, keys and values by group, the MLP."""
     owner = "KV" if shape.shares_keys else "H"
-    yield from (f"L{layer}.H{head}.q" for head in range(shape.heads))
-    yield from (f"L{layer}.{owner}{group}.k" for group in range(shape.kv_heads))
-    yield from (f"L{layer}.{owner}{group}.v" for group in range(shape.kv_heads))
-    yield f"L{layer}.mlp"
+    yield from (f"L{layer}.H{head}.q" for head in shape.heads_of(layer))
+    yield from (f"L{layer}.{owner}{group}.k" for group in shape.groups_of(layer))
+    yield from (f"L{layer}.{owner}{group}.v" for group in shape.groups_of(layer))
+    if shape.has_mlp(layer):
+        yield f"L{layer}.mlp"

@@ -20,7 +20,8 @@ class Adapter:
     Attributes:
         module_class: Class name of the modules that this adapter reads.
         embedding: The module whose output is the node `embed`, learned positions included (unlike
-            `hook_embed` of TransformerLens, which is the token embedding alone).
+            `hook_embed` of TransformerLens, which is the token embedding alone) unless they are
+            apart.
         tokens: The module that holds the token embedding [vocabulary, width].
         blocks: The list of blocks.
         mixer: The attention's output projection; its input is the heads' z, side by side.
@@ -41,6 +42,10 @@ class Adapter:
             Conv1D).
         positions: "rotary" (half-split rotation of q and k), "learned" or "none".
         learned_positions: The module that holds learned positions, or empty.
+        positions_apart: Whether learned positions are a node of their own, `pos_embed`, which is
+            the output of `learned_positions` [batch, pos, width].
+        stream: The module whose output is the sum of both where they are apart, or empty; the
+            check compares it.
         rotary: The module with the rotary table; it is read in error messages only.
         activation: Name of the activation, or empty: as declared by the checkpoint.
         scale: What multiplies the scores: "rsqrt_head_width" or "one".
@@ -69,6 +74,8 @@ class Adapter:
     layout: Literal["out_in", "in_out"] = "out_in"
     positions: Literal["rotary", "learned", "none"] = "none"
     learned_positions: str = ""
+    positions_apart: bool = False
+    stream: str = ""
     rotary: str = ""
     activation: str = ""
     scale: Literal["rsqrt_head_width", "one"] = "rsqrt_head_width"
@@ -84,6 +91,8 @@ class Adapter:
             != all((self.attention_norm, self.mlp_norm, self.final_norm)),
             "learned_positions, with positions='learned'": (self.positions == "learned")
             == bool(self.learned_positions),
+            "positions='learned', with positions_apart": self.positions == "learned"
+            or not self.positions_apart,
         }
         missing = [part for part, is_given in wanted.items() if not is_given]
         if missing:

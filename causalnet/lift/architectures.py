@@ -2,7 +2,7 @@
 
 from causalnet.lift.adapter import Adapter
 
-__all__ = ["GPT2", "LLAMA"]
+__all__ = ["GPT2", "LLAMA", "SMALL"]
 
 LLAMA = Adapter(
     module_class="LlamaForCausalLM",
@@ -47,4 +47,25 @@ GPT2 = Adapter(
     positions="learned",
     learned_positions="transformer.wpe",
     accepts=("attention_mask", "position_ids", "use_cache"),
+)
+
+SMALL = Adapter(
+    module_class="SmallTransformer",  # causalnet.known_circuits
+    embedding="tokens",
+    tokens="tokens",
+    blocks="blocks",
+    query="attention.query",
+    key="attention.key",
+    value="attention.value",
+    mixer="attention.output",
+    mlp="mlp",
+    mlp_in="mlp.into",
+    mlp_out="mlp.out",
+    unembedding="unembedding",
+    positions="learned",
+    learned_positions="positions",
+    positions_apart=True,
+    stream="stream",
+    scale="one",
+    accepts=("attention_mask", "position_ids"),
 )

@@ -89,9 +89,10 @@ def _same(one: Tensor, other: Tensor) -> bool:
 def _parts(net: LiftedNetwork) -> Iterator[tuple[str, _Part]]:
     """Yield each node with each of the weights that its mechanism uses."""
     places, shape = net.places, net.graph.shape
-    for module in (places.tokens, places.learned_positions):
+    positions = "pos_embed" if shape.positions_apart else "embed"
+    for node, module in (("embed", places.tokens), (positions, places.learned_positions)):
         if module is not None:
-            yield from _whole("embed", module)
+            yield from _whole(node, module)
     for layer in range(shape.layers):
         yield from _attention(net, layer)
         mlp = [places.mlp_norms[layer], places.mlp_in[layer], places.mlp_out[layer]]

@@ -13,7 +13,7 @@ from causalnet.lift.finite import check_finite
 from causalnet.lift.forward import observed, run_module
 from causalnet.lift.machine import check_has_float64, memory_watched
 from causalnet.lift.parts import Parts
-from causalnet.lift.places import find_places
+from causalnet.lift.places import find_places, parameter
 from causalnet.lift.rebuild import Rebuilt, rebuild_parts
 from causalnet.lift.suspicion import suspicion
 
@@ -139,15 +139,16 @@ def check_parts(module: nn.Module, parts: Parts) -> SelfCheck:
         comparisons = tuple(_compare(parts, own, rebuilt, rounding))
         _check_padding(module, parts, ids[:1], comparisons[-1])
     dtype = str(next(module.parameters()).dtype).removeprefix("torch.")
-    return SelfCheck(dtype, (COMPARED, LENGTH), comparisons)
+    return SelfCheck(dtype, (COMPARED, ids.shape[1]), comparisons)
 
 
 def _prompts(parts: Parts) -> torch.Tensor:
-    tokens = parts.places.tokens
+    tokens, learned = parts.places.tokens, parts.places.learned_positions
+    length = LENGTH if learned is None else min(LENGTH, len(parameter(learned, "weight")))
     device = next(tokens.parameters()).device
     generator = torch.Generator().manual_seed(SEED)
     vocabulary = parts.graph.shape.vocabulary
-    return torch.randint(vocabulary, (BATCH, LENGTH), generator=generator).to(device)
+    return torch.randint(vocabulary, (BATCH, length), generator=generator).to(device)
 
 
 def _run_with_rounding(
@@ -183,9 +184,9 @@ def _check_padding(module: nn.Module, parts: Parts, ids: torch.Tensor, logits: C
     counts_padding = adapter.positions == "learned" and "position_ids" not in adapter.accepts
     if "attention_mask" not in adapter.accepts or counts_padding:
         return  # padding that the model would read is refused when it comes
-    padded = torch.cat((ids[:, :PADDING], ids), dim=1)
-    mask = torch.ones_like(padded)
-    mask[:, :PADDING] = 0
+    filling = ids.repeat(1, PADDING)[:, :PADDING]
+    padded = torch.cat((filling, ids), dim=1)
+    mask = torch.cat((torch.zeros_like(filling), torch.ones_like(ids)), dim=1)
     with raised_casts(module) if exact else nullcontext():
         alone = run_module(module, adapter, ids)
         behind = run_module(module, adapter, padded, mask)[:, PADDING:]
@@ -235,21 +236,29 @@ def _grouped(parts: Parts, rebuilt: Rebuilt) -> Iterator[tuple[str, torch.Tensor
     """Yield the rebuilt parts as they can be seen in the model, in the order computed."""
     shape, values = parts.graph.shape, {**rebuilt.parts, **rebuilt.norms}
     yield "embed", values["embed"]
+    if shape.positions_apart:
+        yield "pos_embed", values["pos_embed"]
+    if parts.places.stream is not None:
+        yield "L0.resid_pre", values["L0.resid_pre"]
     for layer in range(shape.layers):
         of = f"L{layer}"
-        heads = [f"{of}.H{head}" for head in range(shape.heads)]
+        heads = [f"{of}.H{head}" for head in shape.heads_of(layer)]
         owner = "KV" if shape.shares_keys else "H"
-        groups = [f"{of}.{owner}{group}" for group in range(shape.kv_heads)]
+        groups = [f"{of}.{owner}{group}" for group in shape.groups_of(layer)]
         if parts.places.attention_norms:
             yield f"{of}.attention_norm", values[f"{of}.attention_norm"]
         for letter, owners in (("q", heads), ("k", groups), ("v", groups), ("z", heads)):
-            yield f"{of}.{letter}", torch.stack([values[f"{o}.{letter}"] for o in owners], dim=2)
+            if owners:
+                inside = [values[f"{name}.{letter}"] for name in owners]
+                yield f"{of}.{letter}", torch.stack(inside, dim=2)
         written = [*heads, f"{of}.attn_bias"] if shape.attention_bias else heads
-        yield f"{of}.attention", torch.stack([values[name] for name in written]).sum(0)
+        if written:
+            yield f"{of}.attention", torch.stack([values[name] for name in written]).sum(0)
         yield f"{of}.resid_mid", values[f"{of}.resid_mid"]
-        if parts.adapter.norm != "none":
-            yield f"{of}.mlp_norm", values[f"{of}.mlp_norm"]
-        yield f"{of}.mlp", values[f"{of}.mlp"]
+        if shape.has_mlp(layer):
+            if parts.adapter.norm != "none":
+                yield f"{of}.mlp_norm", values[f"{of}.mlp_norm"]
+            yield f"{of}.mlp", values[f"{of}.mlp"]
         yield f"{of}.resid_post", values[f"{of}.resid_post"]
     if parts.places.final_norm is not None:
         yield "final_norm", values["final_norm"]
@@ -271,6 +280,8 @@ def _first_mediator(parts: Parts, name: str, difference: torch.Tensor, allowed: 
     if part in ("q", "k", "v", "z"):
         by_head = difference.transpose(0, 2).flatten(1)
         index = int((~(by_head <= allowed).all(1)).nonzero()[0])
-        shared = part in "kv" and parts.graph.shape.shares_keys
-        return f"{layer}.{'KV' if shared else 'H'}{index}.{part}"
+        shape, of_groups = parts.graph.shape, part in "kv"
+        present = shape.groups_of if of_groups else shape.heads_of
+        owner = "KV" if of_groups and shape.shares_keys else "H"
+        return f"{layer}.{owner}{present(int(layer[1:]))[index]}.{part}"
     return name

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import nn
@@ -68,9 +68,10 @@ def _check_counted(adapter: Adapter, positions: torch.Tensor, mask: torch.Tensor
 def observed(places: Places, parts: Parts) -> Iterator[dict[str, torch.Tensor]]:
     """Collect a model's own parts by name while it runs, in the order of the computation.
 
-    Names: `embed`, `L0.attention_norm`, `L0.q`, `L0.k`, `L0.v` and `L0.z` [batch, pos, heads or
-    groups, d_head], `L0.attention`, `L0.resid_mid`, `L0.mlp_norm`, `L0.mlp`, `L0.resid_post`,
-    `final_norm`, `logits`.
+    Names: `embed`, `pos_embed` and `L0.resid_pre` where positions are apart, `L0.attention_norm`,
+    `L0.q`, `L0.k`, `L0.v` and `L0.z` [batch, pos, heads or groups that are in the graph, d_head],
+    `L0.attention`, `L0.resid_mid`, `L0.mlp_norm`, `L0.mlp`, `L0.resid_post`, `final_norm`,
+    `logits`.
 
     Raises:
         LiftError: A module that ran twice, whose output is no tensor, or whose output the model
@@ -86,6 +87,9 @@ def observed(places: Places, parts: Parts) -> Iterator[dict[str, torch.Tensor]]:
     observer.check_kept()
 
 
+_Heads: TypeAlias = tuple[int, tuple[int, ...]]  # how many there are, and which are in the graph
+
+
 class _Observer:
     """Puts hooks on the places of a model; `seen` is what they saw."""
 
@@ -98,13 +102,19 @@ class _Observer:
     def watch(self, places: Places) -> None:
         shape = self.shape
         self.output("embed", places.embedding)
+        if shape.positions_apart and places.learned_positions is not None:
+            self.output("pos_embed", places.learned_positions)
+        if places.stream is not None:
+            self.output("L0.resid_pre", places.stream)
         for layer in range(shape.layers):
             if places.attention_norms:
                 self.output(f"L{layer}.attention_norm", places.attention_norms[layer])
-            self.columns(f"L{layer}.q", places.queries[layer], shape.heads)
-            self.columns(f"L{layer}.k", places.keys[layer], shape.kv_heads)
-            self.columns(f"L{layer}.v", places.values[layer], shape.kv_heads)
-            self.input(f"L{layer}.z", places.mixers[layer], shape.heads)
+            heads = shape.heads, shape.heads_of(layer)
+            groups = shape.kv_heads, shape.groups_of(layer)
+            self.columns(f"L{layer}.q", places.queries[layer], heads)
+            self.columns(f"L{layer}.k", places.keys[layer], groups)
+            self.columns(f"L{layer}.v", places.values[layer], groups)
+            self.input(f"L{layer}.z", places.mixers[layer], heads)
             self.output(f"L{layer}.attention", places.mixers[layer])
             self.input(f"L{layer}.resid_mid", places.mlp_norms[layer])
             if self.parts.adapter.norm != "none":
@@ -143,14 +153,14 @@ class _Observer:
             )
         )
 
-    def input(self, name: str, module: nn.Module, heads: int | None = None) -> None:
+    def input(self, name: str, module: nn.Module, heads: _Heads | None = None) -> None:
         def hook(_module: nn.Module, args: tuple[Any, ...]) -> None:
             value = _first(args, name)
             self.keep(name, value if heads is None else _by_head(value, heads))
 
         self.handles.append(module.register_forward_pre_hook(hook))
 
-    def columns(self, name: str, columns: Columns, heads: int) -> None:
+    def columns(self, name: str, columns: Columns, heads: _Heads) -> None:
         def hook(_module: nn.Module, _args: Any, out: Any) -> None:
             own = _first(out, name)[..., columns.start : columns.stop]
             self.keep(name, _by_head(own, heads))
@@ -171,5 +181,7 @@ def _first(value: Any, name: str) -> torch.Tensor:
     return value
 
 
-def _by_head(side_by_side: torch.Tensor, heads: int) -> torch.Tensor:
-    return side_by_side.reshape(*side_by_side.shape[:-1], heads, -1)
+def _by_head(side_by_side: torch.Tensor, heads: _Heads) -> torch.Tensor:
+    count, present = heads
+    each = side_by_side.reshape(*side_by_side.shape[:-1], count, -1)
+    return each if len(present) == count else each[..., list(present), :]

@@ -11,6 +11,7 @@ from causalnet.errors import LiftError
 from causalnet.graphs import MediatorGraph, TransformerShape, transformer_graph
 from causalnet.lift.adapter import Adapter
 from causalnet.lift.places import Places, find_places, parameter
+from causalnet.lift.silence import check_silent, declared_silent
 
 __all__ = ["Constants", "Parts", "take_apart"]
 
@@ -64,6 +65,7 @@ def take_apart(module: nn.Module, adapter: Adapter, declared: Mapping[str, objec
     _check_layers(places)
     _check_tied(places, facts)
     shape, scaling = _shape(places, adapter, facts), facts.get("rope_scaling")
+    check_silent(places, adapter, shape)
     constants = Constants(
         norm_eps=None if adapter.norm == "none" else _number(facts, "norm_eps"),
         rope_theta=_number(facts, "rope_theta") if adapter.positions == "rotary" else None,
@@ -139,7 +141,17 @@ def _shape(places: Places, adapter: Adapter, facts: Mapping[str, object]) -> Tra
         vocabulary=sizes["vocabulary"],
         attention_bias=bias,
         normed=adapter.norm != "none",
+        silent=declared_silent(facts),
+        positions_apart=adapter.positions_apart,
+        causal=_causal(facts),
     )
+
+
+def _causal(facts: Mapping[str, object]) -> bool:
+    causal = facts.get("causal", True)
+    if not isinstance(causal, bool):
+        raise LiftError(f"The model declares causal={causal!r}.", "It is True or False.")
+    return causal
 
 
 def _check_layers(places: Places) -> None:

@@ -45,6 +45,7 @@ class Places:
         final_norm: The norm in front of the unembedding, or None.
         unembedding: The output is `logits`.
         rotary: The module with the model's rotary table, or None.
+        stream: The module whose output is `L0.resid_pre`, or None.
     """
 
     embedding: nn.Module
@@ -64,6 +65,7 @@ class Places:
     final_norm: nn.Module | None
     unembedding: nn.Module
     rotary: nn.Module | None
+    stream: nn.Module | None = None
 
 
 def find_places(module: nn.Module, adapter: Adapter) -> Places:
@@ -103,6 +105,7 @@ def find_places(module: nn.Module, adapter: Adapter) -> Places:
         final_norm=one(adapter.final_norm),
         unembedding=_at(module, adapter.unembedding, adapter),
         rotary=one(adapter.rotary),
+        stream=one(adapter.stream),
     )
 
 

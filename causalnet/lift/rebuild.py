@@ -92,7 +92,7 @@ class _Rebuilding:
         self.dtype = dtype or parameter(parts.places.tokens, "weight").dtype
         self.shape: TransformerShape = parts.graph.shape
         self.ids, self.positions = ids, positions_of(ids, mask)
-        self.allowed = _allowed(ids, mask)
+        self.allowed = _allowed(ids, mask, self.shape.causal)
         self.values: dict[str, torch.Tensor] = {}
         self.norms: dict[str, torch.Tensor] = {}
         self.scale: torch.Tensor | None = None
@@ -101,13 +101,16 @@ class _Rebuilding:
 
     def run(self) -> Rebuilt:
         self.write("embed", self.embed())
+        if self.shape.positions_apart:
+            self.write("pos_embed", self.learned())
         for layer in range(self.shape.layers):
             self.cut(f"L{layer}.resid_pre")
             self.attend(layer)
             self.cut(f"L{layer}.resid_mid")
-            output = self.mlp(layer)
-            self.keep_scale(f"L{layer}.mlp")
-            self.write(f"L{layer}.mlp", output)
+            if self.shape.has_mlp(layer):
+                output = self.mlp(layer)
+                self.keep_scale(f"L{layer}.mlp")
+                self.write(f"L{layer}.mlp", output)
             self.cut(f"L{layer}.resid_post")
         normed = self.norm("final_norm", self.places.final_norm)
         self.receive("logits", _affine(normed, self.places.unembedding, "out_in"))
@@ -130,10 +133,16 @@ class _Rebuilding:
 
     def embed(self) -> torch.Tensor:
         tokens = parameter(self.places.tokens, "weight")[self.ids].to(self.dtype)
-        if self.places.learned_positions is None:
+        if self.places.learned_positions is None or self.shape.positions_apart:
             return tokens
+        return tokens + self.learned()
+
+    def learned(self) -> torch.Tensor:
+        """Return the learned embedding of each token's position."""
+        if self.places.learned_positions is None:
+            raise InternalError("Positions are apart, and no module holds them.")
         learned = parameter(self.places.learned_positions, "weight")
-        return tokens + learned[self.positions].to(self.dtype)
+        return learned[self.positions].to(self.dtype)
 
     def norm(self, name: str, module: nn.Module | None) -> torch.Tensor:
         value, self.scale = self.read(), None
@@ -161,13 +170,13 @@ class _Rebuilding:
         pattern = self.pattern(q, k)
         z = torch.einsum("bgrts,bsgd->btgrd", pattern, v).flatten(2, 3)
         self.keep_groups(layer, k, v)
-        for head in range(shape.heads):
+        for head in shape.heads_of(layer):
             name = f"L{layer}.H{head}"
             self.receive(f"{name}.q", q[:, :, head])
             self.values[f"{name}.pattern"] = pattern.flatten(1, 2)[:, head]
             self.values[f"{name}.z"] = z[:, :, head]
         weights = output_weight(self.parts, layer)
-        for head in range(shape.heads):
+        for head in shape.heads_of(layer):
             self.write(f"L{layer}.H{head}", z[:, :, head] @ weights[head].to(self.dtype))
         if shape.attention_bias:
             bias = parameter(places.mixers[layer], "bias").to(self.dtype)
@@ -175,7 +184,7 @@ class _Rebuilding:
 
     def keep_groups(self, layer: int, k: torch.Tensor, v: torch.Tensor) -> None:
         owner = "KV" if self.shape.shares_keys else "H"
-        for group in range(self.shape.kv_heads):
+        for group in self.shape.groups_of(layer):
             self.receive(f"L{layer}.{owner}{group}.k", k[:, :, group])
             self.receive(f"L{layer}.{owner}{group}.v", v[:, :, group])
 
@@ -216,11 +225,12 @@ def output_weight(parts: Parts, layer: int) -> torch.Tensor:
     return by_row.reshape(parts.graph.shape.heads, parts.graph.shape.d_head, -1)
 
 
-def _allowed(ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+def _allowed(ids: torch.Tensor, mask: torch.Tensor | None, causal: bool) -> torch.Tensor:
     """Return who may attend to whom [batch or 1, 1, 1, pos, attended]."""
     length = ids.shape[1]
-    causal = torch.ones(length, length, dtype=torch.bool, device=ids.device).tril()
-    allowed = causal[None] if mask is None else causal & mask.bool()[:, None]
+    seen = torch.ones(length, length, dtype=torch.bool, device=ids.device)
+    seen = seen.tril() if causal else seen
+    allowed = seen[None] if mask is None else seen & mask.bool()[:, None]
     return allowed[:, None, None]
 
 

@@ -2,12 +2,12 @@
 
 from causalnet.errors import UnsupportedArchitectureError
 from causalnet.lift.adapter import Adapter
-from causalnet.lift.architectures import GPT2, LLAMA
+from causalnet.lift.architectures import GPT2, LLAMA, SMALL
 
 __all__ = ["adapter_for", "register", "registered"]
 
 # The one table that users may add to: an architecture is known to the whole process.
-_ADAPTERS: dict[str, Adapter] = {adapter.module_class: adapter for adapter in (LLAMA, GPT2)}
+_ADAPTERS: dict[str, Adapter] = {adapter.module_class: adapter for adapter in (LLAMA, GPT2, SMALL)}
 
 
 def register(adapter: Adapter) -> Adapter:

@@ -9,6 +9,8 @@ __all__ = ["suspicion"]
 
 _REASONS = {
     "embed": "Token or position embeddings are combined in another way than the adapter says.",
+    "pos_embed": "Positions are learned in another way than the adapter says.",
+    "resid_pre": "Tokens and positions agree, so the model adds them up in another way.",
     "attention_norm": "Its input agrees, so the norm's formula or epsilon differs",
     "mlp_norm": "Its input agrees, so the norm's formula or epsilon differs",
     "final_norm": "Its input agrees, so the norm's formula or epsilon differs",

@@ -6,7 +6,8 @@ lift rebuilds the network with it.
 
 Keys (those that apply): rope_theta, rope_scaling, norm_eps, layers, heads, kv_heads, width,
 head_width, mlp_width, vocabulary, positions, activation, tied, window, attention_softcap,
-logit_softcap.
+logit_softcap, causal (False where tokens attend to later ones), silent (names of heads and MLPs
+that write nothing).
 """
 
 from collections.abc import Mapping
@@ -32,6 +33,8 @@ _SPELLINGS = {
     "window": ("sliding_window",),
     "attention_softcap": ("attn_logit_softcapping",),
     "logit_softcap": ("final_logit_softcapping",),
+    "causal": ("causal",),
+    "silent": ("silent",),
 }
 
 #: What a config.json that leaves a key out means, by its model_type.
