@@ -1,0 +1,43 @@
+"""Which senders reach the logits under masks; the others need not be computed."""
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from causalnet.masked.layout import Layout, Stage
+
+__all__ = ["live_receivers", "live_senders"]
+
+
+def live_senders(layout: Layout, masks: Tensor, first: int = 0) -> frozenset[int]:
+    """Return the numbers of the senders that reach the logits under any of some masks.
+
+    Args:
+        layout: Senders and receivers.
+        masks: [masks, B or 1, edges].
+        first: The first stage that is run; what is written before it is known.
+    """
+    alive = (masks != 0).flatten(0, -2).any(0).cpu().numpy()
+    live: set[int] = set()
+    for stage in reversed(layout.stages[first:]):
+        rows = alive[stage.edges].reshape(stage.receivers, stage.parents)
+        heard = rows[live_receivers(layout, stage, live)]
+        live.update(np.flatnonzero(heard.any(0)).tolist())
+    return frozenset(live)
+
+
+def live_receivers(layout: Layout, stage: Stage, live: set[int]) -> NDArray[np.bool_]:
+    """Return which receivers of a stage belong to a sender that is live, [receivers]."""
+    if stage.kind == "logits":
+        return np.ones(1, dtype=bool)
+    if stage.kind == "mlp":
+        return np.array([stage.writers.start in live])
+    queries = np.array([stage.writers.start + place in live for place in range(len(stage.queries))])
+    shape = layout.graph.shape
+    used = {
+        shape.group_of(head)
+        for head, is_live in zip(stage.queries, queries, strict=True)
+        if is_live
+    }
+    groups = np.array([group in used for group in stage.groups])
+    return np.concatenate([queries, groups, groups])
