@@ -13,7 +13,7 @@
 | `parse`, `parse_query` | terms from text |
 | `normal_form`, `are_equal`, `zero_effects`, `explain_terms` | what needs no run |
 | `MediatorGraph`, `ADMG`, `m_separated`, `read_graph` | graphs |
-| `logit_diff`, `probability`, `kl`, `loss`, `accuracy` | outcomes |
+| `logit_diff`, `probability`, `kl`, `logit_distance`, `loss`, `accuracy` | outcomes |
 | `zero`, `mean`, `mean_per_position`, `resample`, `counterfactual` | ablations |
 | `constant`, `steer`, `vector` | ablations by a given vector |
 | `explain`, `run`, `open` | what a term would run; its table; a saved table |
@@ -121,6 +121,7 @@ if TYPE_CHECKING:
     from causalnet.interventions import kl as kl
     from causalnet.interventions import lens as lens
     from causalnet.interventions import logit_diff as logit_diff
+    from causalnet.interventions import logit_distance as logit_distance
     from causalnet.interventions import logit_lens as logit_lens
     from causalnet.interventions import loss as loss
     from causalnet.interventions import mi as mi
@@ -180,7 +181,7 @@ _NAMES = {
         *("transcoder_edge", "held", "attention_knockout", "attention_redirect"),
         *("logit_lens", "lens", "interchange_accuracy", "value_of", "parse"),
         *("parse_query", "normal_form", "are_equal", "zero_effects", "explain_terms"),
-        *("logit_diff", "probability", "kl", "loss", "accuracy"),
+        *("logit_diff", "probability", "kl", "logit_distance", "loss", "accuracy"),
     ),
     "errors": ("CausalNetError",),
     "estimators": ("atp", "atp_star", "eap", "eap_ig", "mask_ig", "screen_then_verify", "race"),
@@ -279,6 +280,7 @@ __all__ = [
     "lift_module",
     "load",
     "logit_diff",
+    "logit_distance",
     "logit_lens",
     "loss",
     "m_separated",

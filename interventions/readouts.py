@@ -14,6 +14,7 @@ __all__ = [
     "kl",
     "lens",
     "logit_diff",
+    "logit_distance",
     "loss",
     "probability",
     "value_of",
@@ -25,11 +26,12 @@ class ReadOut:
     """A named, versioned function from a world to one number for each prompt.
 
     Attributes:
-        name: `logit_difference`, `probability`, `kl`, `loss`, `accuracy` or `value`.
+        name: `logit_difference`, `probability`, `kl`, `logit_distance`, `loss`, `accuracy` or
+            `value`.
         unit: The unit of its values.
         meaning: One sentence, printed in results and reports.
         at: The position at which the node is read.
-        reference: The world to whose distribution `kl` compares; None for the others.
+        reference: The world to which `kl` and `logit_distance` compare; None for the others.
         version: Version of the read-out's meaning.
         node: What is read.  Where it is not `logits`, and not read as a plain `value`, the final
             norm and the unembedding are applied to it (logit lens).
@@ -98,7 +100,10 @@ kl = ReadOut(
 loss = ReadOut("loss", "nats", "minus the log-probability of the answer tokens together")
 accuracy = ReadOut("accuracy", "fraction", "1 where the most likely token is an answer, else 0")
 
-READOUTS = {readout.name: readout for readout in (logit_diff, probability, kl, loss, accuracy)}
+READOUTS = {
+    readout.name: readout
+    for readout in (logit_diff, probability, kl, logit_distance, loss, accuracy)
+}
 """Every read-out by its name."""
 
 

@@ -133,7 +133,8 @@ def _cheap_base(world: World, label: str) -> Base:
 
 def _is_flat(read: Read) -> bool:
     """Return whether derivatives of a read-out are 0 everywhere, or at its least value."""
-    is_least = read.readout.name == "kl" and read.readout.reference == read.world
+    own = read.readout.reference == read.world
+    is_least = own and read.readout.name in ("kl", "logit_distance")
     return is_least or read.readout.name == "accuracy"
 
 

@@ -215,6 +215,10 @@ def model_of_row(net: LiftedNetwork, bindings: Bindings, row: int) -> SCM:
         theirs, ours = log_softmax(scored(readout, reference)), log_softmax(scored(readout, value))
         return (np.exp(theirs) * (theirs - ours)).sum()
 
+    def distance(readout: Any, value: Any, reference: Any) -> Any:
+        gaps = scored(readout, reference) - scored(readout, value)
+        return np.sqrt((gaps**2).mean())
+
     return SCM(
         net.graph,
         mechanisms(net, length),
@@ -228,6 +232,7 @@ def model_of_row(net: LiftedNetwork, bindings: Bindings, row: int) -> SCM:
             "loss": lambda readout, value, _: -np.log(probability(readout, value, _)),
             "accuracy": hit,
             "kl": divergence,
+            "logit_distance": distance,
             "value": lambda readout, value, _: value[column(readout.at), 0],
         },
         mix,

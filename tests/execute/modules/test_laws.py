@@ -112,6 +112,7 @@ def by_hand(net: LiftedModule) -> SCM:
             "loss": lambda _, v, __: -share(v)[rows, RIGHT],
             "probability": lambda _, v, __: np.exp(share(v))[rows, RIGHT],
             "kl": divergence,
+            "logit_distance": lambda _, v, other: np.sqrt(((v - other) ** 2).mean(-1)),
         },
     )
 
