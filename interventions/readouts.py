@@ -97,6 +97,12 @@ kl = ReadOut(
     "divergence KL(base || world) of the next-token distributions, summed over the vocabulary",
     reference=Base("base"),
 )
+logit_distance = ReadOut(
+    "logit_distance",
+    "logits",
+    "root mean square over the vocabulary of the world's logits minus those of the base",
+    reference=Base("base"),
+)
 loss = ReadOut("loss", "nats", "minus the log-probability of the answer tokens together")
 accuracy = ReadOut("accuracy", "fraction", "1 where the most likely token is an answer, else 0")
 

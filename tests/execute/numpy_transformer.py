@@ -215,7 +215,7 @@ def model_of_row(net: LiftedNetwork, bindings: Bindings, row: int) -> SCM:
         theirs, ours = log_softmax(scored(readout, reference)), log_softmax(scored(readout, value))
         return (np.exp(theirs) * (theirs - ours)).sum()
 
-    def distance(readout: Any, value: Any, reference: Any) -> Any:
+    def distance(readout: ReadOut, value: Array, reference: Array) -> Array:
         gaps = scored(readout, reference) - scored(readout, value)
         return np.sqrt((gaps**2).mean())
 
