@@ -1,12 +1,13 @@
 """Attention patterns: an attention function of ours, in the model's place for one forward pass.
 
-transformers computes attention by a function that it looks up by name.  Ours computes each head in
-plain steps (scores, mask, softmax, weighted values) and lets a world set the pattern, and what the
-pattern and the weighted sum read.
+transformers computes attention by a function that it looks up by name; another model may have a
+module for it, which its adapter names.  Ours computes each head in plain steps (scores, mask,
+softmax, weighted values) and lets a world set the pattern, and what the pattern and the weighted
+sum read.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeAlias
 
@@ -58,7 +59,11 @@ def _sites(step: Step) -> list[Site]:
 
 
 def can_be_opened(net: LiftedNetwork) -> bool:
-    """Return whether the model looks its attention up by name."""
+    """Return whether the model looks its attention up by name, or has a module for it."""
+    return bool(net.places.mixings) or _looks_up(net)
+
+
+def _looks_up(net: LiftedNetwork) -> bool:
     from transformers import PreTrainedModel
 
     return isinstance(net.model.module, PreTrainedModel)
@@ -75,16 +80,22 @@ def opened_attention(net: LiftedNetwork, attend: Attend) -> Iterator[None]:
             heads' z, [B, T, heads, d].
 
     Raises:
-        TermError: The model does not look its attention up by name.
+        TermError: The model does not look its attention up by name, and its adapter names no
+            module for it.
     """
+    if net.places.mixings:
+        with _replaced_mixings(net, attend):
+            yield
+        return
     from transformers import AttentionInterface
     from transformers.masking_utils import AttentionMaskInterface, eager_mask
 
     module = net.model.module
-    if not can_be_opened(net):
+    if not _looks_up(net):
         raise TermError(
             f"The attention patterns of {type(module).__name__} cannot be read or set.",
-            "That needs a model of transformers, whose attention is looked up by name.",
+            "That needs a model of transformers, whose attention is looked up by name, or an "
+            "adapter that names its `mixing`.",
             "Set z, or q, k and v, which need no such function.",
         )
     AttentionInterface.register(NAME, _attention)
@@ -97,6 +108,24 @@ def opened_attention(net: LiftedNetwork, attend: Attend) -> Iterator[None]:
     finally:
         config._attn_implementation = before
         _ATTEND.reset(token)
+
+
+@contextmanager
+def _replaced_mixings(net: LiftedNetwork, attend: Attend) -> Iterator[None]:
+    """Let a function of ours give what the modules that mix values give."""
+    scaled = net.adapter.scale == "rsqrt_head_width"
+    factor = net.graph.shape.d_head**-0.5 if scaled else 1.0
+
+    def hook(module: nn.Module, given: tuple[Tensor, ...], _: Tensor) -> Tensor:
+        query, key, value, seen = given
+        added = torch.zeros_like(seen, dtype=query.dtype)
+        added = added.masked_fill(~seen, torch.finfo(query.dtype).min)
+        return attend(module, query, key, value, added, factor).transpose(1, 2)
+
+    with ExitStack() as stack:
+        for module in net.places.mixings:
+            stack.callback(module.register_forward_hook(hook).remove)
+        yield
 
 
 def _attention(

@@ -171,7 +171,7 @@ class Chunk:
         return Edit(site, lambda below: evaluator(value, below), selected, view, layer)
 
     def _evaluator(self, site: Site, batch: TokenBatch) -> Evaluator:
-        setting = Setting(batch, batch.selected(site.at))
+        setting = Setting(batch, batch.selected(site.at), self.net.graph.shape.causal)
         attended = is_attended(site.read_from, self.net.graph)
         return Evaluator(self.bindings, setting, self.rows, site.at, attended, self._read)
 

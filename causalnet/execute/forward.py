@@ -19,7 +19,7 @@ from causalnet.execute.attention import attended, opened_attention
 from causalnet.execute.batch import TokenBatch
 from causalnet.execute.edits import Edit, NonFiniteError, is_sound
 from causalnet.execute.flow import Flow
-from causalnet.execute.places import Place, Port, projected
+from causalnet.execute.places import Place, Port, place_of, projected
 from causalnet.interventions import Position
 from causalnet.lift import LiftedNetwork
 
@@ -130,6 +130,10 @@ class _Hooked:
         match place.port:
             case Port.EMBEDDING_OUT:
                 return places.embedding
+            case Port.POSITIONS_OUT:
+                if places.learned_positions is None:
+                    raise InternalError("The graph has positions apart, and no module holds them.")
+                return places.learned_positions
             case Port.BLOCK_IN | Port.BLOCK_OUT:
                 return places.blocks[layer]
             case Port.QUERY_OUT:
@@ -180,8 +184,10 @@ class _Hooked:
         match place.port:
             case Port.EMBEDDING_OUT:
                 value = self.flow.settle("embed", value)
+            case Port.POSITIONS_OUT:
+                value = self.flow.settle("pos_embed", value)
             case Port.BLOCK_IN:
-                value = self._cut(f"L{layer}.resid_pre", value)
+                value = self._cut(place, f"L{layer}.resid_pre", value)
             case Port.QUERY_OUT | Port.KEY_OUT | Port.VALUE_OUT:
                 value = self._projection(place, value)
             case Port.MIXER_IN:
@@ -189,7 +195,7 @@ class _Hooked:
             case Port.MIXER_OUT:
                 value = self._heads(layer, value)
             case Port.MLP_NORM_IN:
-                value = self._cut(f"L{layer}.resid_mid", value)
+                value = self._cut(place, f"L{layer}.resid_mid", value)
             case Port.MLP_IN:
                 value = self._mlp_in(layer, value)
             case Port.MLP_OUT:
@@ -205,8 +211,12 @@ class _Hooked:
         self.kept[place] = value
         return value
 
-    def _cut(self, name: str, stream: Tensor) -> Tensor:
-        return self.flow.cut(self.flow.graph.cut(name).writers_before, stream)
+    def _cut(self, place: Place, name: str, stream: Tensor) -> Tensor:
+        """Set and read a cut, at the one place that its names have."""
+        graph = self.flow.graph
+        if place_of(name, graph) != place:
+            return stream
+        return self.flow.cut(graph.cut(name).writers_before, stream)
 
     def _projection(self, place: Place, output: Tensor) -> Tensor:
         """Settle the queries, keys or values of a layer."""
@@ -244,7 +254,8 @@ class _Hooked:
     ) -> Tensor:
         """Compute the attention of the layer that a module belongs to."""
         inside = {id(part) for part in module.modules()}
-        layer = next(n for n, mixer in enumerate(self.places.mixers) if id(mixer) in inside)
+        known = self.places.mixings or self.places.mixers
+        layer = next(n for n, part in enumerate(known) if id(part) in inside)
         self.fired[Place(Port.ATTENTION, layer)] += 1
         return attended(self.flow, self.batch, layer, query, key, value, mask, factor)
 
@@ -286,11 +297,12 @@ class _Hooked:
     def _block_out(self, place: Place, value: Tensor) -> Tensor:
         layer, graph = place.layer, self.flow.graph
         middle, mlp = Place(Port.MLP_NORM_IN, layer), Place(Port.MLP_OUT, layer)
-        if graph.cut(f"L{layer}.resid_mid").writers_before in self.flow.cuts:
+        cut = f"L{layer}.resid_mid"
+        if place_of(cut, graph) == middle and graph.cut(cut).writers_before in self.flow.cuts:
             value = self.kept[middle] + self.kept[mlp]
         self.check_sound(layer, value, self.batch.mask)
         is_last = layer + 1 == graph.shape.layers
-        return self._cut(f"L{layer}.resid_post", value) if is_last else value
+        return self._cut(place, f"L{layer}.resid_post", value) if is_last else value
 
     def _unembedded(self, value: Tensor) -> Tensor:
         if not self.flow.reads_otherwise("logits"):

@@ -27,10 +27,12 @@ class Setting:
     Attributes:
         batch: The prompts of the world.
         selected: The tokens that are set, [B, T].
+        causal: Whether a token attends to earlier ones and itself alone.
     """
 
     batch: TokenBatch
     selected: Tensor
+    causal: bool = True
 
     def columns(self, listed: str) -> tuple[Tensor, ...]:
         """Return the columns, [B] each, of positions that are listed as `S2,3`.
@@ -103,7 +105,7 @@ def _redirect(
     fresh = torch.zeros_like(pattern)
     for column, weight in zip(columns, weights, strict=True):
         early = setting.selected & (here < column[:, None])
-        if early.any():
+        if setting.causal and early.any():
             row, place = (int(index) for index in early.nonzero()[0])
             own = place - setting.batch.starts[row]
             raise TermError(
@@ -122,7 +124,8 @@ def _uniform_pattern(
     """Return a pattern that is equal on what each row may see."""
     (pattern,) = arguments
     mask = setting.batch.mask
-    seen = torch.ones_like(pattern).tril() * mask[:, None].to(pattern)
+    seen = torch.ones_like(pattern)
+    seen = (seen.tril() if setting.causal else seen) * mask[:, None].to(pattern)
     return seen / seen.sum(-1, keepdim=True).clamp_min(1.0)
 
 

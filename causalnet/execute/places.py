@@ -18,19 +18,20 @@ class Port(Enum):
     """The sides of modules at which values are read and set, in the order of execution."""
 
     EMBEDDING_OUT = 0
-    BLOCK_IN = 1
-    QUERY_OUT = 2
-    KEY_OUT = 3
-    VALUE_OUT = 4
-    ATTENTION = 5
-    MIXER_IN = 6
-    MIXER_OUT = 7
-    MLP_NORM_IN = 8
-    MLP_IN = 9
-    MLP_OUT = 10
-    BLOCK_OUT = 11
-    UNEMBEDDING_IN = 12
-    UNEMBEDDING_OUT = 13
+    POSITIONS_OUT = 1
+    BLOCK_IN = 2
+    QUERY_OUT = 3
+    KEY_OUT = 4
+    VALUE_OUT = 5
+    ATTENTION = 6
+    MIXER_IN = 7
+    MIXER_OUT = 8
+    MLP_NORM_IN = 9
+    MLP_IN = 10
+    MLP_OUT = 11
+    BLOCK_OUT = 12
+    UNEMBEDDING_IN = 13
+    UNEMBEDDING_OUT = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Place:
 
 _PORTS = {
     Kind.EMBED: Port.EMBEDDING_OUT,
+    Kind.POSITIONS: Port.POSITIONS_OUT,
     Kind.QUERY: Port.QUERY_OUT,
     Kind.KEY: Port.KEY_OUT,
     Kind.VALUE: Port.VALUE_OUT,
@@ -112,12 +114,20 @@ def _layer(mediator: Mediator, graph: MediatorGraph) -> int:
 
 
 def _place_of_cut(cut: Mediator, graph: MediatorGraph) -> Place:
-    """Return one place for both names of a cut, so that the order of layers of Do decides.
+    """Return one place for all names of a cut, so that the order of layers of Do decides.
 
-    What leaves a block is what enters the next.  What enters the first is read from the embedding,
-    but is not the embedding: a value set there is set downstream of it.
+    What leaves a block is what enters the next, and no silent node changes what it passes.  What
+    enters the first is read from the embedding, but is not the embedding: a value set there is set
+    downstream of it.
     """
-    layer, which = cut.layer or 0, cut.name.split(".")[1]
+    same = graph.cut(cut)
+    first = next(
+        each.name
+        for each in graph.cuts
+        if (each.stream, each.writers_before) == (same.stream, same.writers_before)
+    )
+    number, _, which = first.removeprefix("L").partition(".")
+    layer = int(number)
     if which == "resid_mid":
         return Place(Port.MLP_NORM_IN, layer)
     entered = layer if which == "resid_pre" else layer + 1

@@ -68,6 +68,19 @@ class SmallShape:
         }
 
 
+class SmallMixing(nn.Module):
+    """Softmax of scores that are not scaled; a module of its own, so that patterns can be seen."""
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor, seen: Tensor) -> Tensor:
+        """Return the heads' values, mixed [B, heads, T, d], each token's of what it sees."""
+        return self.pattern(q, k, seen) @ v
+
+    def pattern(self, q: Tensor, k: Tensor, seen: Tensor) -> Tensor:
+        """Return where each token looks, [B, heads, T, T]."""
+        # The lowest number, not -inf: a row with nothing to attend to stays finite.
+        return (q @ k.mT).masked_fill(~seen, torch.finfo(q.dtype).min).softmax(-1)
+
+
 class SmallAttention(nn.Module):
     """Attention of several heads, scores not scaled, no bias."""
 
@@ -79,21 +92,25 @@ class SmallAttention(nn.Module):
         self.query, self.key, self.value = (
             nn.Linear(shape.width, wide, bias=False) for _ in range(3)
         )
+        self.mixing = SmallMixing()
         self.output = nn.Linear(wide, shape.width, bias=False)
 
     def forward(self, x: Tensor, attention_mask: Tensor) -> Tensor:
         """Return what all heads write, [B, T, width] of [B, T, width]."""
-        pattern = self.pattern(x, x, attention_mask)
-        written: Tensor = self.output(self.mixed(x, pattern).transpose(1, 2).flatten(2))
+        q, k, v = (self._heads(side(x)) for side in (self.query, self.key, self.value))
+        z = self.mixing(q, k, v, self._seen(attention_mask))
+        written: Tensor = self.output(z.transpose(1, 2).flatten(2))
         return written
 
     def pattern(self, x: Tensor, y: Tensor, attention_mask: Tensor) -> Tensor:
         """Return where each token looks, [B, heads, T, T], queries of x and keys of y."""
-        seen = attention_mask.bool()[:, None, None].expand(-1, 1, x.shape[1], -1)
-        seen = seen.tril() if self.causal else seen
-        scores = self._heads(self.query(x)) @ self._heads(self.key(y)).mT
-        # The lowest number, not -inf: a row with nothing to attend to stays finite.
-        return scores.masked_fill(~seen, torch.finfo(x.dtype).min).softmax(-1)
+        q, k = self._heads(self.query(x)), self._heads(self.key(y))
+        return self.mixing.pattern(q, k, self._seen(attention_mask))
+
+    def _seen(self, attention_mask: Tensor) -> Tensor:
+        """Return who sees whom, [B, 1, T, T]."""
+        seen = attention_mask.bool()[:, None, None].expand(-1, 1, attention_mask.shape[1], -1)
+        return seen.tril() if self.causal else seen
 
     def mixed(self, x: Tensor, pattern: Tensor) -> Tensor:
         """Return what heads fetch from x before the output, [B, heads, T, head width]."""
@@ -101,7 +118,7 @@ class SmallAttention(nn.Module):
 
     def _heads(self, side: Tensor) -> Tensor:
         """Return [B, heads, T, head width] of [B, T, heads * head width]."""
-        return side.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return torch.unflatten(side, -1, (self.heads, -1)).transpose(1, 2)
 
 
 class SmallMlp(nn.Module):

@@ -25,6 +25,10 @@ class Adapter:
         tokens: The module that holds the token embedding [vocabulary, width].
         blocks: The list of blocks.
         mixer: The attention's output projection; its input is the heads' z, side by side.
+        mixing: The module that makes the heads' z [batch, heads, pos, d_head] of q, k, v, and of
+            who sees whom [batch, 1, pos, pos]; it is called with these four, and naming it lets
+            patterns be read and set.  Empty for models of transformers, whose attention is
+            looked up by name, and where patterns are out of reach.
         mlp: The module whose output is the node `L{l}.mlp`.
         mlp_in: The MLP's input projection.
         mlp_out: The MLP's output projection.
@@ -66,6 +70,7 @@ class Adapter:
     key: str = ""
     value: str = ""
     fused: str = ""
+    mixing: str = ""
     mlp_gate: str = ""
     attention_norm: str = ""
     mlp_norm: str = ""

@@ -57,6 +57,7 @@ SMALL = Adapter(
     query="attention.query",
     key="attention.key",
     value="attention.value",
+    mixing="attention.mixing",
     mixer="attention.output",
     mlp="mlp",
     mlp_in="mlp.into",

@@ -46,6 +46,7 @@ class Places:
         unembedding: The output is `logits`.
         rotary: The module with the model's rotary table, or None.
         stream: The module whose output is `L0.resid_pre`, or None.
+        mixings: The modules that make z of q, k and v; none where the adapter names none.
     """
 
     embedding: nn.Module
@@ -66,6 +67,7 @@ class Places:
     unembedding: nn.Module
     rotary: nn.Module | None
     stream: nn.Module | None = None
+    mixings: tuple[nn.Module, ...] = ()
 
 
 def find_places(module: nn.Module, adapter: Adapter) -> Places:
@@ -106,6 +108,7 @@ def find_places(module: nn.Module, adapter: Adapter) -> Places:
         unembedding=_at(module, adapter.unembedding, adapter),
         rotary=one(adapter.rotary),
         stream=one(adapter.stream),
+        mixings=each(adapter.mixing),
     )
 
 
