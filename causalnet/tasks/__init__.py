@@ -10,14 +10,18 @@
 | `successor` | days, months, numbers, letters, digits (Gould et al. 2023) |
 | `induction` | copying what came before (Olsson et al. 2022) |
 | `capitals` | facts about countries |
+| `surnames` | the surname that stood behind a first name |
+| `colored_objects` | which colour an object has (Merullo et al. 2024) |
 | `TASKS`, `make` | the generators by name |
 | `read_pairs` | a user's own JSON Lines or CSV file; `FIELDS` says what it may hold |
 """
 
+from causalnet.tasks.colors import colored_objects
 from causalnet.tasks.copying import induction
 from causalnet.tasks.countries import capitals
 from causalnet.tasks.indirect_object import ioi
 from causalnet.tasks.pairs import PromptPairs
+from causalnet.tasks.people import surnames
 from causalnet.tasks.prompts import PaddedPrompts, Prompts
 from causalnet.tasks.reading import read_pairs
 from causalnet.tasks.record import TaskRecord
@@ -35,6 +39,7 @@ __all__ = [
     "Task",
     "TaskRecord",
     "capitals",
+    "colored_objects",
     "greater_than",
     "induction",
     "ioi",
@@ -42,4 +47,5 @@ __all__ = [
     "read_pairs",
     "remake",
     "successor",
+    "surnames",
 ]

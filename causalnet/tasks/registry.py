@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from causalnet.errors import PromptError
-from causalnet.tasks import copying, countries, indirect_object, sequences, years
+from causalnet.tasks import (
+    colors,
+    copying,
+    countries,
+    indirect_object,
+    people,
+    sequences,
+    years,
+)
 from causalnet.tasks.pairs import PromptPairs
 from causalnet.tasks.record import TaskRecord
 
@@ -61,6 +69,19 @@ TASKS: Mapping[str, Task] = {
     ),
     "capitals": Task(
         countries.capitals, "A fact about a country.", {"kind": " | ".join(countries.KINDS)}
+    ),
+    "surnames": Task(
+        people.surnames,
+        "The surname that stood behind a first name before.",
+        {
+            "corruption": " | ".join(people.CORRUPTIONS),
+            "asked": " | ".join(people.ASKED),
+        },
+    ),
+    "colored_objects": Task(
+        colors.colored_objects,
+        "The colour of an object in a scene, after one example.",
+        {"corruption": " | ".join(colors.CORRUPTIONS)},
     ),
 }
 

@@ -11,12 +11,14 @@ from causalnet.tasks import (
     TASKS,
     PromptPairs,
     capitals,
+    colored_objects,
     greater_than,
     induction,
     ioi,
     make,
     remake,
     successor,
+    surnames,
 )
 from causalnet.tasks.indirect_object import ACCEPTANCE_TEMPLATE, NAMES
 from causalnet.tasks.sequences import KINDS
@@ -34,6 +36,8 @@ WORDED: list[tuple[Generate, dict[str, str]]] = [
     (ioi, {"templates": "acceptance", "order": "BABA"}),
     *((successor, {"kind": kind}) for kind in ("days", "months", "numbers", "letters", "digits")),
     *((induction, {"kind": kind}) for kind in ("repeat", "list")),
+    *((surnames, {"corruption": corruption}) for corruption in ("abc", "names", "flip")),
+    *((colored_objects, {"corruption": corruption}) for corruption in ("object", "swap")),
     *((capitals, {"kind": kind}) for kind in ("capital", "country_of_capital", "language")),
 ]
 ALL: list[tuple[Generate, dict[str, str]]] = [*WORDED, (greater_than, {})]
@@ -323,6 +327,9 @@ def test_capitals_ask_for_facts(smollm2_tokenizer: Any) -> None:
         ("induction", {"words": 4}, "words=4"),
         ("induction", {"words": True}, "words=True"),
         ("capitals", {"kind": "rivers"}, "Unknown kind 'rivers'"),
+        ("surnames", {"corruption": "x"}, "Unknown corruption 'x'.*abc, names, flip"),
+        ("surnames", {"asked": "fourth"}, "Unknown asked 'fourth'.*any, first, second, third"),
+        ("colored_objects", {"corruption": "abc"}, "Unknown corruption 'abc'.*object, swap"),
         ("ioi", {"n": 0}, "n=0"),
         ("ioi", {"n": 2.5}, "n=2.5"),
         ("ioi", {"n": True}, "n=True"),
@@ -342,6 +349,8 @@ def test_make_is_the_generator_by_name(smollm2_tokenizer: Any) -> None:
         "successor": successor,
         "induction": induction,
         "capitals": capitals,
+        "surnames": surnames,
+        "colored_objects": colored_objects,
     }
     assert set(TASKS) == set(calls)
     for name, generate in calls.items():

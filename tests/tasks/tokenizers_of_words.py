@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from causalnet.tasks import copying, countries, indirect_object, sequences
+from causalnet.tasks import colors, copying, countries, indirect_object, people, sequences
 from tests.small_models import word_tokenizer
 
 
@@ -22,6 +22,11 @@ def task_words() -> tuple[str, ...]:
         *(word for items in sequences.KINDS.values() for word in items),
         *(template.text for template in sequences.TEMPLATES),
         *copying.WORDS,
+        people.TEMPLATE,
+        *people.SURNAMES,
+        colors.TEMPLATE,
+        *("a", "an", *colors.SURFACES, *colors.OPENINGS, *colors.OBJECTS, *colors.COLORS),
+        *(color.title() for color in colors.COLORS),
         *(text for texts in countries.TEMPLATES.values() for text in texts),
         *(text for facts in countries.KINDS.values() for pair in facts.items() for text in pair),
     ]
