@@ -1,0 +1,131 @@
+"""What is asked when a circuit is sought: everything that a score depends on but the method."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalnet.discovery.units import CircuitGrain, Units, units_of
+from causalnet.effects import Conventions
+from causalnet.interventions import Ablation, Direction, Position, ReadOut, logit_diff
+from causalnet.lift import LiftedNetwork
+from causalnet.masked import EdgeRuns
+from causalnet.tasks import PromptPairs, Prompts
+
+__all__ = ["Question"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """Which edges or nodes matter, for which outcome, when they carry which other values.
+
+    An effect is patched - unpatched: with a unit removed, less with nothing removed.
+
+    Attributes:
+        net: The lifted network.
+        pairs: The prompts on which a circuit is sought; test it on others.
+        ablation: What removed edges carry.
+        readout: The outcome: a read-out of the task such as `logit_diff`, or a distance from the
+            intact network, `kl` or `logit_distance`.
+        grain: What circuits are made of.
+        direction: `noising` removes from the base run, `denoising` restores in the source run.
+        at: Positions at which units are removed; none means all.
+        reference: The reference set of means and resampling.
+        seed: Seed of everything that is drawn.
+        batch_size: Pairs in a batch.
+        units: The units of the grain.
+        runs: The network under masks.
+
+    Raises:
+        TermError, AlignmentError, PromptError, ParameterError: As `EdgeRuns`.
+        ParameterError: No such grain.
+    """
+
+    net: LiftedNetwork
+    pairs: PromptPairs
+    ablation: Ablation
+    readout: ReadOut = logit_diff
+    grain: CircuitGrain | str = CircuitGrain.EDGES
+    direction: Direction = "noising"
+    at: tuple[Position, ...] = ()
+    reference: Prompts | None = None
+    seed: int = 0
+    batch_size: int = 16
+    units: Units = field(init=False)
+    runs: EdgeRuns = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Check what is asked."""
+        object.__setattr__(self, "units", units_of(self.net.graph, self.grain))
+        object.__setattr__(self, "grain", self.units.grain)
+        runs = EdgeRuns(
+            self.net,
+            self.pairs,
+            self.ablation,
+            self.readout,
+            self.direction,
+            self.at,
+            self.reference,
+            self.seed,
+            self.batch_size,
+        )
+        object.__setattr__(self, "runs", runs)
+
+    @property
+    def is_distance(self) -> bool:
+        """Whether the outcome is a distance from the intact network, which is 0 at the start."""
+        return self.readout.name in ("kl", "logit_distance")
+
+    def masks(self, kept: NDArray[np.generic]) -> NDArray[np.float64]:
+        """Return what is run for circuits: masks of edges [M, edges] for kept units [M, units].
+
+        Noising runs a circuit with everything else removed; denoising runs the source with the
+        circuit restored, which is the mask of everything else.
+        """
+        chosen = np.asarray(kept, dtype=np.float64)
+        own = chosen if self.direction == "noising" else 1.0 - chosen
+        found: NDArray[np.float64] = self.units.masks(own).numpy()
+        return found
+
+    def conventions(self, estimand: str, estimator: str = "", error: str = "") -> Conventions:
+        """Return what a number of this question means.
+
+        Args:
+            estimand: What is estimated.
+            estimator: How, where it is approximate.
+            error: What is known of its error.
+        """
+        return Conventions(
+            estimand=estimand,
+            sign="patched - unpatched",
+            direction=self.direction,
+            scale="raw",
+            unit=self.readout.unit,
+            readout=self.readout.described,
+            meaning=self.readout.meaning,
+            ablation=str(self.ablation),
+            at=",".join(map(str, self.at)) or "all positions",
+            padding="right",
+            estimator=estimator or "exact",
+            error=error,
+        )
+
+    def to_json(self) -> dict[str, object]:
+        """Return everything that two people need to ask the same."""
+        return {
+            "weights": self.net.model.provenance.weights_sha256,
+            "graph": self.net.graph.fingerprint(),
+            "pairs": self.pairs.digest(),
+            "ablation": self.ablation.to_json(),
+            "readout": self.readout.described,
+            "grain": str(self.grain),
+            "direction": self.direction,
+            "at": [str(position) for position in self.at],
+            "seed": self.seed,
+        }
+
+    def digest(self) -> str:
+        """Return the sha256 of the question, by which interrupted work is known again."""
+        return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()
