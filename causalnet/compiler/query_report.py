@@ -173,6 +173,8 @@ def _plan(
         return None, "hooks: derivatives take a backward pass"
     if sizes is None:
         return None, "hooks: the graph is not that of a decoder"
+    if sizes.shape.irregularity:
+        return None, f"hooks: the network has {sizes.shape.irregularity}"
     try:
         program = program_of(reads, graph)
     except TermError as error:  # the hook executor takes such terms

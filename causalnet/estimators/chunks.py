@@ -54,7 +54,7 @@ class Job:
         AlignmentError: Pairs of unequal length where all positions are patched.
         PromptError: A position that the prompts do not have, a prompt that is too long.
         LiftError: The model was changed after it was lifted.
-        ParameterError: No lifted network, no pairs, no batch.
+        ParameterError: No lifted network, one that is not regular, no pairs, no batch.
     """
 
     net: LiftedNetwork
@@ -73,6 +73,13 @@ class Job:
                 "'noising' patches the base from the source, 'denoising' the other way.",
             )
         check_asked_of(self.net, self.pairs)
+        if odd := self.net.graph.shape.irregularity:
+            raise ParameterError(
+                f"An estimator was asked of a network that has {odd}.",
+                "The estimators' own passes are for regular decoders.",
+                "Write cn.run(cn.nie(...), net, pairs) or cn.run(cn.path_patch(...), net, pairs): "
+                "hooks compute the exact effects.",
+            )
         check_batch_size(self.batch_size)
         if not len(self.pairs):
             raise ParameterError(

@@ -43,7 +43,8 @@ from causalnet.lift.sizes import network_sizes
 __all__ = ["Executor", "run_leaves"]
 
 Executor: TypeAlias = Literal["auto", "wavefront", "hooks"]
-"""`auto` takes the wavefront for read-outs and hooks for derivatives, and says so."""
+"""`auto` takes the wavefront for read-outs and hooks for derivatives and for networks that are not
+regular (`TransformerShape.is_regular`), and says so."""
 
 _NO_BUDGET = "hooks keep to no budget: batch_size alone decides what they hold"
 
@@ -68,7 +69,8 @@ def run_leaves(
         net: The lifted network.
         bindings: Prompts behind inputs, answers, constants.
         executor: `wavefront`: all worlds compiled to one plan, few forwards; `hooks`: the oracle, a
-            forward for every world; `auto`: the wavefront, and hooks for derivatives.
+            forward for every world; `auto`: the wavefront, and hooks for derivatives and for
+            networks that are not regular.
         budget: What may be held beside the weights: `"2GB"`, bytes, or None for half of what is
             free.  Batches and waves are cut up to fit; values do not change.  Hooks keep to none,
             and say so where one is given.
@@ -87,8 +89,9 @@ def run_leaves(
         NumericalError: NaN or infinity; the mediator and the prompt are named.
         OutOfMemoryError: A budget smaller than one version at one prompt, or memory that ran out
             there.
-        ParameterError: No such executor, budget or batch_size, derivatives asked of the wavefront
-            alone, or a type that it cannot compute these worlds in.
+        ParameterError: No such executor, budget or batch_size, derivatives or a network that is
+            not regular asked of the wavefront alone, or a type that it cannot compute these worlds
+            in.
     """
     if executor not in get_args(Executor):
         raise ParameterError(
@@ -106,12 +109,18 @@ def run_leaves(
             "The wavefront computes read-outs; derivatives are taken through hooks.",
             "Write executor='auto', or use causalnet.estimators.",
         )
-    device = net.model.device
+    device, odd = net.model.device, net.graph.shape.irregularity
+    if odd and executor == "wavefront":
+        raise ParameterError(
+            f"The wavefront was asked for, and this network has {odd}.",
+            "The wavefront runs regular decoders; hooks run the model itself, whatever it has.",
+            "Leave executor out, or write executor='hooks'.",
+        )
     held = own_budget(budget, device)
     hooks = partial(
         _by_hooks, net=net, bindings=bindings, size=batch_size, padding=padding, progress=progress
     )
-    if executor == "hooks" or not reads:
+    if executor == "hooks" or not reads or odd:
         if dtype not in (None, net.model.dtype):
             raise ParameterError(
                 f"{dtype} was asked for, and hooks run the model itself.",
@@ -119,7 +128,10 @@ def run_leaves(
                 "Leave dtype out, or load the model in that type.",
             )
         found = hooks(leaves)
-        return found if budget is None else replace(found, notes=(*found.notes, _NO_BUDGET))
+        notes = [*found.notes, *([] if budget is None else [_NO_BUDGET])]
+        if odd and executor == "auto":
+            notes.append(f"hooks ran all worlds: the network has {odd}")
+        return replace(found, notes=tuple(notes))
     check_runnable(reads, worlds_needed(reads), net, bindings)
     program = _compiled(reads, net.graph)
     check_type(net.model.dtype if dtype is None else dtype, device)
