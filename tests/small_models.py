@@ -166,6 +166,27 @@ def linear_network(
     return network
 
 
+def small_transformer(
+    seed: int = 0,
+    dtype: torch.dtype = torch.float64,
+    causal: bool = True,
+    silent: tuple[str, ...] = (),
+    layers: int = 2,
+    heads: int = 4,
+    width: int = 32,
+    mlp_width: int = 48,
+    vocabulary: int = 64,
+    length: int = 9,
+) -> Any:
+    """Return a random SmallTransformer in eval mode, its parameters frozen, silent nodes silent."""
+    from causalnet.known_circuits.module import SmallShape, SmallTransformer
+
+    sizes = (vocabulary, length, width, layers, heads, width // heads, mlp_width)
+    module = _randomised(SmallTransformer(SmallShape(*sizes, causal, silent)), seed, dtype)
+    module.silence()
+    return module
+
+
 def _randomised(module: nn.Module, seed: int, dtype: torch.dtype) -> nn.Module:
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():

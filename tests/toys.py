@@ -2,14 +2,21 @@
 
 import random
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from causalnet.lift import LiftedNetwork, lift, state_of
 from causalnet.models import load
 from causalnet.tasks import PromptPairs
-from tests.small_models import linear_network, tiny_gpt2, tiny_llama, word_tokenizer
+from tests.small_models import (
+    linear_network,
+    small_transformer,
+    tiny_gpt2,
+    tiny_llama,
+    word_tokenizer,
+)
 
+ENCODER_SILENT = ("L0.H0", "L0.H1", "L0.H2", "L0.H3", "L1.H3", "L1.mlp")
 WORDS = tuple(f"w{number}" for number in range(60))
 
 
@@ -20,7 +27,13 @@ def words() -> Any:
 
 @cache
 def net(kind: str = "llama", seed: int = 0, layers: int = 2) -> LiftedNetwork:
-    build: Any = {"llama": tiny_llama, "gpt2": tiny_gpt2, "linear": linear_network}[kind]
+    build: Any = {
+        "llama": tiny_llama,
+        "gpt2": tiny_gpt2,
+        "linear": linear_network,
+        "small": partial(small_transformer, silent=("L0.H2", "L0.mlp", "L1.H0")),
+        "encoder": partial(small_transformer, causal=False, silent=ENCODER_SILENT),
+    }[kind]
     module = build(seed=seed, layers=layers)
     return lift(load(module, tokenizer=words(), dtype="float64"))
 

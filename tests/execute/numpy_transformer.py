@@ -35,6 +35,7 @@ class Weights:
         self.layout, self.norm = net.adapter.layout, net.adapter.norm
         self.eps, self.theta = net.parts.constants.norm_eps, net.parts.constants.rope_theta
         self.activation = net.parts.constants.activation
+        self.sharpness = 1.0 if net.adapter.scale == "one" else self.shape.d_head**-0.5
 
     def affine(self, module: Any, columns: slice = slice(None), layout: str = "") -> Function:
         weight = numbers(module.weight)
@@ -49,6 +50,10 @@ class Weights:
     def scale(self, x: Array) -> Array:
         return np.sqrt((self.centred(x) ** 2).mean(-1, keepdims=True) + self.eps)
 
+    def seen(self, length: int) -> Array:
+        everything = np.ones((length, length))
+        return np.tril(everything) if self.shape.causal else everything
+
     def normed(self, module: Any, x: Array, scale: Array) -> Array:
         bias = getattr(module, "bias", None)
         return self.centred(x) / scale * numbers(module.weight) + (
@@ -56,6 +61,8 @@ class Weights:
         )
 
     def act(self, x: Array) -> Array:
+        if self.activation == "relu":
+            return np.where(x.real > 0, x, 0)
         if self.activation == "silu":
             return x / (1 + np.exp(-x))
         assert self.activation == "gelu_new"
@@ -78,11 +85,14 @@ class Weights:
 
 
 def mechanisms(net: LiftedNetwork, length: int) -> dict[str, Callable[[Slots], Array]]:
-    """The formula of every node but `embed`, for prompts of one length."""
+    """The formula of every node but the embeddings, for prompts of one length."""
     weights, shape, places = Weights(net), net.graph.shape, net.places
     rules: dict[str, Callable[[Slots], Array]] = {}
 
     def receiver(name: str, norm: Any, after: Function) -> None:
+        if weights.norm == "none":
+            rules[name] = lambda slots: after(slots["resid"])
+            return
         rules[f"{name}.scale"] = lambda slots: weights.scale(slots["resid"])
         rules[name] = lambda slots: after(weights.normed(norm, slots["resid"], slots["scale"]))
 
@@ -99,8 +109,8 @@ def mechanisms(net: LiftedNetwork, length: int) -> dict[str, Callable[[Slots], A
 
     def pattern(slots: Slots) -> Array:
         q, k = weights.turned(slots["q"]), weights.turned(slots["k"])
-        scores = q @ k.T / np.sqrt(shape.d_head)
-        seen = np.tril(np.ones(scores.shape))
+        scores = q @ k.T * weights.sharpness
+        seen = weights.seen(length)
         grown = np.exp(scores - np.where(seen > 0, scores.real, -np.inf).max(-1, keepdims=True))
         kept = np.where(seen > 0, grown, 0.0)
         return kept / kept.sum(-1, keepdims=True)
@@ -115,7 +125,7 @@ def mechanisms(net: LiftedNetwork, length: int) -> dict[str, Callable[[Slots], A
         return mixer(wide) - constant
 
     for layer in range(shape.layers):
-        norm = places.attention_norms[layer]
+        norm = places.attention_norms[layer] if places.attention_norms else None
         owner = "KV" if shape.shares_keys else "H"
         for group in range(shape.kv_heads):
             for letter, columns in (("k", places.keys), ("v", places.values)):
@@ -135,13 +145,19 @@ def mechanisms(net: LiftedNetwork, length: int) -> dict[str, Callable[[Slots], A
             rules[f"L{layer}.attn_bias"] = partial(repeated, constant)
         receiver(f"L{layer}.mlp", places.mlp_norms[layer], mlp(layer))
     receiver("logits", places.final_norm, weights.affine(places.unembedding, layout="out_in"))
-    return rules
+    present = {node.mediator.name for node in net.graph.nodes}
+    return {name: rule for name, rule in rules.items() if name in present}
 
 
-def embedded(net: LiftedNetwork, ids: tuple[int, ...]) -> Array:
+def embedded(net: LiftedNetwork, name: str, ids: tuple[int, ...]) -> Array:
     value = numbers(net.places.tokens.weight)[list(ids)]
     learned = net.places.learned_positions
-    return value if learned is None else value + numbers(learned.weight)[: len(ids)]
+    if learned is None:
+        return value
+    positions = numbers(learned.weight)[: len(ids)]
+    if "pos_embed" not in net.graph.names():
+        return value + positions
+    return {"embed": value, "pos_embed": positions}[name]
 
 
 def noise(key: str, row: int, like: Array) -> Array:
@@ -187,12 +203,14 @@ def model_of_row(net: LiftedNetwork, bindings: Bindings, row: int) -> SCM:
         return np.where(total == 0, 0, left / np.where(total == 0, 1, total))
 
     def uniform(arguments: tuple[Array, ...], _: Mapping[str, Any]) -> Array:
-        seen = np.tril(np.ones((length, length)))
+        seen = weights.seen(length)
         return seen / seen.sum(-1, keepdims=True)
 
     def scored(readout: ReadOut, value: Array) -> Array:
         if readout.node != "logits":
-            value = unembed(weights.normed(net.places.final_norm, value, weights.scale(value)))
+            if weights.norm != "none":
+                value = weights.normed(net.places.final_norm, value, weights.scale(value))
+            value = unembed(value)
         return value[column(readout.at)]
 
     def over(scores: Array, tokens: tuple[int, ...]) -> Array:
@@ -222,7 +240,7 @@ def model_of_row(net: LiftedNetwork, bindings: Bindings, row: int) -> SCM:
     return SCM(
         net.graph,
         mechanisms(net, length),
-        lambda node, name: embedded(net, ids[name]),
+        lambda node, name: embedded(net, node, ids[name]),
         constant,
         {**OPERATIONS, "mask_pattern": masked, "uniform_pattern": uniform},
         lambda key, like: noise(key, row, like),

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from causalnet.effects.reference import vector
+from causalnet.effects.vectors import vector
 from causalnet.errors import TermError
 from causalnet.execute import Answers, Bindings, Matrix, evaluate
 from causalnet.execute.bindings import Constant
@@ -53,7 +53,7 @@ from tests.toys import net, word_pairs
 
 LENGTHS = (5, 4)
 BASES = (Base("base"), Base("source"))
-KINDS = ("llama", "gpt2")
+KINDS = ("llama", "gpt2", "small", "encoder")
 
 
 def type_of(name: str, graph: MediatorGraph) -> tuple[str, int | None]:
@@ -185,9 +185,10 @@ class Terms:
 
     def leaf(self, depth: int = 2) -> Leaf:
         stream = self.rng.choice(by_type(self.graph)["feature", 32])
-        scale = self.rng.choice(by_type(self.graph)["feature", 1])
         readouts: list[ReadOut] = [logit_diff, logit_diff, probability, loss, kl]
-        readouts += [lens(logit_diff, stream), value_of(scale, 2)]
+        readouts.append(lens(logit_diff, stream))
+        if scales := by_type(self.graph).get(("feature", 1)):
+            readouts.append(value_of(self.rng.choice(scales), 2))
         readout = self.rng.choice(readouts)
         read = Read(readout, self.world(depth))
         if self.rng.random() < 0.6:
