@@ -1,0 +1,64 @@
+"""The hand-written networks by name."""
+
+import difflib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from causalnet.errors import ModelNotFoundError, ParameterError
+
+if TYPE_CHECKING:
+    from causalnet.known_circuits.circuit import KnownCircuit
+
+__all__ = ["KNOWN", "known_circuit"]
+
+#: Name -> what it computes.  Nothing is built, and torch not imported, to list them.
+KNOWN: Mapping[str, str] = MappingProxyType(
+    {
+        "induction": "A B ... A -> B: previous-token head, induction head.",
+        "induction_soft": "The same with soft attention, so that gradients are alive.",
+        "proportion": "The share of x among the tokens so far.",
+        "sort": "Six different tokens of nine in order.",
+        "sort_soft": "The same with soft attention.",
+        "brackets": "Whether brackets are balanced.",
+        "indirect_object": "The name that is there once: duplicate, inhibition and mover heads.",
+        "indirect_object_soft": "The same with soft attention.",
+        "indirect_object_backup_negative": "The same with a backup and a negative mover.",
+    }
+)
+
+
+def known_circuit(name: str, **options: object) -> "KnownCircuit":
+    """Build a hand-written network whose circuit is known.
+
+    Args:
+        name: A key of `KNOWN`.
+        options: `junk` (distractors in each layer), `seed` (of their weights), `sharpness` (of
+            attention, where the network picks positions), `backup` and `negative` (indirect
+            object); what the name says already are their defaults.
+
+    Raises:
+        ModelNotFoundError: An unknown name; the nearest ones are named.
+        ParameterError: An option that this network does not have, or a wrong value.
+
+    >>> known_circuit("sort", junk=0)
+    KnownCircuit('sort': 3 layers x 1 heads, 8 true edges)
+    """
+    if name not in KNOWN:
+        near = difflib.get_close_matches(str(name), KNOWN, n=2, cutoff=0.4)
+        raise ModelNotFoundError(
+            came=f"There is no known circuit {name!r}.",
+            possible=f"There are {', '.join(KNOWN)}.",
+            write=f"Did you mean {' or '.join(map(repr, near))}?" if near else "",
+        )
+    from causalnet.known_circuits.builders import BUILDERS
+
+    builder = BUILDERS[name]
+    for option in options:
+        if option not in builder.options:
+            raise ParameterError(
+                came=f"The known circuit {name!r} has no option {option!r}.",
+                possible=f"It has {', '.join(builder.options)}.",
+                write=f"Leave {option!r} out.",
+            )
+    return builder.build(name, **{**builder.defaults, **options})

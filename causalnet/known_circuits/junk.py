@@ -1,0 +1,62 @@
+"""Distractors: heads that attend softly and at random, and write what nobody reads."""
+
+import torch
+from torch import Generator, Tensor
+
+from causalnet.errors import ParameterError
+from causalnet.known_circuits.slots import Match, Move, Slots, WrittenHead
+
+__all__ = ["JUNK", "check_options", "drawn", "junk_heads"]
+
+JUNK = "junk: random soft attention, writes what nothing reads"
+
+_WIDTH = 4  # of a junk head
+
+
+def junk_heads(slots: Slots, count: int, generator: Generator) -> tuple[WrittenHead, ...]:
+    """Draw heads that read the slots `token` and `position` and write the slot `junk`.
+
+    Args:
+        slots: The residual stream.
+        count: How many.
+        generator: Where their weights are drawn from, one head after the other: query and key
+            (tokens, then positions), value, output.
+    """
+    return tuple(_junk_head(slots, generator) for _ in range(count))
+
+
+def _junk_head(slots: Slots, generator: Generator) -> WrittenHead:
+    scores = [0.7 * drawn(generator, slots.size(name), _WIDTH) for name in _READ * 2]
+    query = dict(zip(_READ, scores[:2], strict=True))
+    key = dict(zip(_READ, scores[2:], strict=True))
+    read = {"token": drawn(generator, slots.size("token"), _WIDTH)}
+    write = {"junk": drawn(generator, _WIDTH, slots.size("junk"))}
+    return WrittenHead(JUNK, (Match(query, key),), (Move(read, write),))
+
+
+_READ = ("token", "position")
+
+
+def drawn(generator: Generator, *shape: int) -> Tensor:
+    """Draw standard normal numbers, in float64."""
+    return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
+def check_options(junk: int, sharpness: float = 1.0) -> None:
+    """Refuse options that no network can be built with.
+
+    Raises:
+        ParameterError: A number of junk heads below 0, a sharpness that is not above 0.
+    """
+    if isinstance(junk, bool) or not isinstance(junk, int) or junk < 0:
+        raise ParameterError(
+            came=f"junk={junk!r}.",
+            possible="A whole number of junk heads in a layer, from 0 on.",
+            write="Write for example junk=2.",
+        )
+    if isinstance(sharpness, bool) or not 0 < sharpness < float("inf"):
+        raise ParameterError(
+            came=f"sharpness={sharpness!r}.",
+            possible="A number above 0: 20 and more is hard attention, 2 to 6 soft.",
+            write="Write for example sharpness=6.0.",
+        )
