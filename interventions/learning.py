@@ -19,7 +19,8 @@ class Learning:
         loss: `kl`, the divergence of the ablated model from the intact one at the scored position,
             or `loss`, minus the log-probability of the answers.
         steps: Steps of Adam.
-        rate: Its learning rate, in standard deviations of each node's own values.
+        rate: Its learning rate at the start, which falls to 0 in a straight line, in standard
+            deviations of each node's own values.
         batch: Training prompts for each step.
         seed: Seed of the order in which they come.
 
@@ -27,7 +28,7 @@ class Learning:
         TermError: Another loss, no steps or prompts, or a rate that is not above 0.
 
     >>> print(Learning(steps=40))
-    kl, 40 steps of Adam at 0.05 standard deviations, 16 prompts each, seed 0
+    kl, 40 steps of Adam at 0.05 standard deviations falling to 0, 16 prompts each, seed 0
     """
 
     loss: LearningLoss = "kl"
@@ -54,6 +55,6 @@ class Learning:
     def __str__(self) -> str:
         """Return the settings in words."""
         return (
-            f"{self.loss}, {self.steps} steps of Adam at {self.rate:g} standard deviations, "
-            f"{self.batch} prompts each, seed {self.seed}"
+            f"{self.loss}, {self.steps} steps of Adam at {self.rate:g} standard deviations "
+            f"falling to 0, {self.batch} prompts each, seed {self.seed}"
         )

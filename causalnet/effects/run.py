@@ -3,7 +3,9 @@
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import reduce
 from importlib.metadata import version
+from operator import or_
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,15 +14,16 @@ from torch import Tensor
 
 from causalnet.effects.conventions import Conventions, Excluded
 from causalnet.effects.ledger import ledger_of, places_of
+from causalnet.effects.optimal import learned_rows
 from causalnet.effects.queries import check_asked_of, query_of
 from causalnet.effects.reference import (
     check_reference,
-    check_vectors,
     mean_constants,
     mean_forwards,
     resampled_inputs,
 )
 from causalnet.effects.table import EffectTable
+from causalnet.effects.vectors import check_vectors
 from causalnet.execute import (
     Answers,
     Bindings,
@@ -57,7 +60,7 @@ def run(
     net: LiftedNetwork,
     pairs: PromptPairs,
     *,
-    reference: Prompts | None = None,
+    reference: Prompts | PromptPairs | None = None,
     vectors: Mapping[Handle, Constant] | None = None,
     inputs: Mapping[str, Prompts] | None = None,
     answers: Mapping[str, Answers] | None = None,
@@ -75,7 +78,8 @@ def run(
         query: What to compute: `cn.nie(net.heads(), at="end")`, a scalar, or the text of either.
         net: The lifted network.
         pairs: Prompt pairs.
-        reference: The reference set that the query's ablation was made with, if it has one.
+        reference: The reference set that the query's ablation was made with, if it has one; for
+            optimal ablation the training set, on which each row's constants are learned first.
         vectors: Tensors for constants, steering, bases and dictionaries, by handle; see
             `cn.vector` and `causalnet.effects.matrix`.
         inputs: Prompts of further inputs that the query names, as many as pairs.
@@ -101,9 +105,14 @@ def run(
     """
     check_asked_of(net, pairs)
     query = query_of(query, net.graph)
-    bound = bind(query.ablation, _nodes(query), net, pairs, reference, vectors, seed)
+    prompts = reference.base if isinstance(reference, PromptPairs) else reference
+    bound = bind(query.ablation, _nodes(query), net, pairs, prompts, vectors, seed)
+    learned = learned_rows(query, net, reference, bound.constants)
     bindings = replace(
-        bound, inputs={**bound.inputs, **(inputs or {})}, other_answers=dict(answers or {})
+        bound,
+        inputs={**bound.inputs, **(inputs or {})},
+        constants=reduce(or_, (dict(one.constants) for one in learned), dict(bound.constants)),
+        other_answers=dict(answers or {}),
     )
     sizes = {name: len(prompts) for name, prompts in bindings.inputs.items()}
     check_query(query, net.graph, sizes)
@@ -128,7 +137,10 @@ def run(
         conventions=Conventions.of(query, padding, _at(query)),
         unpatched=_on_each(query.unpatched, values, pairs),
         ledger=ledger_of(query, pairs),
-        provenance=_provenance(net, pairs, query, result, seed),
+        provenance={
+            **_provenance(net, pairs, query, result, seed),
+            **({"learned": [one.to_json() for one in learned]} if learned else {}),
+        },
         denominators=denominators,
     )
     if not only_correct:
@@ -155,7 +167,8 @@ def bind(
         nodes: The nodes that are set.
         net: The lifted network.
         pairs: Prompt pairs.
-        reference: The reference set of means and resampling.
+        reference: The reference set of means and resampling, or the training set of constants,
+            which are vectors.
         vectors: Vectors by handle.
         seed: Seed of resampling.
 
@@ -169,12 +182,12 @@ def bind(
     constants: dict[Handle, Constant] = dict(vectors)
     inputs: dict[str, Prompts] = {"base": pairs.base, "source": pairs.source}
     if ablation is not None and reference is not None:
-        if ablation.kind is AblationKind.RESAMPLE:
-            inputs |= resampled_inputs(ablation, pairs.base, reference, seed)
-        else:
-            constants |= mean_constants(nodes, ablation, net, reference)
-    answers = Answers(pairs.answers, pairs.foils, pairs.reduction)
-    return Bindings(inputs, answers, constants)
+        match ablation.kind:
+            case AblationKind.RESAMPLE:
+                inputs |= resampled_inputs(ablation, pairs.base, reference, seed)
+            case AblationKind.MEAN | AblationKind.MEAN_PER_POSITION:
+                constants |= mean_constants(nodes, ablation, net, reference)
+    return replace(Bindings.of(pairs, constants), inputs=inputs)
 
 
 def _at(query: Query) -> str:

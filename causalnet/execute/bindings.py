@@ -1,6 +1,6 @@
 """What terms leave open: the prompts behind inputs and the tensors behind constants."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -86,24 +86,38 @@ class Bindings:
         answers: What read-outs score, under the name `answers`.
         constants: Tensors by handle.
         other_answers: Further sets of answers, by the names under which read-outs score them.
+        numbers: The number of each row, which decides its noise; none means 0, 1, 2, ...
     """
 
     inputs: Mapping[str, Prompts]
     answers: Answers
     constants: Mapping[Handle, Constant] = field(default_factory=dict)
     other_answers: Mapping[str, Answers] = field(default_factory=dict)
+    numbers: tuple[int, ...] = ()
 
     @classmethod
     def of(
         cls, pairs: PromptPairs, constants: Mapping[Handle, Constant] | None = None
     ) -> "Bindings":
-        """Return the bindings of prompt pairs: inputs `base` and `source`, and their answers."""
+        """Return the bindings of prompt pairs: inputs `base` and `source`, and their answers.
+
+        A pair keeps its number in every subset, and so its noise.
+        """
         answers = Answers(pairs.answers, pairs.foils, pairs.reduction)
-        return cls({"base": pairs.base, "source": pairs.source}, answers, dict(constants or {}))
+        return cls(
+            {"base": pairs.base, "source": pairs.source},
+            answers,
+            dict(constants or {}),
+            numbers=pairs.record.rows or (),
+        )
 
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.answers.answers)
+
+    def numbered(self, rows: Sequence[int]) -> Sequence[int]:
+        """Return the numbers of some rows."""
+        return [self.numbers[row] for row in rows] if self.numbers else rows
 
     def prompts(self, name: str) -> Prompts:
         """Return the prompts of an input.

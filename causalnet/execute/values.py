@@ -77,7 +77,8 @@ class Evaluator:
                 theirs, there = self.read(value)
                 return _placed(self.at, below, batch, theirs, there)
             case Noise(key):
-                return noise_rows(key, batch, self.rows, below, self.attended)
+                numbers = self.bindings.numbered(self.rows)
+                return noise_rows(key, batch, numbers, below, self.attended)
             case Op():
                 fresh = apply_operation(value, inside, self.setting, self.bindings)
                 return fresh.expand_as(below)
@@ -108,7 +109,7 @@ def noise_rows(
     Args:
         key: Names the draw.
         batch: The prompts.
-        rows: Which prompts the rows of the batch are.
+        rows: The numbers of the batch's prompts.
         like: A value of the same type, [B, T, d].
         attended: Whether the last axis is tokens that are attended to.
     """

@@ -6,7 +6,7 @@ from itertools import combinations
 import pytest
 import torch
 
-from causalnet.effects.reference import vector
+from causalnet.effects.vectors import vector
 from causalnet.execute import Bindings, evaluate, schedule
 from causalnet.interventions import (
     GRADS_AT_ONCE,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from causalnet.effects.reference import vector
+from causalnet.effects.vectors import vector
 from causalnet.errors import TermError
 from causalnet.execute import (
     Answers,

@@ -90,14 +90,14 @@ def test_interchange_is_an_ablation(rows: Rows, at: tuple[Position, ...], outcom
     """Noising with the paired value is NIE; denoising with it is -TIE."""
     noising = ablation_effect(rows, INTERCHANGE, at=at, outcome=outcome)
     denoising = ablation_effect(rows, INTERCHANGE, at=at, outcome=outcome, direction="denoising")
-    for noised, indirect, denoised, total_indirect in zip(
+    for harmed, indirect, denoised, total_indirect in zip(
         noising.contrasts,
         nie(rows, at=at, outcome=outcome).contrasts,
         denoising.contrasts,
         tie(rows, at=at, outcome=outcome).contrasts,
         strict=True,
     ):
-        assert terms(noised[1]) == terms(indirect[1])
+        assert terms(harmed[1]) == terms(indirect[1])
         assert terms(denoised[1]) == terms(minus(total_indirect[1]))
 
 

@@ -1,0 +1,141 @@
+"""Gradient descent of constants through the hook executor."""
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from causalnet.effects.moments import Moments
+from causalnet.effects.reference import REFERENCE_BATCH
+from causalnet.execute import Answers, Bindings, Constant, Pooled, evaluate
+from causalnet.interventions import Handle, Learning, Read
+from causalnet.lift import LiftedNetwork
+
+__all__ = ["Descent", "Found", "descend", "expected_forwards"]
+
+LOOKS = 5
+"""How often the whole training set is looked at beside the start."""
+
+
+@dataclass(slots=True, eq=False)
+class Descent:
+    """Constants on their way, and what the training set says of them."""
+
+    net: LiftedNetwork
+    bindings: Bindings
+    read: Read
+    handles: Mapping[str, Handle]
+    settings: Learning
+    progress: Callable[[int, int], None] | None
+    forwards: int = 0
+
+    def bound(self, vectors: Mapping[str, Tensor]) -> dict[Handle, Constant]:
+        """Return vectors under the handles of their nodes."""
+        return {handle: Pooled(vectors[node]) for node, handle in self.handles.items()}
+
+    def losses(self, vectors: Mapping[str, Tensor], rows: Sequence[int], learns: bool) -> Tensor:
+        """Return the loss on each of some training prompts, [n]."""
+        inputs = {name: prompts.rows(rows) for name, prompts in self.bindings.inputs.items()}
+        known = self.bindings.answers
+        answers = Answers(
+            tuple(known.answers[row] for row in rows),
+            tuple(known.foils[row] for row in rows),
+            known.reduction,
+        )
+        bindings = Bindings(inputs, answers, self.bound(vectors))
+        result = evaluate(
+            [self.read],
+            self.net,
+            bindings,
+            batch_size=self.settings.batch,
+            gradients=learns,
+            progress=self._count,
+        )
+        return result.values[self.read]
+
+    def whole(self, vectors: Mapping[str, Tensor]) -> float:
+        """Return the mean loss on the whole training set."""
+        rows = range(len(self.bindings))
+        return float(self.losses(vectors, rows, learns=False).double().mean())
+
+    def _count(self, done: int, expected: int) -> None:
+        self.forwards += 1
+        if self.progress is not None:
+            expected_in_all = expected_forwards(self.settings, len(self.bindings))
+            self.progress(self.forwards, max(self.forwards, expected_in_all))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """The best constants that were looked at."""
+
+    vectors: dict[str, Tensor]
+    loss: float
+    curve: tuple[float, ...]
+    looks: tuple[tuple[int, float], ...]
+
+
+def descend(descent: Descent, moments: Moments, start: float) -> Found:
+    """Take the steps, and keep the best constants that were looked at on the whole set."""
+    settings = descent.settings
+    best, least, looks = moments.means, start, [(0, start)]
+    if any(not torch.equal(moments.means[node], moments.means_where_set[node]) for node in best):
+        looks.append((0, descent.whole(moments.means_where_set)))
+        if looks[-1][1] < least:
+            best, least = moments.means_where_set, looks[-1][1]
+    origin = best
+    moved = {node: torch.zeros_like(origin[node]).requires_grad_() for node in origin}
+    adam = torch.optim.Adam(moved.values(), lr=settings.rate)
+
+    def vectors() -> dict[str, Tensor]:
+        return {node: origin[node] + moments.spreads[node] * moved[node] for node in origin}
+
+    every = _every(settings.steps)
+    curve = []
+    for step, rows in enumerate(_orders(len(descent.bindings), settings), start=1):
+        adam.zero_grad()
+        adam.param_groups[0]["lr"] = settings.rate * (1 - (step - 1) / settings.steps)
+        loss = descent.losses(vectors(), rows, learns=True).mean()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch annotates nothing here
+        adam.step()
+        curve.append(loss.item())
+        if step % every == 0 or step == settings.steps:
+            reached = {node: vector.detach() for node, vector in vectors().items()}
+            looks.append((step, descent.whole(reached)))
+            if looks[-1][1] < least:
+                best, least = reached, looks[-1][1]
+    return Found(best, least, tuple(curve), tuple(looks))
+
+
+def _every(steps: int) -> int:
+    """Return after how many steps the whole training set is looked at."""
+    return max(1, -(-steps // LOOKS))
+
+
+def _orders(prompts: int, settings: Learning) -> Iterator[list[int]]:
+    """Yield the training prompts of each step: the set in ever new orders, cut into batches."""
+    drawn = random.Random(settings.seed)
+    waiting: list[int] = []
+    size = min(settings.batch, prompts)
+    for _ in range(settings.steps):
+        if len(waiting) < size:
+            waiting = drawn.sample(range(prompts), prompts)
+        yield sorted(waiting[:size])
+        waiting = waiting[size:]
+
+
+def expected_forwards(settings: Learning, prompts: int) -> int:
+    """Return the forward passes of a descent over so many training prompts.
+
+    A step runs the ablated model on its prompts and, for `kl`, the intact one; a look does so on
+    the whole set.  Steps also go backward, which costs about twice a forward.
+
+    >>> expected_forwards(Learning(steps=10, batch=16), 64)
+    80
+    """
+    each = 2 if settings.loss == "kl" else 1
+    looks = 2 + -(-settings.steps // _every(settings.steps))
+    batches = -(-prompts // settings.batch)
+    return -(-prompts // REFERENCE_BATCH) + each * (settings.steps + looks * batches)
