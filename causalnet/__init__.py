@@ -15,6 +15,7 @@
 | `MediatorGraph`, `ADMG`, `m_separated`, `read_graph` | graphs |
 | `logit_diff`, `probability`, `kl`, `logit_distance`, `loss`, `accuracy` | outcomes |
 | `zero`, `mean`, `mean_per_position`, `resample`, `counterfactual` | ablations |
+| `noise`, `optimal`, `Learning` | ablations by noise, and by constants that are learned |
 | `constant`, `steer`, `vector` | ablations by a given vector |
 | `explain`, `run`, `open` | what a term would run; its table; a saved table |
 | `atp`, `atp_star`, `eap`, `eap_ig`, `mask_ig` | estimators by derivatives, with their errors |
@@ -47,7 +48,9 @@ if TYPE_CHECKING:
     from causalnet.effects import matrix as matrix
     from causalnet.effects import mean as mean
     from causalnet.effects import mean_per_position as mean_per_position
+    from causalnet.effects import noise as noise
     from causalnet.effects import open_result as open
+    from causalnet.effects import optimal as optimal
     from causalnet.effects import resample as resample
     from causalnet.effects import run as run
     from causalnet.effects import steer as steer
@@ -90,6 +93,7 @@ if TYPE_CHECKING:
     from causalnet.interventions import Grad as Grad
     from causalnet.interventions import Handle as Handle
     from causalnet.interventions import Indices as Indices
+    from causalnet.interventions import Learning as Learning
     from causalnet.interventions import Node as Node
     from causalnet.interventions import Noise as Noise
     from causalnet.interventions import Op as Op
@@ -168,11 +172,12 @@ _NAMES = {
         *("EffectTable", "explain", "run", "open_result", "vector", "matrix"),
         "contrastive_vector",
         *("zero", "mean", "mean_per_position", "resample", "counterfactual", "constant", "steer"),
+        *("noise", "optimal"),
     ),
     "interventions": (
         *("te", "nde", "nie", "tie", "tde", "ablation_effect", "joint"),
         *("Base", "Do", "Node", "Edge", "Indices", "Subspace", "Handle", "Const", "At"),
-        *("Self", "Noise", "Op", "Read", "Grad", "Contrast", "Apply", "Query", "cde"),
+        *("Learning", "Self", "Noise", "Op", "Read", "Grad", "Contrast", "Apply", "Query", "cde"),
         *("mi", "pse", "interaction", "interactions", "shapley", "pn", "ps", "pns"),
         *("importance", "per_total_effect", "patch", "noising", "denoising"),
         *("path_patch", "causal_trace", "causal_scrubbing", "acdc_step"),
@@ -220,6 +225,7 @@ __all__ = [
     "Handle",
     "Indices",
     "LanguageModel",
+    "Learning",
     "LiftedModule",
     "LiftedNetwork",
     "Logs",
@@ -291,9 +297,11 @@ __all__ = [
     "mi",
     "nde",
     "nie",
+    "noise",
     "noising",
     "normal_form",
     "open",
+    "optimal",
     "parse",
     "parse_query",
     "patch",
