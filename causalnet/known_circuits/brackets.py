@@ -39,6 +39,7 @@ def brackets(name: str = "brackets", *, junk: int = 2, seed: int = 0) -> KnownCi
     return KnownCircuit.computed(
         name,
         "Whether brackets are balanced: the logit of ( is 0 if so, else below.",
+        corruption="drawn apart",
         roles=roles_of(layers),
         words=("(", ")"),
         weights=partial(_weights, layers),

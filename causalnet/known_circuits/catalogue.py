@@ -10,7 +10,7 @@ from causalnet.errors import ModelNotFoundError, ParameterError
 if TYPE_CHECKING:
     from causalnet.known_circuits.circuit import KnownCircuit
 
-__all__ = ["KNOWN", "known_circuit"]
+__all__ = ["KNOWN", "checked_name", "known_circuit"]
 
 #: Name -> what it computes.  Nothing is built, and torch not imported, to list them.
 KNOWN: Mapping[str, str] = MappingProxyType(
@@ -44,13 +44,7 @@ def known_circuit(name: str, **options: object) -> "KnownCircuit":
     >>> known_circuit("sort", junk=0)
     KnownCircuit('sort': 3 layers x 1 heads, 8 true edges)
     """
-    if name not in KNOWN:
-        near = difflib.get_close_matches(str(name), KNOWN, n=2, cutoff=0.4)
-        raise ModelNotFoundError(
-            came=f"There is no known circuit {name!r}.",
-            possible=f"There are {', '.join(KNOWN)}.",
-            write=f"Did you mean {' or '.join(map(repr, near))}?" if near else "",
-        )
+    checked_name(name)
     from causalnet.known_circuits.builders import BUILDERS
 
     builder = BUILDERS[name]
@@ -62,3 +56,19 @@ def known_circuit(name: str, **options: object) -> "KnownCircuit":
                 write=f"Leave {option!r} out.",
             )
     return builder.build(name, **{**builder.defaults, **options})
+
+
+def checked_name(name: str) -> str:
+    """Return the name of a known circuit.
+
+    Raises:
+        ModelNotFoundError: There is none of this name; the nearest ones are named.
+    """
+    if name in KNOWN:
+        return name
+    near = difflib.get_close_matches(str(name), KNOWN, n=2, cutoff=0.4)
+    raise ModelNotFoundError(
+        came=f"There is no known circuit {name!r}.",
+        possible=f"There are {', '.join(KNOWN)}.",
+        write=f"Did you mean {' or '.join(map(repr, near))}?" if near else "",
+    )

@@ -28,6 +28,7 @@ class KnownCircuit:
     Args:
         name: The name behind `known:`.
         description: What it computes, in a line.
+        corruption: How the source prompts differ from the base prompts, in words.
         shape: The sizes of the network.
         truth: The edges that its weights connect, computed from them: see `structural_truth`.
             What a method can be asked to find depends on ablation and prompts besides.
@@ -44,11 +45,12 @@ class KnownCircuit:
     >>> circuit.roles["L0.H0"]
     'previous token: brings the token before'
     >>> circuit.rows(1)[0]["answer_ids"]
-    [1]
+    [7]
     """
 
     name: str
     description: str
+    corruption: str
     shape: SmallShape
     truth: frozenset[Edge]
     active: frozenset[Edge]
@@ -72,6 +74,7 @@ class KnownCircuit:
         name: str,
         description: str,
         *,
+        corruption: str,
         roles: Mapping[str, str],
         words: tuple[str, ...],
         weights: Callable[[], SmallTransformer],
@@ -83,6 +86,7 @@ class KnownCircuit:
         return cls(
             name=name,
             description=description,
+            corruption=corruption,
             shape=module.config,
             truth=structural_truth(module),
             active=active_truth(module, ids),

@@ -74,6 +74,7 @@ def indirect_object(
     return KnownCircuit.computed(
         name,
         "The name that is there once, among three names of which two are the same.",
+        corruption="the third name is the answer",
         roles=roles_of(layers),
         words=_WORDS,
         weights=partial(_weights, layers),

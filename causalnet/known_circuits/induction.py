@@ -49,6 +49,7 @@ def induction(
     return KnownCircuit.computed(
         name,
         "Copies the token that came after this one before.",
+        corruption="another token where the answer is copied from",
         roles=roles_of(layers),
         words=tuple("abcdefghij"),
         weights=partial(_weights, layers),

@@ -36,6 +36,7 @@ def proportion(name: str = "proportion", *, junk: int = 2, seed: int = 0) -> Kno
     return KnownCircuit.computed(
         name,
         "The share of x among the tokens so far, as the logit of x.",
+        corruption="drawn apart",
         roles=roles_of(layers),
         words=("x", "a", "b", "c", "d"),
         weights=partial(_weights, layers),

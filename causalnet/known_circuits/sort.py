@@ -50,6 +50,7 @@ def sort(
     return KnownCircuit.computed(
         name,
         "Sorts six different tokens of nine.",
+        corruption="drawn apart",
         roles=roles_of(layers),
         words=tuple("012345678"),
         weights=partial(_weights, layers),

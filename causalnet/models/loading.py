@@ -18,7 +18,13 @@ from causalnet.models.hashing import module_sha256, safetensors_sha256, tokenize
 from causalnet.models.hub import find_hub_folder
 from causalnet.models.language_model import LanguageModel
 from causalnet.models.provenance import ModelKind, ModelProvenance, library_versions
-from causalnet.models.sources import FolderSource, GGUFSource, HubSource, find_source
+from causalnet.models.sources import (
+    FolderSource,
+    GGUFSource,
+    HubSource,
+    KnownSource,
+    find_source,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -40,15 +46,17 @@ def load(
 
     Args:
         source: `package://PACKAGE/FILE.gguf` (the package is found, not imported), a GGUF file, a
-            Hugging Face folder, a hub name (local files first), or a network.
+            Hugging Face folder, a hub name (local files first), a network, or `known:NAME` (see
+            `causalnet.known_circuits`).
         tokenizer: Replaces the source's own; a network in memory has none otherwise.
         device: Such as `"cpu"` or `"cuda:0"`; default `"cpu"`, and where it is for a network.
         dtype: `"float32"`, `"float64"`, `"bfloat16"`; default `"float32"`, and as it is for a
-            network.  A network in memory is converted in place.
+            network, which is float64 for a known circuit.  A network in memory is converted in
+            place.
         attention: `"sdpa"` or `"eager"`; default `"sdpa"`, and as it is for a network.
 
     Raises:
-        ModelNotFoundError: no such package, file, folder or hub model.
+        ModelNotFoundError: no such package, file, folder, hub model or known circuit.
         ModelFileError: a file that is truncated, altered, or a pickle.
         UnsupportedArchitectureError: a model with its own code, or one that cannot be read.
         DeviceError: a device that this machine does not have.
@@ -59,10 +67,12 @@ def load(
     if isinstance(source, str | Path):
         found = find_source(source)  # before torch is imported: a mistyped name is told at once
         with collection_paused():
+            if isinstance(found, KnownSource):
+                return _known(found.name, tokenizer, device, dtype, attention)
             resolved = resolve_device(device or "cpu"), resolve_dtype(dtype or "float32")
             checkpoint = _checkpoint(str(source), found)
             return _loaded(checkpoint, tokenizer, *resolved, attention or "sdpa")
-    return _adopted(source, tokenizer, device, dtype, attention)
+    return _adopted(source, "", tokenizer, device, dtype, attention)
 
 
 @contextmanager
@@ -193,14 +203,30 @@ def _declared_in_memory(module: "torch.nn.Module") -> dict[str, object]:
     return declared_by_config(as_dict()) if callable(as_dict) else {}
 
 
-def _adopted(
-    module: "torch.nn.Module",
+def _known(
+    name: str,
     tokenizer: Any,
     device: "str | torch.device | None",
     dtype: "str | torch.dtype | None",
     attention: str | None,
 ) -> LanguageModel:
-    """Take over a network that is in memory."""
+    """Build a network whose circuit is known, with its tokenizer."""
+    from causalnet.known_circuits import known_circuit
+
+    circuit = known_circuit(name)
+    own = circuit.tokenizer() if tokenizer is None else tokenizer
+    return _adopted(circuit.module(), f"known:{name}", own, device, dtype, attention)
+
+
+def _adopted(
+    module: "torch.nn.Module",
+    source: str,
+    tokenizer: Any,
+    device: "str | torch.device | None",
+    dtype: "str | torch.dtype | None",
+    attention: str | None,
+) -> LanguageModel:
+    """Take over a network that is in memory; a source is named where it is a known circuit."""
     import torch
 
     if not isinstance(module, torch.nn.Module) or not any(True for _ in module.parameters()):
@@ -217,7 +243,7 @@ def _adopted(
     if attention is not None:
         _set_attention(module, attention)
     model = LanguageModel(
-        module, tokenizer, _declared_in_memory(module), lambda: _provenance_in_memory(model)
+        module, tokenizer, _declared_in_memory(module), lambda: _provenance_in_memory(model, source)
     )
     return model
 
@@ -233,13 +259,14 @@ def _set_attention(module: "torch.nn.Module", attention: str) -> None:
     change(attention)
 
 
-def _provenance_in_memory(model: LanguageModel) -> ModelProvenance:
-    """Describe a network that was given in memory."""
+def _provenance_in_memory(model: LanguageModel, source: str) -> ModelProvenance:
+    """Describe a network that was given in memory, or built as a known circuit."""
     config = getattr(model.module, "config", None)
     as_dict = getattr(config, "to_dict", dict)
     return ModelProvenance(
-        source=f"{type(model.module).__module__}.{type(model.module).__qualname__} in memory",
-        kind="module",
+        source=source
+        or f"{type(model.module).__module__}.{type(model.module).__qualname__} in memory",
+        kind="known" if source else "module",
         weights_sha256=module_sha256(model.module),
         tokenizer_sha256=tokenizer_sha256(model.tokenizer),
         file_sha256=None,

@@ -11,7 +11,7 @@ from causalnet.errors import FormatError
 
 __all__ = ["ModelKind", "ModelProvenance", "library_versions"]
 
-ModelKind = Literal["gguf", "folder", "hub", "module"]
+ModelKind = Literal["gguf", "folder", "hub", "module", "known"]
 
 #: The libraries whose release can change a number.
 _LIBRARIES = ("causalnet-lab", "torch", "transformers", "tokenizers", "safetensors", "numpy")

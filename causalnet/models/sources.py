@@ -1,4 +1,4 @@
-"""What the text given to `load` means: a file in a package, a path, or a hub name."""
+"""What the text given to `load` means: a known circuit, a file in a package, a path, a hub name."""
 
 import importlib.util
 import re
@@ -8,10 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from causalnet.errors import ModelFileError, ModelNotFoundError
+from causalnet.known_circuits.catalogue import checked_name
 
-__all__ = ["FolderSource", "GGUFSource", "HubSource", "find_source", "pickled", "readable"]
+__all__ = [
+    "FolderSource",
+    "GGUFSource",
+    "HubSource",
+    "KnownSource",
+    "find_source",
+    "pickled",
+    "readable",
+]
 
 _PACKAGE = "package://"
+_KNOWN = "known:"
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 
@@ -37,17 +47,26 @@ class HubSource:
     name: str
 
 
-def find_source(source: str | Path) -> GGUFSource | FolderSource | HubSource:
+@dataclass(frozen=True, slots=True)
+class KnownSource:
+    """The name of a network whose circuit is known."""
+
+    name: str
+
+
+def find_source(source: str | Path) -> GGUFSource | FolderSource | HubSource | KnownSource:
     """Find what a source names, importing no package and asking no network.
 
     Raises:
-        ModelNotFoundError: no such package or file.
+        ModelNotFoundError: no such known circuit, package or file.
         ModelFileError: a file that is no GGUF file, a pickle above all.
 
     >>> find_source("HuggingFaceTB/SmolLM2-135M")
     HubSource(name='HuggingFaceTB/SmolLM2-135M')
     """
     text = str(source)
+    if isinstance(source, str) and text.startswith(_KNOWN):
+        return KnownSource(checked_name(text.removeprefix(_KNOWN)))
     if text.startswith(_PACKAGE):
         return GGUFSource(_checked_file(_file_in_package(text)))
     path = Path(text).expanduser()
@@ -63,7 +82,7 @@ def find_source(source: str | Path) -> GGUFSource | FolderSource | HubSource:
         came=f"There is no file or folder {text!r}.",
         possible=f"{_neighbours(path)}",
         write="Give a GGUF file, a Hugging Face folder, a hub name such as "
-        "'HuggingFaceTB/SmolLM2-135M-Instruct', or package://PACKAGE/FILE.gguf.",
+        "'HuggingFaceTB/SmolLM2-135M-Instruct', package://PACKAGE/FILE.gguf, or known:induction.",
     )
 
 

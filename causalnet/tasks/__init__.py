@@ -10,6 +10,7 @@
 | `successor` | days, months, numbers, letters, digits (Gould et al. 2023) |
 | `induction` | copying what came before (Olsson et al. 2022) |
 | `capitals` | facts about countries |
+| `known:NAME` | prompts of a network whose circuit is known; see `causalnet.known_circuits` |
 | `surnames` | the surname that stood behind a first name |
 | `colored_objects` | which colour an object has (Merullo et al. 2024) |
 | `TASKS`, `make` | the generators by name |

@@ -15,7 +15,7 @@ from causalnet.tasks.record import TaskRecord
 from causalnet.tasks.rows import PairRow, Place, PromptChoice
 from causalnet.tasks.templates import Template
 
-__all__ = ["Draw", "chosen_option", "draw_pairs", "filled_pair"]
+__all__ = ["Draw", "check_counts", "chosen_option", "draw_pairs", "filled_pair"]
 
 Draw = Callable[[Random, int], PairRow]
 """Draws the next pair; the number counts the pairs that were kept before it."""
@@ -49,7 +49,7 @@ def draw_pairs(
         PromptError: If n or seed is no count, or too few of the drawn pairs can be used with
             this tokenizer; the message says why they were dropped.
     """
-    _check_counts(record)
+    check_counts(record)
     encoder = Encoder(tokenizer, record.bos, record.chat_template)
     random, dropped = Random(record.seed), Counter[str]()
     built: list[BuiltRow] = []
@@ -140,7 +140,12 @@ def chosen_option(name: str, value: str, possible: Mapping[str, object]) -> str:
     return value
 
 
-def _check_counts(record: TaskRecord) -> None:
+def check_counts(record: TaskRecord) -> None:
+    """Refuse a number of pairs below 1, a seed below 0, and what is no whole number.
+
+    Raises:
+        PromptError: If one of them is.
+    """
     for name, value, least in (("n", record.n, 1), ("seed", record.seed, 0)):
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise PromptError(

@@ -3,9 +3,11 @@
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from causalnet.errors import PromptError
+from causalnet.known_circuits import KNOWN
 from causalnet.tasks import (
     colors,
     copying,
@@ -15,6 +17,7 @@ from causalnet.tasks import (
     sequences,
     years,
 )
+from causalnet.tasks.known import PREFIX, known
 from causalnet.tasks.pairs import PromptPairs
 from causalnet.tasks.record import TaskRecord
 
@@ -83,6 +86,10 @@ TASKS: Mapping[str, Task] = {
         "The colour of an object in a scene, after one example.",
         {"corruption": " | ".join(colors.CORRUPTIONS)},
     ),
+    **{
+        f"{PREFIX}{name}": Task(partial(known, name), description, {})
+        for name, description in KNOWN.items()
+    },
 }
 
 

@@ -352,7 +352,7 @@ def test_make_is_the_generator_by_name(smollm2_tokenizer: Any) -> None:
         "surnames": surnames,
         "colored_objects": colored_objects,
     }
-    assert set(TASKS) == set(calls)
+    assert {name for name in TASKS if not name.startswith("known:")} == set(calls)
     for name, generate in calls.items():
         made = make(name, smollm2_tokenizer, n=4, seed=2)
         assert made == generate(smollm2_tokenizer, n=4, seed=2)
