@@ -19,6 +19,7 @@ _ALIASES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"blocks\.(\d+)\.hook_resid_(pre|mid|post)", r"L\1.resid_\2"),
         (r"blocks\.(\d+)\.hook_mlp_out", r"L\1.mlp"),
         (r"(?:input|hook_embed)", "embed"),
+        (r"hook_pos_embed", "pos_embed"),
         (r"m(\d+)", r"L\1.mlp"),
         (r"a(\d+)\.h(\d+)<([qkv])>", r"L\1.H\2.\3"),
         (r"L?a?(\d+)\.?h(\d+)(\..+)?", r"L\1.H\2\3"),

@@ -117,14 +117,15 @@ class TransformerShape:
         >>> TransformerShape(1, 1, 1, 4, 4, 8, 5, silent=("L0.mlp",), causal=False).irregularity
         'silent nodes (L0.mlp), attention to later tokens'
         """
-        few = self.silent[:3] + ("...",) * (len(self.silent) > 3)
-        return ", ".join(
-            (
-                *((f"silent nodes ({', '.join(few)})",) if self.silent else ()),
-                *(("positions as a writer of their own",) if self.positions_apart else ()),
-                *(() if self.causal else ("attention to later tokens",)),
-            )
-        )
+        told = []
+        if self.silent:
+            few = self.silent[:3] + ("...",) * (len(self.silent) > 3)
+            told.append(f"silent nodes ({', '.join(few)})")
+        if self.positions_apart:
+            told.append("positions as a writer of their own")
+        if not self.causal:
+            told.append("attention to later tokens")
+        return ", ".join(told)
 
     def heads_of(self, layer: int) -> tuple[int, ...]:
         """Return the query heads of a layer that are in the graph."""

@@ -182,7 +182,8 @@ def small_transformer(
     from causalnet.known_circuits.module import SmallShape, SmallTransformer
 
     sizes = (vocabulary, length, width, layers, heads, width // heads, mlp_width)
-    module = _randomised(SmallTransformer(SmallShape(*sizes, causal, silent)), seed, dtype)
+    module = SmallTransformer(SmallShape(*sizes, causal, silent))
+    _randomised(module, seed, dtype)
     module.silence()
     return module
 

@@ -35,6 +35,8 @@ def other_spellings(mediator: Mediator) -> list[str]:
     match mediator.kind:
         case Kind.EMBED:
             return ["input", "hook_embed"]
+        case Kind.POSITIONS:
+            return ["hook_pos_embed"]
         case Kind.HEAD:
             people = [f"L{layer}H{head}", f"l{layer}.h{head}", f"{layer}.H{head}"]
             return [f"a{layer}.h{head}", f"{mediator}.out", *people]

@@ -29,6 +29,7 @@ from tests.graphs.textbook import (
     GPT2_SMALL,
     SMOLLM2,
     cut_sizes,
+    live_heads,
     readings,
     residual_edges,
     shapes,
@@ -44,7 +45,7 @@ def test_edges_are_counted_as_they_are_listed(shape: TransformerShape) -> None:
     assert set(edges) == residual_edges(shape)
 
 
-@given(shapes())
+@given(shapes(regular=True))
 def test_edge_count_has_its_closed_form(shape: TransformerShape) -> None:
     heads, block = shape.heads, shape.heads + shape.attention_bias + 1
     channels = heads + 2 * shape.kv_heads
@@ -139,16 +140,17 @@ def test_cuts_hold_the_earlier_writers(shape: TransformerShape) -> None:
         with pytest.raises(TermError, match="is a cut of the residual stream, not a node"):
             graph.node(name)
     assert graph.writers_before("logits") == graph.writers
-    assert graph.writers_before("L0.H0.z") == ()
+    for head in graph.heads():
+        assert graph.writers_before(f"{head}.z") == ()
 
 
 @given(shapes())
 def test_heads_and_mlps_are_in_order(shape: TransformerShape) -> None:
     graph, layers = transformer_graph(shape), range(shape.layers)
-    heads = [(layer, head) for layer in layers for head in range(shape.heads)]
+    heads = [(layer, head) for layer in layers for head in live_heads(shape, layer)]
     assert [(head.layer, head.index) for head in graph.heads()] == heads
     assert [(mlp.name, mlp.kind) for mlp in graph.mlps()] == [
-        (f"L{layer}.mlp", Kind.MLP) for layer in layers
+        (f"L{layer}.mlp", Kind.MLP) for layer in layers if f"L{layer}.mlp" not in shape.silent
     ]
     assert sum((graph.heads(layer) for layer in layers), ()) == graph.heads()
     for layer in (-1, shape.layers):
@@ -166,7 +168,7 @@ def test_graphs_are_equal_by_content(one: TransformerShape, other: TransformerSh
     assert (graph == third) == (one == other) == (graph.fingerprint() == third.fingerprint())
     for twin in (copy.deepcopy(graph), pickle.loads(pickle.dumps(graph))):
         assert twin == graph
-        assert twin.find("L0.H0") == graph.find("L0.H0")
+        assert twin.find("logits") == graph.find("logits")
 
 
 def test_sizes_of_any_integer_type_are_the_same_shape() -> None:

@@ -12,12 +12,20 @@ GPT2_SMALL = TransformerShape(12, 12, 12, 768, 64, 3072, 50257)
 
 
 @st.composite
-def shapes(draw: st.DrawFn, most_layers: int = 4) -> TransformerShape:
-    """Small shapes, with and without shared keys, an attention bias and norms."""
+def shapes(draw: st.DrawFn, most_layers: int = 4, regular: bool = False) -> TransformerShape:
+    """Small shapes, with and without shared keys, an attention bias and norms.
+
+    One in two of those that need not be regular may have silent nodes, positions apart, and
+    attention to later tokens.
+    """
     kv_heads = draw(st.integers(1, 3))
+    layers, heads = draw(st.integers(1, most_layers)), kv_heads * draw(st.integers(1, 3))
+    regular = regular or draw(st.booleans())
+    parts = (*(f"H{head}" for head in range(heads)), "mlp")
+    nodes = [f"L{layer}.{part}" for layer in range(layers) for part in parts]
     return TransformerShape(
-        layers=draw(st.integers(1, most_layers)),
-        heads=kv_heads * draw(st.integers(1, 3)),
+        layers=layers,
+        heads=heads,
         kv_heads=kv_heads,
         d_model=8,
         d_head=4,
@@ -25,7 +33,14 @@ def shapes(draw: st.DrawFn, most_layers: int = 4) -> TransformerShape:
         vocabulary=11,
         attention_bias=draw(st.booleans()),
         normed=draw(st.booleans()),
+        silent=() if regular else tuple(draw(st.sets(st.sampled_from(nodes)))),
+        positions_apart=not regular and draw(st.booleans()),
+        causal=regular or draw(st.booleans()),
     )
+
+
+def live_heads(shape: TransformerShape, layer: int) -> list[int]:
+    return [head for head in range(shape.heads) if f"L{layer}.H{head}" not in shape.silent]
 
 
 def key_owner(shape: TransformerShape, layer: int, head: int) -> str:
@@ -37,8 +52,9 @@ def key_owner(shape: TransformerShape, layer: int, head: int) -> str:
 
 def block_receivers(shape: TransformerShape, layer: int) -> list[str]:
     """The channels of a layer's attention."""
-    queries = [f"L{layer}.H{head}.q" for head in range(shape.heads)]
-    owners = dict.fromkeys(key_owner(shape, layer, head) for head in range(shape.heads))
+    heads = live_heads(shape, layer)
+    queries = [f"L{layer}.H{head}.q" for head in heads]
+    owners = dict.fromkeys(key_owner(shape, layer, head) for head in heads)
     return queries + [f"{owner}.{letter}" for owner in owners for letter in "kv"]
 
 
@@ -62,10 +78,12 @@ def stream_graph(shape: TransformerShape) -> Any:
         if shape.normed:
             graph.add_edges_from([(written, f"{name}.scale"), (f"{name}.scale", name)])
 
+    if shape.positions_apart:
+        write("pos_embed")
     for layer in range(shape.layers):
         for receiver in block_receivers(shape, layer):
             read(receiver)
-        for head in range(shape.heads):
+        for head in live_heads(shape, layer):
             name, owner = f"L{layer}.H{head}", key_owner(shape, layer, head)
             graph.add_edges_from(
                 [
@@ -76,12 +94,13 @@ def stream_graph(shape: TransformerShape) -> Any:
                     (f"{name}.z", name),
                 ]
             )
-        for head in range(shape.heads):
+        for head in live_heads(shape, layer):
             write(f"L{layer}.H{head}")
         if shape.attention_bias:
             write(f"L{layer}.attn_bias")
-        read(f"L{layer}.mlp")
-        write(f"L{layer}.mlp")
+        if f"L{layer}.mlp" not in shape.silent:
+            read(f"L{layer}.mlp")
+            write(f"L{layer}.mlp")
     read("logits")
     return graph
 
@@ -112,9 +131,11 @@ def readings(shape: TransformerShape) -> set[tuple[str, str]]:
 
 def cut_sizes(shape: TransformerShape) -> dict[str, int]:
     """How many writers lie before each residual cut."""
-    block = shape.heads + shape.attention_bias + 1
-    return {
-        f"L{layer}.resid_{name}": 1 + layer * block + inside
-        for layer in range(shape.layers)
-        for name, inside in (("pre", 0), ("mid", block - 1), ("post", block))
-    }
+    written, sizes = 1 + shape.positions_apart, {}
+    for layer in range(shape.layers):
+        sizes[f"L{layer}.resid_pre"] = written
+        written += len(live_heads(shape, layer)) + shape.attention_bias
+        sizes[f"L{layer}.resid_mid"] = written
+        written += f"L{layer}.mlp" not in shape.silent
+        sizes[f"L{layer}.resid_post"] = written
+    return sizes
