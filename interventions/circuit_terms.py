@@ -75,6 +75,20 @@ class CircuitTerms:
         Raises:
             TermError: A member of the circuit that is not in the universe.
         """
+        changed = self.changed(part, circuit)
+        if part is Regime.MODEL:
+            return BASE
+        if self.direction == "denoising":
+            corrupted = self.ablation.corrupted(SOURCE, draw)
+            return patch(corrupted, changed, INTERCHANGE, BASE, self.at) if changed else corrupted
+        return patch(BASE, changed, self.ablation, SOURCE, self.at, draw) if changed else BASE
+
+    def changed(self, part: Regime, circuit: Sequence[Mediator]) -> tuple[Mediator, ...]:
+        """Return what a part ablates or, in denoising, restores, in the universe's order.
+
+        Raises:
+            TermError: A member of the circuit that is not in the universe.
+        """
         inside = frozenset(circuit)
         strangers = inside.difference(self.universe)
         if strangers:
@@ -86,21 +100,14 @@ class CircuitTerms:
         others = tuple(mediator for mediator in self.universe if mediator not in inside)
         members = tuple(mediator for mediator in self.universe if mediator in inside)
         if part is Regime.MODEL:
-            return BASE
+            return ()
         if self.direction == "denoising":
-            restored = {
-                Regime.KEPT: members,
-                Regime.EMPTY: (),
-                Regime.KNOCKED_OUT: others,
-            }[part]
-            corrupted = self.ablation.corrupted(SOURCE, draw)
-            return patch(corrupted, restored, INTERCHANGE, BASE, self.at) if restored else corrupted
-        ablated = {
+            return {Regime.KEPT: members, Regime.EMPTY: (), Regime.KNOCKED_OUT: others}[part]
+        return {
             Regime.KEPT: others,
             Regime.EMPTY: self.universe,
             Regime.KNOCKED_OUT: members,
         }[part]
-        return patch(BASE, ablated, self.ablation, SOURCE, self.at, draw) if ablated else BASE
 
     def score(self, part: Regime, circuit: Sequence[Mediator]) -> Contrast:
         """Return a part's read-out: one read, or the mean over the ablation's draws."""

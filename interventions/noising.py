@@ -80,4 +80,8 @@ class Noising:
 
     def world(self, draw: int = 0) -> Do:
         """Return the noised base world of a draw."""
-        return noised_world(self.at, self.sigma, f"noise {self.seed} {draw}")
+        return noised_world(self.at, self.sigma, self.key(draw))
+
+    def key(self, draw: int = 0) -> str:
+        """Return what names a draw."""
+        return f"noise {self.seed} {draw}"

@@ -1,7 +1,7 @@
 """Runs of a network on prompt pairs in which chosen edges carry the values of an ablation."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from causalnet.effects.queries import check_asked_of
-from causalnet.errors import NumericalError, ParameterError, TermError
-from causalnet.estimators.outcomes import Outcome, check_readout
+from causalnet.errors import AlignmentError, NumericalError, ParameterError, TermError
+from causalnet.estimators.outcomes import check_readout
 from causalnet.estimators.sites import EdgeSites
 from causalnet.estimators.weights import Decoder, decoder_of
 from causalnet.execute import Bindings
@@ -20,6 +20,7 @@ from causalnet.interventions import Ablation, AblationKind, Base, Direction, Pos
 from causalnet.lift import LiftedNetwork, check_unchanged
 from causalnet.masked.layout import Layout, layout_of
 from causalnet.masked.liveness import live_senders
+from causalnet.masked.outcomes import Scored
 from causalnet.masked.passes import Columns, Pass
 from causalnet.masked.reads import MaskedReads, PlainReads, ProbedReads
 from causalnet.masked.references import References
@@ -41,9 +42,8 @@ class Batch:
         known: What every sender writes where nothing is masked, [B, senders, T, d].
         references: What edges carry otherwise, one [B, senders, T, d] for each draw.
         selected: Tokens at which edges are masked, [B, T]; None for all.
-        outcome: The read-out.
-        against: Logits that the read-out compares with, [B, vocabulary], or None.
-        intact: What is read for the logits where nothing is masked, [B, d].
+        scored: The read-out.
+        intact: What is read for the logits where nothing is masked, [B, C, d].
     """
 
     rows: range
@@ -52,8 +52,7 @@ class Batch:
     known: Tensor
     references: tuple[Tensor, ...]
     selected: Tensor | None
-    outcome: Outcome
-    against: Tensor | None
+    scored: Scored
     intact: Tensor
 
 
@@ -70,12 +69,15 @@ class EdgeRuns:
         net: The lifted network.
         pairs: The prompt pairs.
         ablation: What edges carry that are masked.
-        readout: The outcome; accuracy has no gradient.
+        readout: The outcome; accuracy has no gradient.  A read-out at "all" is the mean over all
+            tokens of a prompt.
         direction: Which prompts are run.
         at: Positions at which edges are masked; none means all.
         reference: The reference set of means and resampling.
         seed: Seed of resampling.
         batch_size: Pairs in a batch.
+        constants: For optimal ablation, what was learned: [d] by the name of each sender.
+        means: Means of the reference set that were computed before.
 
     Raises:
         TermError: Denoising with another ablation than counterfactual, a read-out of another node,
@@ -91,8 +93,10 @@ class EdgeRuns:
     direction: Direction = "noising"
     at: tuple[Position, ...] = ()
     reference: Prompts | None = None
-    seed: int = 0
+    seed: int | str = 0
     batch_size: int = 16
+    constants: Mapping[str, Tensor] = field(default_factory=dict)
+    means: Mapping[str, Tensor] | None = None
     layout: Layout = field(init=False)
     decoder: Decoder = field(init=False)
     references: References = field(init=False)
@@ -128,12 +132,23 @@ class EdgeRuns:
             )
         for prompts in (self.pairs.base, self.pairs.source):
             check_readable(prompts, self.net)
-            prompts.at(self.readout.at)
+            if self.readout.at != "all":
+                prompts.at(self.readout.at)
         decoder, layout = decoder_of(self.net), layout_of(self.net.graph)
         sides = (self.pairs.base, self.pairs.source)
         run, other = sides if self.direction == "noising" else sides[::-1]
         found = References(
-            decoder, layout, self.ablation, run, other, self.at, self.reference, {}, self.seed
+            decoder,
+            layout,
+            self.ablation,
+            run,
+            other,
+            self.at,
+            self.reference,
+            self.constants,
+            self.seed,
+            self.pairs.record.rows or (),
+            self.means,
         )
         object.__setattr__(self, "decoder", decoder)
         object.__setattr__(self, "layout", layout)
@@ -205,7 +220,7 @@ class EdgeRuns:
     def slots(
         self, batch: Batch, masks: Tensor, first: int = 0, draw: int = 0, *, recorded: bool = False
     ) -> Tensor:
-        """Return what is read for the logits under masks, [masks, B, d].
+        """Return what is read for the logits under masks, [masks, B, C, d].
 
         Args:
             batch: The prompts.
@@ -224,7 +239,7 @@ class EdgeRuns:
             batch.known[:, :parents],
             reference,
             _sums(self.layout, reference),
-            batch.columns.last,
+            batch.columns.read,
             batch.selected,
             recorded,
         )
@@ -233,38 +248,37 @@ class EdgeRuns:
         return Pass(self.decoder, self.layout, batch.columns).run(reads, first, live)
 
     def value(self, batch: Batch, slots: Tensor, readout: ReadOut | None = None) -> Tensor:
-        """Return the outcome of what is read for the logits, [masks, B] of [masks, B, d].
+        """Return the outcome of what is read for the logits, [masks, B] of [masks, B, C, d].
 
         Raises:
             NumericalError: NaN or infinity.
         """
-        versions, outcome = len(slots), batch.outcome
-        rows, against = list(batch.rows) * versions, batch.against
+        scored = batch.scored
         if readout is not None and readout != self.readout:
-            against = self._against(batch.rows, readout, batch.intact)
-        chosen = Outcome(self.decoder, readout or self.readout, outcome.answers, rows)
-        repeated = None if against is None else against.repeat(versions, 1)
-        found = chosen.value(slots.flatten(0, 1), repeated).view(versions, -1)
+            scored = self._scored(batch.rows, readout, batch.columns, batch.intact)
+        found = scored.values(slots)
         if not bool(torch.isfinite(found).all()):
             row = int((~torch.isfinite(found)).any(0).nonzero()[0])
             raise NumericalError(
-                f"The outcome {chosen.readout} is not finite on prompt "
+                f"The outcome {scored.readout} is not finite on prompt "
                 f"{self.pairs.labels[batch.rows[row]]!r}.",
                 "NaN or infinity arose on the way.",
                 "Look at the prompt, or at the ablation's values.",
             )
         return found
 
-    def logits(self, masks: Tensor, *, first: int = 0, draw: int = 0) -> Tensor:
-        """Return the logits at the read-out's position, [masks, n, vocabulary]."""
+    def logits(self, masks: Tensor, *, first: int = 0, draw: int = 0) -> list[Tensor]:
+        """Return the logits that the read-out sees, a list of [masks, B, C, vocabulary].
+
+        C is 1 where one position is read; where all are, padding is NaN.
+        """
+        found = []
         with torch.no_grad():
-            found = [
-                batch.outcome.logits(self.slots(batch, masks, first, draw).flatten(0, 1)).view(
-                    len(masks), len(batch.rows), -1
-                )
-                for batch in self.batches()
-            ]
-        return torch.cat(found, 1)
+            for batch in self.batches():
+                logits = batch.scored.logits(self.slots(batch, masks, first, draw))
+                hidden = ~batch.columns.real[None, ..., None]
+                found.append(logits.masked_fill(hidden, torch.nan))
+        return found
 
     def gradients(
         self, masks: Tensor, *, readout: ReadOut | None = None
@@ -326,7 +340,7 @@ class EdgeRuns:
                 with torch.enable_grad():
                     probes = embedded.new_zeros(1, len(batch.rows), len(self.sites))
                     probes.requires_grad_()
-                    reads = ProbedReads(self.layout, embedded, batch.columns.last, probes, moves)
+                    reads = ProbedReads(self.layout, embedded, batch.columns.read, probes, moves)
                     slots = Pass(self.decoder, self.layout, batch.columns).run(reads)
                     value = self.value(batch, slots, readout)
                     (slope,) = torch.autograd.grad(value.sum(), probes)
@@ -341,28 +355,20 @@ class EdgeRuns:
             tokens = make_batch(run, rows, decoder.tokens.device)
             columns = Columns.of(decoder, tokens, self.readout.at)
             going = Pass(decoder, layout, columns)
-            reads = PlainReads(layout, going.embedded(), columns.last)
+            reads = PlainReads(layout, going.embedded(), columns.read)
             intact = going.run(reads)[0]
             assert reads.values is not None
             draws = range(self.references.draws)
             references = tuple(self.references.of(tokens, rows, draw) for draw in draws)
-            outcome = Outcome(decoder, self.readout, Bindings.of(pairs).answers, rows)
-            return Batch(
-                rows,
-                tokens,
-                columns,
-                reads.values,
-                references,
-                tokens.selected(self.at) if self.at else None,
-                outcome,
-                self._against(rows, self.readout, intact),
-                intact,
-            )
+            scored = self._scored(rows, self.readout, columns, intact)
+            chosen = tokens.selected(self.at) if self.at else None
+            return Batch(rows, tokens, columns, reads.values, references, chosen, scored, intact)
 
-    def _against(self, rows: range, readout: ReadOut, intact: Tensor) -> Tensor | None:
-        """Return the logits that a read-out compares with, [B, vocabulary]."""
+    def _scored(self, rows: range, readout: ReadOut, columns: Columns, intact: Tensor) -> Scored:
+        answers = Bindings.of(self.pairs).answers
+        plain = Scored(self.decoder, readout, answers, rows, columns.real, None)
         if readout.reference is None:
-            return None
+            return plain
         names = ("base", "source")
         wanted = next((n for n in names if readout.reference == Base(n)), None)
         if wanted is None:
@@ -370,17 +376,21 @@ class EdgeRuns:
                 f"The read-out {readout} compares with {readout.reference}.",
                 "Masked runs compare with the base or the source.",
             )
-        outcome = Outcome(self.decoder, readout, Bindings.of(self.pairs).answers, rows)
-        own = names[self.direction == "denoising"]
         with torch.no_grad():
-            if wanted == own:
-                return outcome.logits(intact)
+            if wanted == names[self.direction == "denoising"]:
+                return replace(plain, against=plain.logits(intact))
             prompts = self.pairs.base if wanted == "base" else self.pairs.source
             tokens = make_batch(prompts, rows, self.decoder.tokens.device)
-            columns = Columns.of(self.decoder, tokens, readout.at)
-            going = Pass(self.decoder, self.layout, columns)
-            reads = PlainReads(self.layout, going.embedded(), columns.last, keep=False)
-            return outcome.logits(going.run(reads)[0])
+            theirs = Columns.of(self.decoder, tokens, readout.at)
+            if theirs.real.shape != columns.real.shape or (theirs.real != columns.real).any():
+                raise AlignmentError(
+                    "Base and source have prompts of different lengths, and all tokens are read.",
+                    "Token is compared with token.",
+                    "Read one position: readout.at='end'.",
+                )
+            going = Pass(self.decoder, self.layout, theirs)
+            reads = PlainReads(self.layout, going.embedded(), theirs.read, keep=False)
+            return replace(plain, against=plain.logits(going.run(reads)[0]))
 
 
 def _sums(layout: Layout, reference: Tensor) -> dict[int, Tensor]:

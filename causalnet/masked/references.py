@@ -10,6 +10,7 @@ from causalnet.effects.reference import check_reference, digest_of, resampled_in
 from causalnet.errors import AlignmentError, TermError
 from causalnet.estimators.weights import Decoder
 from causalnet.execute.batch import TokenBatch, make_batch
+from causalnet.execute.values import noise_rows
 from causalnet.interventions import Ablation, AblationKind, Position
 from causalnet.masked.layout import Layout
 from causalnet.masked.passes import Columns, Pass
@@ -27,7 +28,7 @@ def own_values(
     """Return what every sender writes in the untouched network, [B, senders, T, d]."""
     columns = Columns.of(decoder, batch, "end")
     run = Pass(decoder, layout, columns)
-    reads = PlainReads(layout, run.embedded(shift), columns.last)
+    reads = PlainReads(layout, run.embedded(shift), columns.read)
     run.run(reads)
     assert reads.values is not None
     return reads.values
@@ -47,10 +48,12 @@ class References:
         reference: The reference set of means and resampling.
         constants: For learned constants, [d] by the name of each sender.
         seed: Seed of resampling.
+        numbers: The number of each prompt, which decides its noise; none means 0, 1, 2, ...
+        means: Means that were computed before, as `means_of_reference` gives them.
 
     Raises:
         TermError: A reference set that is missing or another than the ablation's, an ablation that
-            sets no reference value.
+            sets no reference value, learned constants that are not there.
     """
 
     decoder: Decoder
@@ -62,6 +65,8 @@ class References:
     reference: Prompts | None = None
     constants: Mapping[str, Tensor] = field(default_factory=dict)
     seed: int | str = 0
+    numbers: tuple[int, ...] = ()
+    means: Mapping[str, Tensor] | None = None
     _draws: tuple[Prompts, ...] = field(init=False)
     _means: Mapping[str, Tensor] = field(init=False)
 
@@ -69,14 +74,31 @@ class References:
         """Draw and average once."""
         check_reference(self.ablation, self.reference)
         draws: tuple[Prompts, ...] = ()
-        means: Mapping[str, Tensor] = {}
+        means: Mapping[str, Tensor] = self.means or {}
         if self.ablation.kind is AblationKind.RESAMPLE and self.reference is not None:
             drawn = resampled_inputs(self.ablation, self.run, self.reference, self.seed)
             draws = tuple(drawn.values())
-        elif self.reference is not None:
+        elif self.ablation.kind is AblationKind.OPTIMAL:
+            self._check_constants()
+        elif self.reference is not None and self.means is None:
             means = self._averaged(self.reference)
         object.__setattr__(self, "_draws", draws)
         object.__setattr__(self, "_means", means)
+
+    def _check_constants(self) -> None:
+        lacking = [name for name in self.layout.senders if name not in self.constants]
+        if lacking:
+            raise TermError(
+                f"{len(lacking)} of {len(self.layout.senders)} senders have no learned constant, "
+                f"the first {lacking[0]}.",
+                "Edges carry one constant for each sender.",
+                "Write constants=learn_edge_constants(...).constants.",
+            )
+
+    @property
+    def means_of_reference(self) -> Mapping[str, Tensor]:
+        """The means over the reference set, to be passed on."""
+        return self._means
 
     @property
     def draws(self) -> int:
@@ -95,6 +117,8 @@ class References:
             AblationKind.MEAN_PER_POSITION: lambda: self._by_position(batch),
             AblationKind.COUNTERFACTUAL: lambda: self._moved(batch, rows, self.other),
             AblationKind.RESAMPLE: lambda: self._moved(batch, rows, self._draws[draw]),
+            AblationKind.NOISE: lambda: self._noised(batch, rows, draw),
+            AblationKind.OPTIMAL: lambda: self._constant(batch, self.constants.__getitem__),
         }
         kind = self.ablation.kind
         if kind not in kinds:
@@ -156,6 +180,16 @@ class References:
             )
         index = taken.clamp(max=values.shape[2] - 1)[:, None, :, None]
         return values.gather(2, index.expand(-1, values.shape[1], -1, values.shape[3]))
+
+    def _noised(self, batch: TokenBatch, rows: Sequence[int], draw: int) -> Tensor:
+        """Return values of the run with noise on its token embedding."""
+        noise = self.ablation.noise
+        assert noise is not None  # the ablation checks it
+        like = self.decoder.tokens.new_zeros(*batch.ids.shape, self.decoder.tokens.shape[1])
+        numbers = [self.numbers[row] for row in rows] if self.numbers else rows
+        drawn = noise_rows(noise.key(draw), batch, numbers, like)
+        shift = noise.sigma * drawn * batch.selected(noise.at)[..., None]
+        return own_values(self.decoder, self.layout, batch, shift)
 
     def _averaged(self, reference: Prompts) -> dict[str, Tensor]:
         """Return means by template, [senders, T, d], or pooled under "", [senders, d]."""
