@@ -56,8 +56,8 @@ def changed_mechanisms(net: LiftedNetwork, other: Mapping[str, Tensor]) -> tuple
         other: The state of the other checkpoint: `module.state_dict()`.
 
     Raises:
-        ParameterError: States with other names or shapes, or a difference in a tensor that no node
-            uses.
+        ParameterError: States with other names or shapes, a difference in a tensor that no node
+            uses, or a node that is silent here and writes there.
     """
     own = net.model.module.state_dict(keep_vars=True)
     left = {*changed_weights(own, other)}
@@ -72,6 +72,7 @@ def changed_mechanisms(net: LiftedNetwork, other: Mapping[str, Tensor]) -> tuple
         for name in names[id(dict(module.named_parameters(recurse=False))[weight])]:
             used.add(name)
             if name in left and not _same(own[name][entries], other[name][entries]):
+                _check_silent(net, node, module, other[name][entries])
                 found[node] = None
     if unused := sorted(left - used):
         raise ParameterError(
@@ -80,6 +81,17 @@ def changed_mechanisms(net: LiftedNetwork, other: Mapping[str, Tensor]) -> tuple
             "Lift both networks and compare their values instead.",
         )
     return tuple(node.mediator.name for node in net.graph.nodes if node.mediator.name in found)
+
+
+def _check_silent(net: LiftedNetwork, node: str, module: nn.Module, written: Tensor) -> None:
+    """Refuse a node that the graph leaves out, and that another checkpoint lets write."""
+    writes = module in (*net.places.mixers, *net.places.mlp_out)
+    if node in net.graph.shape.silent and writes and bool(written.any()):
+        raise ParameterError(
+            f"{node} is silent in the lifted network, and writes with the other weights.",
+            "The graph leaves silent nodes out, so the other network has another graph.",
+            "Lift both networks, and compare their graphs and values.",
+        )
 
 
 def _same(one: Tensor, other: Tensor) -> bool:

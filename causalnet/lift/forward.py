@@ -111,10 +111,11 @@ class _Observer:
                 self.output(f"L{layer}.attention_norm", places.attention_norms[layer])
             heads = shape.heads, shape.heads_of(layer)
             groups = shape.kv_heads, shape.groups_of(layer)
-            self.columns(f"L{layer}.q", places.queries[layer], heads)
-            self.columns(f"L{layer}.k", places.keys[layer], groups)
-            self.columns(f"L{layer}.v", places.values[layer], groups)
-            self.input(f"L{layer}.z", places.mixers[layer], heads)
+            if heads[1]:
+                self.columns(f"L{layer}.q", places.queries[layer], heads)
+                self.columns(f"L{layer}.k", places.keys[layer], groups)
+                self.columns(f"L{layer}.v", places.values[layer], groups)
+                self.input(f"L{layer}.z", places.mixers[layer], heads)
             self.output(f"L{layer}.attention", places.mixers[layer])
             self.input(f"L{layer}.resid_mid", places.mlp_norms[layer])
             if self.parts.adapter.norm != "none":
