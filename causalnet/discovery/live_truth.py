@@ -12,12 +12,11 @@ import numpy as np
 import torch
 
 from causalnet.discovery.question import Question
-from causalnet.discovery.units import CircuitGrain
 from causalnet.errors import ParameterError
 
 __all__ = ["LiveTruth", "live_truth"]
 
-LIVE = 1e-9  # the least change of a logit that is not rounding, in float64
+LIVE = 1e-6  # the least change of a logit that counts: hard attention leaks less than that
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ def live_truth(
     """Return which edges of a known circuit are live under a question's ablation and prompts.
 
     Args:
-        question: Ablation, prompts, positions; its read-out says at which position logits are read.
+        question: Ablation, prompts and positions; logits are read at all tokens.
         truth: The circuit's edges, sender and receiver.
         least: The least change of a logit that counts.
 
@@ -66,7 +65,7 @@ def live_truth(
         UnknownMediatorError: An edge that the graph does not have.
         ParameterError: No edge.
     """
-    asked = _by_edges(question)
+    asked = replace(question, grain="edges", readout=replace(question.readout, at="all"))
     names = [f"{sender} -> {receiver}" for sender, receiver in truth]
     if not names:
         raise ParameterError("A truth of no edges.", "A circuit has one edge at least.", "")
@@ -76,9 +75,10 @@ def live_truth(
     rows = np.tile(circuit, (len(members) + 2, 1))
     rows[0] = 1.0
     rows[np.arange(2, len(rows)), members] = 0.0
-    logits = asked.runs.logits(torch.from_numpy(asked.masks(rows)))
-    distance = float((logits[1] - logits[0]).abs().max())
-    changes = (logits[2:] - logits[1]).abs().flatten(1).amax(1).tolist()
+    batches = asked.runs.logits(torch.from_numpy(asked.masks(rows)))
+    distance = max(float((each[1] - each[0]).abs().nan_to_num().max()) for each in batches)
+    by_batch = [(each[2:] - each[1]).abs().nan_to_num().flatten(1).amax(1) for each in batches]
+    changes = torch.stack(by_batch).amax(0).tolist()
     labelled = [(asked.units.names[m], change) for m, change in zip(members, changes, strict=True)]
     labelled.sort(key=lambda each: -each[1])
     return LiveTruth(
@@ -89,10 +89,3 @@ def live_truth(
         str(asked.ablation),
         len(asked.pairs),
     )
-
-
-def _by_edges(question: Question) -> Question:
-    """Return the question at the grain of edges."""
-    if question.grain == CircuitGrain.EDGES:
-        return question
-    return replace(question, grain=CircuitGrain.EDGES)

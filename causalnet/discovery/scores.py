@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from causalnet.discovery.question import Question
@@ -20,6 +21,7 @@ Sign: TypeAlias = Literal["effect", "magnitude", "survival"]
 """An effect is patched - unpatched; a magnitude has no sign; survival is a threshold or a gate: the
 larger, the longer the unit stays in the circuit."""
 
+ROUNDINGS = 8  # units in the last place of an outcome
 _SHOWN = 8
 
 
@@ -96,9 +98,21 @@ class Scores:
             return self.values
         return self.values * (-1.0 if self.total < 0 else 1.0)
 
+    @property
+    def rounding(self) -> float:
+        """The size below which an effect is rounding of the outcomes that it is a difference of."""
+        if self.sign == "survival":
+            return 0.0
+        eps = torch.finfo(self.question.net.model.dtype).eps
+        return float(ROUNDINGS * eps * max(1.0, abs(self.total)))
+
     def ranking(self, by: Ranking = "absolute") -> NDArray[np.float64]:
-        """Return numbers by which units are ranked, the larger the earlier, [units]."""
-        return np.abs(self.values) if by == "absolute" else self.strengths
+        """Return numbers by which units are ranked, the larger the earlier, [units].
+
+        What is below rounding is 0: such units tie, whatever the last bits say.
+        """
+        ranked = np.abs(self.values) if by == "absolute" else self.strengths
+        return np.where(np.abs(ranked) <= self.rounding, 0.0, ranked)
 
     def order(self, by: Ranking = "absolute") -> NDArray[np.int64]:
         """Return the numbers of the units, first the one that ranks highest; ties in order."""

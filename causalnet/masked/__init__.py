@@ -2,7 +2,8 @@
 
 | name | what it is |
 |---|---|
-| `EdgeRuns` | a network on prompt pairs under an ablation: outcomes and gradients for masks of edges |
+| `EdgeRuns` | a network on pairs under an ablation: outcomes and gradients for masks of edges |
+| `learn_edge_constants` | constants of senders that harm least under a mask (optimal ablation) |
 | `Layout`, `layout_of` | senders, receivers and stages of a decoder, which number the masks |
 
 A mask m[u, c] in [0, 1] for every residual edge: receiver c reads the sum over senders u of
@@ -13,5 +14,14 @@ al. 2024).
 
 from causalnet.masked.edge_runs import Batch, EdgeRuns
 from causalnet.masked.layout import Layout, Stage, layout_of
+from causalnet.masked.learned import SenderConstants, learn_edge_constants
 
-__all__ = ["Batch", "EdgeRuns", "Layout", "Stage", "layout_of"]
+__all__ = [
+    "Batch",
+    "EdgeRuns",
+    "Layout",
+    "SenderConstants",
+    "Stage",
+    "layout_of",
+    "learn_edge_constants",
+]

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from causalnet.masked.layout import Layout, Stage
 
-__all__ = ["live_receivers", "live_senders"]
+__all__ = ["live_edges", "live_receivers", "live_senders"]
 
 
 def live_senders(layout: Layout, masks: Tensor, first: int = 0) -> frozenset[int]:
@@ -24,6 +24,23 @@ def live_senders(layout: Layout, masks: Tensor, first: int = 0) -> frozenset[int
         heard = rows[live_receivers(layout, stage, live)]
         live.update(np.flatnonzero(heard.any(0)).tolist())
     return frozenset(live)
+
+
+def live_edges(layout: Layout, masks: Tensor) -> NDArray[np.bool_]:
+    """Return which edges lead into a receiver that reaches the logits under any mask, [edges].
+
+    Removing another edge changes nothing.
+
+    Args:
+        layout: Senders and receivers.
+        masks: [masks, B or 1, edges].
+    """
+    found = np.zeros(masks.shape[-1], dtype=bool)
+    live = set(live_senders(layout, masks))
+    for stage in layout.stages:
+        heard = live_receivers(layout, stage, live)
+        found[stage.edges] = np.repeat(heard, stage.parents)
+    return found
 
 
 def live_receivers(layout: Layout, stage: Stage, live: set[int]) -> NDArray[np.bool_]:

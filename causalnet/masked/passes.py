@@ -27,14 +27,16 @@ class Columns:
         position_ids: [B, T].
         hidden: True where a query must not attend, [B, T, T].
         turns: Cosines and sines of the rotation [B, T, d_head / 2], or None.
-        last: The column that is read for the logits, [B].
+        read: The columns that are read for the logits, [B, C].
+        real: Which of these hold a token, [B, C].
     """
 
     ids: Tensor
     position_ids: Tensor
     hidden: Tensor
     turns: tuple[Tensor, Tensor] | None
-    last: Tensor
+    read: Tensor
+    real: Tensor
 
     @classmethod
     def of(cls, decoder: Decoder, batch: TokenBatch, read_at: str | int) -> "Columns":
@@ -43,13 +45,18 @@ class Columns:
         Args:
             decoder: The weights.
             batch: The prompts.
-            read_at: The position that is read for the logits.
+            read_at: The position that is read for the logits, or `all`.
         """
         seen = batch.mask[:, None, :].expand(-1, batch.mask.shape[1], -1)
         seen = seen.tril() if decoder.shape.causal else seen
         turns = decoder.turns(batch.position_ids)
         flat = None if turns is None else (turns[0][:, :, 0], turns[1][:, :, 0])
-        return cls(batch.ids, batch.position_ids, ~seen, flat, batch.columns(read_at))
+        if read_at == "all":
+            read = torch.arange(batch.ids.shape[1], device=batch.ids.device).expand(batch.ids.shape)
+        else:
+            read = batch.columns(read_at)[:, None]
+        real = batch.mask.gather(1, read)
+        return cls(batch.ids, batch.position_ids, ~seen, flat, read, real)
 
 
 class Reads(ABC):
@@ -62,7 +69,7 @@ class Reads(ABC):
         Args:
             stage: The stage.
             chosen: Which of its receivers.
-            at_end: Whether only the column of the read-out is wanted; T is 1 then.
+            at_end: Whether only the columns of the read-out are wanted; T is C then.
         """
 
     @abstractmethod
@@ -97,7 +104,7 @@ class Pass:
         return torch.stack([tokens, places], 1)
 
     def run(self, reads: Reads, first: int = 0, live: frozenset[int] | None = None) -> Tensor:
-        """Run all stages from one on and return what is read for the logits, [M, B, d].
+        """Run all stages from one on and return what is read for the logits, [M, B, C, d].
 
         Args:
             reads: What receivers read; it knows the senders before the first stage.
@@ -108,7 +115,7 @@ class Pass:
         for stage in stages[first:]:
             wanted = [n for n in stage.writers if live is None or n in live]
             reads.add(stage, self._written(stage, reads, wanted) if wanted else {})
-        return reads.slots(last, (0,), at_end=True)[:, :, 0, 0]
+        return reads.slots(last, (0,), at_end=True)[:, :, 0]
 
     def _written(self, stage: Stage, reads: Reads, wanted: list[int]) -> dict[int, Tensor]:
         if stage.kind == "mlp":

@@ -17,13 +17,13 @@ class PlainReads(Reads):
     Args:
         layout: Where senders and receivers lie.
         embedded: The embeddings, [B, inputs, T, d].
-        last: The column of the read-out, [B].
+        read: The columns of the read-out, [B, C].
         keep: Whether every sender's value is kept, in `values` [B, senders, T, d].
     """
 
-    def __init__(self, layout: Layout, embedded: Tensor, last: Tensor, keep: bool = True) -> None:
+    def __init__(self, layout: Layout, embedded: Tensor, read: Tensor, keep: bool = True) -> None:
         """Begin with the embeddings."""
-        self.stream, self.last = embedded.sum(1)[None], last
+        self.stream, self.read = embedded.sum(1)[None], read
         self.values: Tensor | None = None
         if keep:
             batch, inputs, *tail = embedded.shape
@@ -32,7 +32,7 @@ class PlainReads(Reads):
 
     def slots(self, stage: Stage, chosen: Sequence[int], at_end: bool = False) -> Tensor:
         """Return the stream for all, [1, B, 1, T, d]."""
-        return _ended(self.stream, self.last, at_end)[:, :, None]
+        return _ended(self.stream, self.read, at_end)[:, :, None]
 
     def add(self, stage: Stage, written: Mapping[int, Tensor]) -> None:
         """Add what was written to the stream."""
@@ -51,7 +51,7 @@ class MaskedReads(Reads):
         known: Own values of the senders before the first stage that is run, [B, P, T, d].
         reference: What edges carry otherwise, [B, senders, T, d].
         sums: Sums of the reference over the senders before each stage, [B, T, d].
-        last: The column of the read-out, [B].
+        read: The columns of the read-out, [B, C].
         selected: Tokens at which edges are masked, [B, T]; None for all.  At the others every
             receiver reads the stream.
         is_recorded: Whether gradients with respect to masks are wanted.
@@ -64,13 +64,13 @@ class MaskedReads(Reads):
         known: Tensor,
         reference: Tensor,
         sums: Mapping[int, Tensor],
-        last: Tensor,
+        read: Tensor,
         selected: Tensor | None = None,
         is_recorded: bool = False,
     ) -> None:
         """Begin with the known senders."""
         self.masks, self.reference, self.sums = masks, reference, sums
-        self.last, self.selected, self.is_recorded = last, selected, is_recorded
+        self.read, self.selected, self.is_recorded = read, selected, is_recorded
         count = known.shape[1]
         self.shared = known - reference[:, :count]
         room = 0 if is_recorded else len(layout.senders) - count
@@ -84,15 +84,14 @@ class MaskedReads(Reads):
         shared, own = self.shared, self.own[:, :, : self.count]
         base = self.sums[stage.parents]
         if at_end:
-            rows = torch.arange(len(self.last), device=self.last.device)
-            shared = shared[rows, :, self.last][:, :, None]
-            own = own[:, rows, :, self.last].transpose(0, 1)[:, :, :, None]
-            base = base[rows, self.last][:, None]
+            shared = _columns(shared, self.read)
+            own = torch.stack([_columns(each, self.read) for each in own])
+            base = base.take_along_dim(self.read[..., None], 1)
         found = _mixed(weights, shared, own) + base[None, :, None]
         if self.stream is None or self.selected is None:
             return found
-        chosen_tokens = _ended(self.selected[None, ..., None], self.last, at_end)[:, :, None]
-        return torch.where(chosen_tokens, found, _ended(self.stream, self.last, at_end)[:, :, None])
+        chosen_tokens = _ended(self.selected[None, ..., None], self.read, at_end)[:, :, None]
+        return torch.where(chosen_tokens, found, _ended(self.stream, self.read, at_end)[:, :, None])
 
     def add(self, stage: Stage, written: Mapping[int, Tensor]) -> None:
         """Keep what was written, less the reference."""
@@ -119,16 +118,16 @@ class ProbedReads(PlainReads):
     Args:
         layout: Where senders and receivers lie.
         embedded: The embeddings, [B, inputs, T, d].
-        last: The column of the read-out, [B].
+        read: The columns of the read-out, [B, C].
         probes: Zeros of which gradients are recorded, [1, B, edges].
         moves: Of every sender, [B, senders, T, d].
     """
 
     def __init__(
-        self, layout: Layout, embedded: Tensor, last: Tensor, probes: Tensor, moves: Tensor
+        self, layout: Layout, embedded: Tensor, read: Tensor, probes: Tensor, moves: Tensor
     ) -> None:
         """Begin with the embeddings."""
-        super().__init__(layout, embedded, last, keep=False)
+        super().__init__(layout, embedded, read, keep=False)
         self.probes, self.moves = probes, moves
 
     def slots(self, stage: Stage, chosen: Sequence[int], at_end: bool = False) -> Tensor:
@@ -136,8 +135,7 @@ class ProbedReads(PlainReads):
         weights = _weights(self.probes, stage, chosen)
         moves = self.moves[:, : stage.parents]
         if at_end:
-            rows = torch.arange(len(self.last), device=self.last.device)
-            moves = moves[rows, :, self.last][:, :, None]
+            moves = _columns(moves, self.read)
         own = moves.new_zeros(1, len(moves), 0, *moves.shape[2:])
         return _mixed(weights, moves, own) + super().slots(stage, chosen, at_end)
 
@@ -149,12 +147,14 @@ def _weights(masks: Tensor, stage: Stage, chosen: Sequence[int]) -> Tensor:
     return weights if len(chosen) == stage.receivers else weights[:, :, list(chosen)]
 
 
-def _ended(value: Tensor, last: Tensor, at_end: bool) -> Tensor:
-    """Return a value [M, B, T, d], or its column of the read-out alone, [M, B, 1, d]."""
-    if not at_end:
-        return value
-    rows = torch.arange(len(last), device=last.device)
-    return value[:, rows, last][:, :, None]
+def _ended(value: Tensor, read: Tensor, at_end: bool) -> Tensor:
+    """Return a value [M, B, T, d], or its columns of the read-out alone, [M, B, C, d]."""
+    return value.take_along_dim(read[None, ..., None], 2) if at_end else value
+
+
+def _columns(value: Tensor, read: Tensor) -> Tensor:
+    """Return the columns of the read-out, [B, S, C, d] of [B, S, T, d]."""
+    return value.take_along_dim(read[:, None, :, None], 2)
 
 
 def _mixed(weights: Tensor, shared: Tensor, own: Tensor) -> Tensor:
