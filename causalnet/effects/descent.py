@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol, final
 
 import torch
 from torch import Tensor
@@ -13,12 +14,28 @@ from causalnet.execute import Answers, Bindings, Constant, Pooled, evaluate
 from causalnet.interventions import Handle, Learning, Read
 from causalnet.lift import LiftedNetwork
 
-__all__ = ["Descent", "Found", "descend", "expected_forwards"]
+__all__ = ["Descent", "Found", "Learner", "descend", "expected_forwards"]
 
 LOOKS = 5
 """How often the whole training set is looked at beside the start."""
 
 
+class Learner(Protocol):
+    """What constants are learned for: the loss of a training set under them."""
+
+    settings: Learning
+
+    def __len__(self) -> int:
+        """Return the number of training prompts."""
+
+    def losses(self, vectors: Mapping[str, Tensor], rows: Sequence[int], learns: bool) -> Tensor:
+        """Return the loss on each of some training prompts, [n], with a graph where it learns."""
+
+    def whole(self, vectors: Mapping[str, Tensor]) -> float:
+        """Return the mean loss on the whole training set."""
+
+
+@final
 @dataclass(slots=True, eq=False)
 class Descent:
     """Constants on their way, and what the training set says of them."""
@@ -30,6 +47,10 @@ class Descent:
     settings: Learning
     progress: Callable[[int, int], None] | None
     forwards: int = 0
+
+    def __len__(self) -> int:
+        """Return the number of training prompts."""
+        return len(self.bindings)
 
     def bound(self, vectors: Mapping[str, Tensor]) -> dict[Handle, Constant]:
         """Return vectors under the handles of their nodes."""
@@ -57,13 +78,13 @@ class Descent:
 
     def whole(self, vectors: Mapping[str, Tensor]) -> float:
         """Return the mean loss on the whole training set."""
-        rows = range(len(self.bindings))
+        rows = range(len(self))
         return float(self.losses(vectors, rows, learns=False).double().mean())
 
     def _count(self, done: int, expected: int) -> None:
         self.forwards += 1
         if self.progress is not None:
-            expected_in_all = expected_forwards(self.settings, len(self.bindings))
+            expected_in_all = expected_forwards(self.settings, len(self))
             self.progress(self.forwards, max(self.forwards, expected_in_all))
 
 
@@ -77,7 +98,7 @@ class Found:
     looks: tuple[tuple[int, float], ...]
 
 
-def descend(descent: Descent, moments: Moments, start: float) -> Found:
+def descend(descent: Learner, moments: Moments, start: float) -> Found:
     """Take the steps, and keep the best constants that were looked at on the whole set."""
     settings = descent.settings
     best, least, looks = moments.means, start, [(0, start)]
@@ -94,7 +115,7 @@ def descend(descent: Descent, moments: Moments, start: float) -> Found:
 
     every = _every(settings.steps)
     curve = []
-    for step, rows in enumerate(_orders(len(descent.bindings), settings), start=1):
+    for step, rows in enumerate(_orders(len(descent), settings), start=1):
         adam.zero_grad()
         adam.param_groups[0]["lr"] = settings.rate * (1 - (step - 1) / settings.steps)
         loss = descent.losses(vectors(), rows, learns=True).mean()

@@ -12,7 +12,7 @@ from causalnet.interventions import Position
 from causalnet.lift import LiftedNetwork
 from causalnet.tasks import Prompts
 
-__all__ = ["Moments", "moments_of"]
+__all__ = ["Moments", "Sums", "moments_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,29 +33,36 @@ class Moments:
 
 
 @dataclass(slots=True)
-class _Sums:
-    """Sums of values and of their squares, [d]."""
+class Sums:
+    """Sums of values and of their squares, in float64.
+
+    Attributes:
+        count: How many values were taken in.
+        total: Their sum, [..., d].
+        squares: The sum of their squares, [..., d].
+    """
 
     count: int = 0
     total: Tensor | float = 0.0
     squares: Tensor | float = 0.0
 
     def add(self, values: Tensor) -> None:
-        """Take in values, [n, d]."""
+        """Take in values, [n, ..., d]."""
         wide = values.to("cpu", torch.float64)
         self.count += len(wide)
         self.total, self.squares = self.total + wide.sum(0), self.squares + wide.square().sum(0)
 
     @property
     def mean(self) -> Tensor:
-        """The mean of each entry, [d]."""
+        """The mean of each entry, [..., d]."""
         return torch.as_tensor(self.total) / self.count
 
     @property
-    def spread(self) -> float:
-        """The root mean square of the entries' standard deviations; 1 where nothing varies."""
+    def spreads(self) -> Tensor:
+        """Root mean squares of the entries' standard deviations, [...]; 1 where nothing varies."""
         variances = torch.as_tensor(self.squares) / self.count - self.mean.square()
-        return float(variances.clamp(min=0).mean().sqrt()) or 1.0
+        found = variances.clamp(min=0).mean(-1).sqrt()
+        return torch.where(found > 0, found, torch.ones_like(found))
 
 
 def moments_of(
@@ -75,8 +82,8 @@ def moments_of(
     Raises:
         PromptError: A position that the prompts do not have.
     """
-    sums = {node: _Sums() for node in nodes}
-    chosen = {node: _Sums() for node in nodes}
+    sums = {node: Sums() for node in nodes}
+    chosen = {node: Sums() for node in nodes}
 
     def add(batch: TokenBatch, values: Mapping[str, Tensor]) -> None:
         for node in nodes:
@@ -87,6 +94,6 @@ def moments_of(
     return Moments(
         {node: one.mean for node, one in sums.items()},
         {node: one.mean for node, one in chosen.items()},
-        {node: one.spread for node, one in chosen.items()},
+        {node: float(one.spreads) for node, one in chosen.items()},
         forwards,
     )
