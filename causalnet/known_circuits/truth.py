@@ -41,7 +41,7 @@ def structural_truth(module: SmallTransformer) -> frozenset[Edge]:
     L1.H0 logits
     embed L0.mlp
     """
-    return _on_ways(_connected(_written(module), _read(module)))
+    return _on_ways(_connected(_written(module), _read(module)), _sources(module))
 
 
 @torch.no_grad()
@@ -69,7 +69,7 @@ def active_truth(
         for sender, receiver in _connected(_written(module), read)
         if sender not in quiet and _node(receiver) not in quiet
     ]
-    return _on_ways(kept)
+    return _on_ways(kept, _sources(module))
 
 
 def _node(receiver: str) -> str:
@@ -103,7 +103,8 @@ def _written(module: SmallTransformer) -> dict[str, Tensor]:
             fed = _columns(before @ block.attention.value.weight[span].T)
             rows[name] = block.attention.output.weight[:, span].T[fed]
         if f"L{layer}.mlp" not in module.config.silent:
-            rows[f"L{layer}.mlp"] = block.mlp.out.weight.T
+            out = block.mlp.out
+            rows[f"L{layer}.mlp"] = torch.cat([out.weight.T, out.bias[None]])
     return rows
 
 
@@ -160,10 +161,21 @@ def _connected(written: Mapping[str, Tensor], read: Mapping[str, Tensor]) -> lis
     return edges
 
 
-def _on_ways(edges: Iterable[Edge]) -> frozenset[Edge]:
-    """Keep the edges on ways from an embedding to the logits; they come receivers in order."""
+def _sources(module: SmallTransformer) -> frozenset[str]:
+    """Return what writes without reading: the embeddings, and MLPs by their biases."""
+    constant = {
+        f"L{layer}.mlp"
+        for layer, block in _blocks(module)
+        if f"L{layer}.mlp" not in module.config.silent
+        and bool(block.mlp.out(torch.relu(block.mlp.into.bias)).any())
+    }
+    return frozenset({"embed", "pos_embed"} | constant)
+
+
+def _on_ways(edges: Iterable[Edge], sources: Iterable[str]) -> frozenset[Edge]:
+    """Keep the edges on ways from a source to the logits; they come receivers in order."""
     ordered = list(edges)
-    fed = {"embed", "pos_embed"}
+    fed = set(sources)
     for sender, receiver in ordered:
         # Without values a head writes nothing, whatever it looks at.
         if sender in fed and not receiver.endswith((".q", ".k")):
