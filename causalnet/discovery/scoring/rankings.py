@@ -6,6 +6,9 @@ precision: no line is drawn between points, which would promise more than any th
 (Davis and Goadrich 2006).  Sites that tie enter together, at the precision of the whole block;
 `auprc_expected` is the mean over all orders of tied sites instead, and the same mean with all
 sites tied is the level of a random ranking, which lies above the share of true sites.
+
+Sites without an effect tie at 0 only as far as the arithmetic gives them 0; where it leaves
+rounding noise, `resolution` says up to which size a score is 0.
 """
 
 from collections.abc import Collection, Mapping
@@ -39,6 +42,7 @@ class RankingScore:
         undecided_pairs: Pairs of a true site and another one that tie, out of
             positives * (total - positives).
         convention: Which values were ranked, largest first.
+        resolution: Scores of at most this size counted as 0.
     """
 
     auroc: float
@@ -50,6 +54,7 @@ class RankingScore:
     ties: int
     undecided_pairs: int
     convention: Convention
+    resolution: float
 
     @property
     def undecided(self) -> float:
@@ -61,7 +66,8 @@ class RankingScore:
         lines = [
             f"AUROC {share(self.auroc)} (chance 0.500), AUPRC {share(self.auprc)} "
             f"(chance {share(self.auprc_chance)})",
-            f"{self.positives} true of {self.total} sites, ranked by {self.convention} score",
+            f"{self.positives} true of {self.total} sites, ranked by {self.convention} score"
+            + (f", 0 up to {self.resolution:.2g}" if self.resolution else ""),
         ]
         if self.ties:
             lines.append(
@@ -142,7 +148,11 @@ class _Blocks(NamedTuple):
 
 
 def score_ranking(
-    scores: Mapping[Site, float], truth: Collection[Site], *, convention: Convention
+    scores: Mapping[Site, float],
+    truth: Collection[Site],
+    *,
+    convention: Convention,
+    resolution: float = 0.0,
 ) -> RankingScore:
     """Score a ranking against a known circuit.
 
@@ -151,10 +161,12 @@ def score_ranking(
         truth: The sites of the known circuit, e.g. those live under the same ablation and data.
         convention: Rank by the scores as given ("signed", largest first) or by their absolute
             values ("absolute").
+        resolution: Scores of at most this size are 0 and tie, e.g. 1e-6 where a model in float32
+            leaves rounding noise; in the unit of the scores.
 
     Raises:
         ParameterError: A true site without a score, NaN among the scores, no true site or no
-            other one: the areas are then undefined.
+            other one (the areas are then undefined), or a resolution below 0.
 
     >>> scores = {"L0.H0": 0.9, "L0.H1": -2.0, "L1.H0": 0.1, "L1.H1": 0.0, "L1.H2": 0.0}
     >>> print(score_ranking(scores, ["L0.H0", "L0.H1"], convention="absolute"))
@@ -164,7 +176,7 @@ def score_ranking(
     >>> score_ranking(scores, ["L0.H0", "L0.H1"], convention="signed").auroc
     0.5
     """
-    blocks = _blocks(scores, truth, convention)
+    blocks = _blocks(scores, truth, convention, resolution)
     total, positives = int(blocks.sizes.sum()), int(blocks.trues.sum())
     negatives = total - positives
     others = blocks.sizes - blocks.trues
@@ -182,11 +194,16 @@ def score_ranking(
         ties=int(blocks.sizes[blocks.sizes > 1].sum()),
         undecided_pairs=undecided,
         convention=convention,
+        resolution=resolution,
     )
 
 
 def threshold_curve(
-    scores: Mapping[Site, float], truth: Collection[Site], *, convention: Convention
+    scores: Mapping[Site, float],
+    truth: Collection[Site],
+    *,
+    convention: Convention,
+    resolution: float = 0.0,
 ) -> ThresholdCurve:
     """Count what every threshold keeps, for ROC and precision-recall curves.
 
@@ -194,6 +211,7 @@ def threshold_curve(
         scores: As for `score_ranking`.
         truth: The sites of the known circuit.
         convention: Which values are ranked, largest first.
+        resolution: Scores of at most this size are 0 and tie.
 
     Raises:
         ParameterError: As for `score_ranking`.
@@ -202,7 +220,7 @@ def threshold_curve(
     >>> curve.roc
     ((0.0, 0.0), (0.0, 0.5), (1.0, 1.0))
     """
-    blocks = _blocks(scores, truth, convention)
+    blocks = _blocks(scores, truth, convention, resolution)
     return ThresholdCurve(
         thresholds=tuple(blocks.values.tolist()),
         kept=tuple(np.cumsum(blocks.sizes).tolist()),
@@ -214,9 +232,19 @@ def threshold_curve(
 
 
 def _blocks(
-    scores: Mapping[Site, float], truth: Collection[Site], convention: Convention
+    scores: Mapping[Site, float],
+    truth: Collection[Site],
+    convention: Convention,
+    resolution: float,
 ) -> _Blocks:
+    if not 0 <= resolution < np.inf:
+        raise ParameterError(
+            came=f"The resolution is {resolution!r}.",
+            possible="It is a size of scores, 0 or more.",
+            write="Write resolution=1e-6, or leave it out.",
+        )
     values = ranked_by(scores, convention)
+    values = np.where(np.abs(values) <= resolution, 0.0, values)
     members = check_known(truth, scores, "the known circuit")
     if len(members) in (0, len(scores)):
         raise ParameterError(

@@ -118,6 +118,8 @@ def test_which_area_compares_with_mib() -> None:
     assert by["absolute"].comparable_with_mib == "cmd"
     shorter = score_curve(RANDOM[1:], sizes=MIB_GRID[1:], convention="signed")
     assert shorter.comparable_with_mib is None
+    shifted = score_curve(RANDOM, sizes=[*MIB_GRID[:-1], 0.9], convention="signed")
+    assert shifted.comparable_with_mib is None
     assert "neither area compares with MIB" in str(shorter)
 
 

@@ -192,6 +192,20 @@ def test_dead_edges_of_a_known_circuit_tie_with_the_rest(live: int, area: float)
     assert against_all.undecided_pairs == (7 - live) * 99
 
 
+@given(rankings(most=20), CONVENTIONS, st.data())
+def test_rounding_noise_below_the_resolution_ties(
+    ranking: Ranking, convention: Convention, data: st.DataObject
+) -> None:
+    scores, truth = ranking
+    small = st.floats(-1e-6, 1e-6)
+    noisy = {site: score or data.draw(small) for site, score in scores.items()}
+    one = score_ranking(scores, truth, convention=convention, resolution=1e-6)
+    assert score_ranking(noisy, truth, convention=convention, resolution=1e-6) == one
+    assert one.auroc == score_ranking(scores, truth, convention=convention).auroc
+    curve = threshold_curve(noisy, truth, convention=convention, resolution=1e-6)
+    assert curve == threshold_curve(scores, truth, convention=convention)
+
+
 def test_infinite_scores_rank_first_and_last() -> None:
     scores = {"a": math.inf, "b": 1.0, "c": -math.inf}
     assert score_ranking(scores, ["a"], convention="signed").auroc == 1
@@ -239,6 +253,12 @@ def test_areas_that_are_undefined_are_refused(
         score_ranking(scores, truth, convention="absolute")
     with pytest.raises(ParameterError, match=message):
         threshold_curve(scores, truth, convention="absolute")
+
+
+@pytest.mark.parametrize("resolution", [-1e-6, math.nan, math.inf])
+def test_a_resolution_is_a_size(resolution: float) -> None:
+    with pytest.raises(ParameterError, match="0 or more"):
+        score_ranking({"a": 1.0, "b": 2.0}, ["a"], convention="signed", resolution=resolution)
 
 
 def test_an_unknown_convention_is_refused() -> None:
