@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from causalnet.discovery.connecting import connected_edges, greedily_connected
 from causalnet.discovery.exact import outcome_of
 from causalnet.discovery.question import Question
-from causalnet.discovery.scores import Ranking, Scores
+from causalnet.discovery.scores import Scores
+from causalnet.discovery.scoring import Convention
 from causalnet.discovery.units import CircuitGrain
 from causalnet.errors import ParameterError
 from causalnet.faithfulness import CircuitScores
@@ -126,7 +127,7 @@ def circuit_of(question: Question, names: Sequence[str]) -> Circuit:
 
 
 def circuit_of_size(
-    scores: Scores, size: int, *, connect: Connect = "no", by: Ranking = "absolute"
+    scores: Scores, size: int, *, connect: Connect = "no", by: Convention = "absolute"
 ) -> Circuit:
     """Return the circuit of the units that rank highest.
 
@@ -159,7 +160,7 @@ def circuit_of_size(
 
 
 def circuit_above(
-    scores: Scores, threshold: float, *, connect: Connect = "no", by: Ranking = "absolute"
+    scores: Scores, threshold: float, *, connect: Connect = "no", by: Convention = "absolute"
 ) -> Circuit:
     """Return the circuit of the units that rank above a threshold, in the unit of the scores.
 
@@ -226,5 +227,5 @@ def _check(connect: str, by: str, grain: CircuitGrain | str) -> None:
         )
 
 
-def _words(by: Ranking) -> str:
+def _words(by: Convention) -> str:
     return "largest scores" if by == "absolute" else "scores that help most"

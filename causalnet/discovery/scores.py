@@ -9,13 +9,11 @@ import torch
 from numpy.typing import NDArray
 
 from causalnet.discovery.question import Question
+from causalnet.discovery.scoring import Convention
 from causalnet.errors import NumericalError
 from causalnet.estimators.methods import Method
 
-__all__ = ["Cost", "Ranking", "Scores", "Sign"]
-
-Ranking: TypeAlias = Literal["absolute", "signed"]
-"""`absolute` ranks by size; `signed` by how much a unit helps what the intact network does."""
+__all__ = ["Cost", "Scores", "Sign"]
 
 Sign: TypeAlias = Literal["effect", "magnitude", "survival"]
 """An effect is patched - unpatched; a magnitude has no sign; survival is a threshold or a gate: the
@@ -106,19 +104,21 @@ class Scores:
         eps = torch.finfo(self.question.net.model.dtype).eps
         return float(ROUNDINGS * eps * max(1.0, abs(self.total)))
 
-    def ranking(self, by: Ranking = "absolute") -> NDArray[np.float64]:
+    def ranking(self, by: Convention = "absolute") -> NDArray[np.float64]:
         """Return numbers by which units are ranked, the larger the earlier, [units].
+
+        `absolute` ranks by size, `signed` by how much a unit helps what the intact network does.
 
         What is below rounding is 0: such units tie, whatever the last bits say.
         """
         ranked = np.abs(self.values) if by == "absolute" else self.strengths
         return np.where(np.abs(ranked) <= self.rounding, 0.0, ranked)
 
-    def order(self, by: Ranking = "absolute") -> NDArray[np.int64]:
+    def order(self, by: Convention = "absolute") -> NDArray[np.int64]:
         """Return the numbers of the units, first the one that ranks highest; ties in order."""
         return np.argsort(-self.ranking(by), kind="stable").astype(np.int64)
 
-    def top(self, count: int = 10, by: Ranking = "absolute") -> tuple[tuple[str, float], ...]:
+    def top(self, count: int = 10, by: Convention = "absolute") -> tuple[tuple[str, float], ...]:
         """Return the names and scores of the units that rank highest."""
         names = self.question.units.names
         return tuple((names[i], float(self.values[i])) for i in self.order(by)[:count])

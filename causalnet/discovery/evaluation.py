@@ -1,0 +1,171 @@
+"""How good scores are: against a known circuit, by their circuits, over resampled prompts."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from causalnet.discovery.circuits import asked_of
+from causalnet.discovery.exact import outcome_of
+from causalnet.discovery.scores import Scores
+from causalnet.discovery.scoring import (
+    MIB_GRID,
+    Convention,
+    CurveScore,
+    RankingScore,
+    Stability,
+    bootstrap_stability,
+    score_curve,
+    score_ranking,
+)
+from causalnet.errors import ParameterError
+from causalnet.tasks import PromptPairs
+
+__all__ = ["FaithfulnessCurve", "faithfulness_curve", "ranking_score", "stability"]
+
+
+def ranking_score(
+    scores: Scores, truth: Collection[str], by: Convention = "absolute"
+) -> RankingScore:
+    """Score the ranking of units against a known circuit, ties at mid-ranks.
+
+    Args:
+        scores: The scores.
+        truth: Names of units: of edges `L0.H0 -> L1.H0.k`, of nodes `L0.H0`.
+        by: Rank by size, or by how much a unit helps.
+
+    Raises:
+        ParameterError: An unknown name, no true unit or no other.
+    """
+    names = scores.question.units.names
+    ranked = scores.ranking(by)
+    values = {name: float(value) for name, value in zip(names, ranked, strict=True)}
+    return score_ranking(values, truth, convention=by)
+
+
+@dataclass(frozen=True, slots=True)
+class FaithfulnessCurve:
+    """Faithfulness of the circuits of a ranking over their size.
+
+    Attributes:
+        score: The areas, and the sizes at which the circuit is faithful.
+        counts: How many units each circuit keeps.
+        model: Mean outcome of the whole network, in the read-out's unit.
+        empty: Mean outcome with every unit removed.
+        kept: Mean outcome of each circuit.
+        prompts: How many prompts were run.
+    """
+
+    score: CurveScore
+    counts: tuple[int, ...]
+    model: float
+    empty: float
+    kept: tuple[float, ...]
+    prompts: int
+
+    def __str__(self) -> str:
+        """Return a line for each size, and the areas."""
+        lines = [
+            f"model {self.model:+.3f}, empty {self.empty:+.3f}, {self.prompts} prompts",
+            *(
+                f"  {count:>7,} units ({share:6.1%})  F {value:+.3f}"
+                for count, share, value in zip(
+                    self.counts, self.score.sizes, self.score.faithfulness, strict=True
+                )
+            ),
+        ]
+        return "\n".join([*lines, str(self.score)])
+
+
+def faithfulness_curve(
+    scores: Scores,
+    pairs: PromptPairs | None = None,
+    *,
+    sizes: ArrayLike = MIB_GRID,
+    by: Convention = "absolute",
+) -> FaithfulnessCurve:
+    """Return the faithfulness of the circuits of the units that rank highest, size by size.
+
+    F is a ratio of means, (kept - empty) / (model - empty).
+
+    Args:
+        scores: The scores.
+        pairs: Other prompts than those that were scored, which is what a test needs.
+        sizes: Shares of units, ascending; sizes that round to the same number are run once.
+        by: Rank by size (CMD), or by how much a unit helps (CPR).
+
+    Raises:
+        ParameterError: Sizes that are none, or a behaviour that is not there: model and empty do
+            not differ, so that F is undefined.
+    """
+    asked = scores.question if pairs is None else asked_of(scores.question, pairs)
+    total, order = len(asked.units), scores.order(by)
+    shares = np.asarray(sizes, dtype=np.float64)
+    counts = sorted({int(np.clip(round(share * total), 1, total)) for share in shares.tolist()})
+    rows = np.zeros((len(counts) + 2, total))
+    rows[0] = 1.0
+    for row, count in enumerate(counts, start=2):
+        rows[row, order[:count]] = 1.0
+    outcomes = outcome_of(asked, rows)
+    _check_defined(outcomes[0] - outcomes[1], asked.readout.unit)
+    model, empty, *kept = outcomes.mean(1).tolist()
+    values = [(each - empty) / (model - empty) for each in kept]
+    kept_shares = [count / total for count in counts]
+    found = score_curve(values, convention=by, sizes=kept_shares)
+    return FaithfulnessCurve(found, tuple(counts), model, empty, tuple(kept), len(asked.pairs))
+
+
+def _check_defined(gaps: NDArray[np.float64], unit: str) -> None:
+    spread = gaps.std(ddof=1) / np.sqrt(len(gaps)) if len(gaps) > 1 else np.inf
+    if abs(gaps.mean()) <= 2 * spread and not (len(gaps) == 1 and gaps[0]):
+        raise ParameterError(
+            f"The network and the network with everything removed differ by {gaps.mean():+.3g} "
+            f"{unit} (standard error {spread:.2g}).",
+            "Faithfulness is a share of that difference, which has to be clearly there.",
+            "Use a task that the model does, more prompts, or another ablation.",
+        )
+
+
+def stability(
+    scores: Scores,
+    size: int,
+    *,
+    by: Convention = "absolute",
+    seed: int = 0,
+    resamples: int = 200,
+) -> Stability:
+    """Return how alike the circuits of resampled prompts are, whole templates being drawn.
+
+    Args:
+        scores: Scores with those of every prompt.
+        size: How many units a circuit has.
+        by: Rank by size, or by how much a unit helps.
+        seed: Of the draw.
+        resamples: How often prompts are drawn anew.
+
+    Raises:
+        ParameterError: Scores without those of single prompts, or fewer prompts than two.
+    """
+    if scores.per_prompt is None:
+        raise ParameterError(
+            f"{scores.method.name} gives no scores of single prompts.",
+            "Stability resamples prompts.",
+            "Run the method on several sets of prompts, and compare circuits.",
+        )
+    sign = 1.0 if by == "absolute" or scores.total >= 0 else -1.0
+
+    def largest(means: NDArray[np.float64]) -> NDArray[np.int64]:
+        ranked = np.abs(means) if by == "absolute" else sign * means
+        return np.argsort(-ranked, kind="stable")[:size]
+
+    templates = scores.question.pairs.base.templates
+    clusters = templates if len(set(templates)) > 2 else None
+    return bootstrap_stability(
+        scores.per_prompt,
+        largest,
+        seed=seed,
+        resamples=resamples,
+        names=scores.question.units.names,
+        clusters=clusters,
+    )

@@ -1,0 +1,157 @@
+"""Circuits of scores: sizes, thresholds, connection, and what they do by the hook executor."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from causalnet.discovery.circuits import circuit_above, circuit_of, circuit_of_size
+from causalnet.discovery.evaluation import faithfulness_curve, ranking_score, stability
+from causalnet.discovery.exact import exact_patching
+from causalnet.discovery.question import Question
+from causalnet.discovery.scores import Scores
+from causalnet.effects import counterfactual, run, zero
+from causalnet.errors import ParameterError, UnknownMediatorError
+from causalnet.faithfulness import CircuitScorer
+from causalnet.interventions import ablation_effect, kl, logit_diff
+from causalnet.lift import raised_casts
+from tests.toys import net, word_pairs
+
+EXACT = 1e-10
+PAIRS = word_pairs(6, seed=5)
+
+
+@cache
+def scored(grain: str, model: str = "llama") -> Scores:
+    return exact_patching(Question(net(model), PAIRS, counterfactual(), grain=grain))
+
+
+@pytest.mark.parametrize("grain", ["nodes", "heads"])
+def test_exact_patching_of_nodes_is_their_effect_by_hooks(grain: str) -> None:
+    found = scored(grain)
+    mediators = [found.question.net[name] for name in found.question.units.names]
+    with raised_casts(found.question.net.model.module):
+        query = ablation_effect(mediators, counterfactual())
+        table = run(query, found.question.net, PAIRS, executor="hooks")
+    assert found.per_prompt is not None
+    np.testing.assert_allclose(found.per_prompt, table.values, atol=EXACT, rtol=0)
+
+
+@pytest.mark.parametrize("direction", ["noising", "denoising"])
+@pytest.mark.parametrize("kind", ["counterfactual", "zero"])
+def test_circuits_of_nodes_score_as_by_hooks(direction: str, kind: str) -> None:
+    ablation = counterfactual() if kind == "counterfactual" else zero()
+    if direction == "denoising" and kind == "zero":
+        return
+    question = Question(net("llama"), PAIRS, ablation, grain="nodes", direction=direction)
+    circuit = circuit_of(question, ["L0.H1", "L1.H2", "L1.mlp"])
+    universe = tuple(question.net[name] for name in question.units.names)
+    members = tuple(question.net[name] for name in circuit.names)
+    with raised_casts(question.net.model.module):
+        scorer = CircuitScorer(question.net, logit_diff, ablation, universe, direction=direction)
+        wanted = scorer.score(PAIRS, members)
+    found = circuit.scores()
+    for part in ("kept", "empty", "knocked_out"):
+        theirs = getattr(wanted, part)
+        np.testing.assert_allclose(getattr(found, part), theirs, atol=EXACT, rtol=0)
+
+
+def test_denoising_restores_what_noising_removes() -> None:
+    question = Question(net("llama"), PAIRS, counterfactual(), grain="edges", direction="denoising")
+    whole = circuit_of(question, question.units.names)
+    both = Question(net("llama"), PAIRS, counterfactual(), grain="edges")
+    assert whole.scores().model == pytest.approx(circuit_of(both, both.units.names).scores().model)
+
+
+def test_a_size_takes_the_largest_and_says_how_many_were_dropped() -> None:
+    scores = scored("edges")
+    loose = circuit_of_size(scores, 12)
+    order = np.argsort(-np.abs(scores.values), kind="stable")[:12]
+    assert loose.kept == tuple(sorted(order.tolist()))
+    pruned = circuit_of_size(scores, 12, connect="prune")
+    grown = circuit_of_size(scores, 12, connect="greedy")
+    assert set(pruned.kept) <= set(loose.kept) and pruned.before == 12
+    assert len(grown) <= 12
+    assert "connected" in pruned.rule and "grown from the logits" in grown.rule
+
+
+def test_a_threshold_takes_what_is_above() -> None:
+    scores = scored("edges")
+    middle = float(np.median(np.abs(scores.values)))
+    assert circuit_above(scores, middle).kept == tuple(
+        np.flatnonzero(np.abs(scores.values) > middle).tolist()
+    )
+
+
+def test_ranking_by_what_helps_has_the_sign_of_the_total_effect() -> None:
+    scores = scored("nodes")
+    helps = -scores.values if scores.total < 0 else scores.values
+    assert circuit_of_size(scores, 1, by="signed").kept == (int(np.argmax(helps)),)
+
+
+def test_the_whole_circuit_is_faithful() -> None:
+    scores = exact_patching(Question(net("llama"), PAIRS, counterfactual(), kl))
+    curve = faithfulness_curve(scores, word_pairs(8, seed=9), sizes=[0.1, 0.5, 1.0])
+    assert curve.score.faithfulness[-1] == pytest.approx(1.0, abs=EXACT)
+    assert curve.counts[-1] == len(scores)
+    assert "F +1.000" in str(curve)
+
+
+def test_a_ranking_is_scored_against_names_of_units() -> None:
+    scores = scored("nodes")
+    best = scores.top(1)[0][0]
+    assert ranking_score(scores, [best]).auroc == 1.0
+
+
+def test_stability_is_that_of_circuits_of_resampled_prompts() -> None:
+    found = stability(scored("nodes"), 3, resamples=20, seed=1)
+    assert 0 < found.jaccard <= 1 and found.resamples == 20
+
+
+@pytest.mark.parametrize("size", [0, -1, 10_000])
+def test_a_size_beyond_the_graph_is_refused(size: int) -> None:
+    with pytest.raises(ParameterError, match=r"The graph has \d+, and a circuit has one at least"):
+        circuit_of_size(scored("edges"), size)
+
+
+def test_a_threshold_that_nothing_passes_is_refused_with_the_largest() -> None:
+    scores = scored("edges")
+    with pytest.raises(ParameterError, match=f"of {scores.top(1)[0][0]}"):
+        circuit_above(scores, 1e9)
+
+
+def test_connection_is_a_matter_of_edges() -> None:
+    with pytest.raises(ParameterError, match="Nodes are connected by all edges"):
+        circuit_of_size(scored("nodes"), 3, connect="prune")
+
+
+def test_an_unknown_unit_names_the_nearest() -> None:
+    with pytest.raises(UnknownMediatorError, match=r"L0\.H1"):
+        circuit_of(scored("nodes").question, ["L0.H10"])
+
+
+def test_an_unknown_grain_is_refused() -> None:
+    with pytest.raises(ParameterError, match="edges, nodes, heads, receivers"):
+        Question(net("llama"), PAIRS, counterfactual(), grain="neurons")
+
+
+def test_a_behaviour_that_is_not_there_has_no_faithfulness() -> None:
+    rows = word_pairs(6, seed=5)
+    same = type(rows)(
+        base=rows.base,
+        source=rows.base,
+        answers=rows.answers,
+        foils=rows.foils,
+        answer_texts=rows.answer_texts,
+        foil_texts=rows.foil_texts,
+        reduction=rows.reduction,
+        labels=rows.labels,
+        record=rows.record,
+    )
+    with pytest.raises(ParameterError, match="clearly there"):
+        faithfulness_curve(scored("edges"), same)
+
+
+def test_distances_are_effects_that_are_not_negative() -> None:
+    found = exact_patching(Question(net("llama"), PAIRS, counterfactual(), kl, grain="nodes"))
+    assert (found.values >= -EXACT).all() and found.total > 0
