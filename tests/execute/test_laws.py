@@ -40,7 +40,7 @@ from causalnet.interventions import (
 from causalnet.lift import LiftedNetwork, raised_casts
 from tests.toys import net, word_pairs
 
-KINDS = ("llama", "gpt2", "linear")
+KINDS = ("llama", "gpt2", "linear", "small", "encoder")
 BASE, SOURCE = Base("base"), Base("source")
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
@@ -56,11 +56,10 @@ def reading(world: World, network: LiftedNetwork, n: int = 4) -> torch.Tensor:
 
 def settable(network: LiftedNetwork) -> list[Mediator]:
     names = ["embed"]
+    names += [f"{head}{part}" for head in network.heads() for part in ("", ".z")]
+    names += map(str, network.mlps())
     for layer in range(network.n_layers):
-        names += [
-            f"L{layer}.H{head}{part}" for head in range(network.n_heads) for part in ("", ".z")
-        ]
-        names += [f"L{layer}.{part}" for part in ("mlp", "resid_pre", "resid_mid", "resid_post")]
+        names += [f"L{layer}.resid_{part}" for part in ("pre", "mid", "post")]
     return [network[name] for name in names]
 
 
@@ -182,15 +181,15 @@ def test_nested_counterfactual_reads_the_patched_world() -> None:
 
 
 @pytest.mark.parametrize("padding", ["left", "right"])
-@pytest.mark.parametrize("kind", ["llama", "gpt2"])
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "small", "encoder"])
 def test_padding_changes_nothing(kind: str, padding: str) -> None:
     network = net(kind)
     pairs = word_pairs(6, lengths=(4, 7, 6))
     queries = [
         nie(network.heads()),
-        nie(network["L0.mlp"], at="end"),
+        nie(network.mlps()[0], at="end"),
         nie(network["L1.resid_pre"], at=0),
-        ablation_effect(network["L0.H0"], zero()),
+        ablation_effect(network.heads()[0], zero()),
     ]
     for query in queries:
         alone = run(query, network, pairs, batch_size=1)
