@@ -184,7 +184,15 @@ def test_the_first_sites_are_first_in_every_order(
 
 @pytest.mark.parametrize(
     ("threshold", "total", "count"),
-    [(0.05, 270, 14), (0.01, 50, 1), (0.001, 106, 1), (1.0, 7, 7), (1, 7, 1), (7, 7, 7)],
+    [
+        (0.05, 270, 14),
+        (0.145, 100, 15),
+        (0.01, 50, 1),
+        (0.001, 106, 1),
+        (1.0, 7, 7),
+        (1, 7, 1),
+        (7, 7, 7),
+    ],
 )
 def test_shares_and_counts(threshold: float, total: int, count: int) -> None:
     assert count_of(threshold, total) == count
