@@ -281,12 +281,14 @@ class EdgeRuns:
         return found
 
     def gradients(
-        self, masks: Tensor, *, readout: ReadOut | None = None
+        self, masks: Tensor, *, first: int = 0, readout: ReadOut | None = None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the derivative of the outcome with respect to every edge's mask, on every prompt.
 
         Args:
             masks: Where it is taken, [edges].
+            first: The first stage into which it removes a share of an edge; edges into earlier
+                stages get 0.
             readout: In place of the runs' own.
 
         Returns:
@@ -303,7 +305,7 @@ class EdgeRuns:
                 with torch.enable_grad():
                     own = masks.to(batch.known).expand(1, len(batch.rows), -1).clone()
                     own.requires_grad_()
-                    slots = self.slots(batch, own, 0, draw, recorded=True)
+                    slots = self.slots(batch, own, first, draw, recorded=True)
                     value = self.value(batch, slots, readout)
                     (slope,) = torch.autograd.grad(value.sum(), own)
                 sums.append(torch.cat([slope[0], value.detach()[0][:, None]], 1))
