@@ -1,19 +1,25 @@
-"""Per-prompt scores of a circuit: the whole model, the circuit alone, nothing, the rest alone.
+"""Per-prompt scores of a circuit of nodes.
 
 What is run is said by `causalnet.interventions.CircuitTerms`.  Faithfulness is the ratio of means
 (kept - empty) / (model - empty); a knock-out's drop is (model - knocked_out) / (model - empty).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from causalnet.effects import bind
+from causalnet.effects import Learned, bind, learn_constants
 from causalnet.effects.reference import check_reference, mean_constants
-from causalnet.execute import Bindings, Constant, Padding, Progress, evaluate
+from causalnet.execute import Bindings, Constant, Executor, Padding, Progress, run_leaves
+from causalnet.faithfulness.parts import (
+    CircuitScores,
+    Member,
+    PartScores,
+    Wanted,
+    conventions_of_scores,
+)
 from causalnet.graphs import Mediator
 from causalnet.interventions import (
     Ablation,
@@ -26,54 +32,13 @@ from causalnet.interventions import (
     Read,
     ReadOut,
     Regime,
-    Scalar,
     evaluate_scalar,
     leaves_of,
 )
 from causalnet.lift import LiftedNetwork
 from causalnet.tasks import PromptPairs, Prompts
 
-__all__ = ["CircuitScorer", "CircuitScores", "PartScores", "Regime", "Wanted"]
-
-Wanted: TypeAlias = tuple[Regime, tuple[Mediator, ...]] | Scalar
-"""A part and the circuit it is about (MODEL and EMPTY need no circuit), or a scalar of its own."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CircuitScores:
-    """A read-out on every prompt, [n] each, in the read-out's unit."""
-
-    model: NDArray[np.float64]
-    kept: NDArray[np.float64]
-    empty: NDArray[np.float64]
-    knocked_out: NDArray[np.float64]
-
-    @property
-    def faithfulness(self) -> float:
-        """(kept - empty) / (model - empty), a ratio of means."""
-        return float((self.kept - self.empty).mean() / (self.model - self.empty).mean())
-
-    @property
-    def drop(self) -> float:
-        """(model - knocked out) / (model - empty), a ratio of means."""
-        return float((self.model - self.knocked_out).mean() / (self.model - self.empty).mean())
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PartScores:
-    """A read-out of several parts on every prompt, and what it cost.
-
-    Attributes:
-        values: Regime and circuit to values, [n].
-        forwards: Forward passes that were run, each over one batch.
-        batch_size: Prompts in a full batch, after any halving.
-        halvings: How often memory ran out and the batch was halved.
-    """
-
-    values: Mapping[Wanted, NDArray[np.float64]]
-    forwards: int
-    batch_size: int
-    halvings: int
+__all__ = ["CircuitScorer"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,14 +51,18 @@ class CircuitScorer:
         ablation: What mediators are set to when they are not kept.
         universe: The mediators that are ablated when they are not kept.
         at: Positions at which they are set; none means all.
-        direction: `noising` or, for counterfactual values, `denoising`.
-        reference: The reference set of means and resampling.
+        direction: `noising` or, for values of a run, `denoising`.
+        reference: The reference set of means and resampling, the training set of learned constants.
         batch_size: Prompts in a batch.
         padding: The side on which shorter prompts are filled.
         seed: Seed of resampling; draws are fresh for every set of pairs.
+        executor: `hooks`, a forward for every world, or `wavefront`, one plan for all.
+
+    Optimal constants are learned for each set that a part ablates, once: the circuit alone, nothing
+    and the circuit knocked out each have their own.
 
     Raises:
-        TermError: Denoising with another ablation than counterfactual, a reference set that is
+        TermError: Denoising with an ablation whose values are of no run, a reference set that is
             missing or another than the ablation's, an empty universe.
     """
 
@@ -103,25 +72,47 @@ class CircuitScorer:
     universe: tuple[Mediator, ...]
     at: tuple[Position, ...] = ()
     direction: Direction = "noising"
-    reference: Prompts | None = None
+    reference: Prompts | PromptPairs | None = None
     batch_size: int = 16
     padding: Padding = "right"
     seed: int = 0
+    executor: Executor = "hooks"
     terms: CircuitTerms = field(init=False)
     means: Mapping[Handle, Constant] = field(init=False)
+    _learned: dict[str, Learned] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check the conventions and compute the means once."""
         own = CircuitTerms(self.readout, self.ablation, self.universe, self.at, self.direction)
         object.__setattr__(self, "terms", own)
-        check_reference(self.ablation, self.reference)
+        check_reference(self.ablation, self._prompts)
         object.__setattr__(self, "means", self._means())
 
+    @property
+    def _prompts(self) -> Prompts | None:
+        reference = self.reference
+        return reference.base if isinstance(reference, PromptPairs) else reference
+
+    @property
+    def conventions(self) -> Mapping[str, str]:
+        """What the scores depend on, by name."""
+        return conventions_of_scores(
+            "nodes", len(self.universe), self.readout, self.ablation, self.at, self.direction
+        )
+
+    @property
+    def learned(self) -> tuple[Mapping[str, Any], ...]:
+        """What was learned so far, as JSON: loss curves of optimal ablation."""
+        return tuple(one.to_json() for one in self._learned.values())
+
     def _means(self) -> Mapping[Handle, Constant]:
-        if self.reference is None or self.ablation.kind is AblationKind.RESAMPLE:
+        if self._prompts is None or self.ablation.kind not in (
+            AblationKind.MEAN,
+            AblationKind.MEAN_PER_POSITION,
+        ):
             return {}
         nodes = [self.ablation.site(mediator) for mediator in self.universe]
-        return mean_constants(nodes, self.ablation, self.net, self.reference)
+        return mean_constants(nodes, self.ablation, self.net, self._prompts)
 
     def score(
         self, pairs: PromptPairs, circuit: Sequence[Mediator], progress: Progress | None = None
@@ -129,7 +120,8 @@ class CircuitScorer:
         """Return all four parts of one circuit."""
         members = tuple(circuit)
         scores = self.read(pairs, [(part, members) for part in Regime], progress=progress)
-        return CircuitScores(*(scores.values[part, members] for part in Regime))
+        model, kept, empty, knocked_out = (scores.values[part, members] for part in Regime)
+        return CircuitScores(model, kept, empty, knocked_out, self.conventions)
 
     def read(
         self,
@@ -153,10 +145,12 @@ class CircuitScorer:
             OutOfMemoryError: Memory ran out with a batch of one prompt.
         """
         groups = {one: self._leaves(one) for one in dict.fromkeys(wanted)}
-        result = evaluate(
+        learning = sum(self._learn(wanted, progress))
+        result = run_leaves(
             list(dict.fromkeys(leaf for group in groups.values() for leaf in group)),
             self.net,
             self._bindings(pairs),
+            executor=self.executor,
             batch_size=batch_size or self.batch_size,
             padding=self.padding,
             progress=progress,
@@ -168,18 +162,41 @@ class CircuitScorer:
             else evaluate_scalar(one, values)
             for one, group in groups.items()
         }
-        return PartScores(means, result.forwards, result.batch_size, result.halvings)
+        return PartScores(means, result.forwards + learning, result.batch_size, result.halvings)
+
+    def _learn(self, wanted: Sequence[Wanted], progress: Progress | None) -> Iterator[int]:
+        """Learn the constants that parts lack; yields the forward passes of each set."""
+        if self.ablation.kind is not AblationKind.OPTIMAL or self.reference is None:
+            return
+        for one in dict.fromkeys(wanted):
+            changed = self.terms.changed(one[0], _nodes(one[1])) if isinstance(one, tuple) else ()
+            key = self.ablation.among(changed, self.at).jointly
+            if changed and key not in self._learned:
+                self._learned[key] = learn_constants(
+                    self.net, changed, self.ablation, self.reference, self.at, progress
+                )
+                yield self._learned[key].forwards
 
     def _leaves(self, wanted: Wanted) -> tuple[Leaf, ...]:
-        return self.reads(*wanted) if isinstance(wanted, tuple) else leaves_of(wanted)
+        if isinstance(wanted, tuple):
+            return self.reads(wanted[0], _nodes(wanted[1]))
+        return leaves_of(wanted)
 
     def reads(self, part: Regime, circuit: Sequence[Mediator]) -> tuple[Read, ...]:
-        """Return the reads of a part: one, or one for each resampling draw."""
+        """Return the reads of a part: one, or one for each draw of resampling or noise."""
         worlds = (self.terms.world(part, circuit, draw) for draw in range(self.ablation.draws))
         return tuple(dict.fromkeys(Read(self.readout, world) for world in worlds))
 
     def _bindings(self, pairs: PromptPairs) -> Bindings:
         if self.ablation.kind is AblationKind.RESAMPLE:
             seed = f"{self.seed} {pairs.digest()}"
-            return bind(self.ablation, (), self.net, pairs, self.reference, seed=seed)
-        return Bindings.of(pairs, self.means)
+            return bind(self.ablation, (), self.net, pairs, self._prompts, seed=seed)
+        constants = dict(self.means)
+        for learned in self._learned.values():
+            constants |= learned.constants
+        return replace(Bindings.of(pairs), constants=constants)
+
+
+def _nodes(members: tuple[Member, ...]) -> tuple[Mediator, ...]:
+    """Return members as nodes; edges are refused as strangers by whoever looks at them."""
+    return members  # type: ignore[return-value]  # CircuitTerms names what is not in the universe

@@ -1,16 +1,17 @@
 """Parts of circuits against worlds written by hand, and what the scorer refuses."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from causalnet.effects import counterfactual, mean, resample, run, zero
+from causalnet.effects import counterfactual, mean, noise, optimal, resample, run, zero
 from causalnet.errors import TermError
 from causalnet.faithfulness import CircuitScorer, Regime
 from causalnet.graphs import Mediator
-from causalnet.interventions import joint, kl, logit_diff, nie, te
+from causalnet.interventions import Learning, joint, kl, logit_diff, nie, te
 from causalnet.lift import raised_casts
 from tests.toys import net, word_pairs
 
@@ -85,6 +86,66 @@ def test_one_circuit_many_numbers() -> None:
         for ablation, given in ablations
     ]
     assert len({round(number, 6) for number in numbers}) == len(numbers)
+
+
+@pytest.mark.parametrize("direction", ["noising", "denoising"])
+def test_values_of_a_noised_or_resampled_run_in_both_directions(direction: str) -> None:
+    """The extremes again, and the wavefront against hooks; 1e-9."""
+    network, pairs, reference = net(), word_pairs(3), word_pairs(8, seed=4).base
+    universe = (*network.heads(), *network.mlps(), network["embed"])
+    circuit = (network["embed"], network["L0.H1"], network["L1.mlp"])
+    cases = [(noise(network, 1.0, draws=2), None), (resample(reference, draws=2), reference)]
+    for ablation, given in cases:
+
+        def scorer(executor: str, of: Any = ablation, given: Any = given) -> CircuitScorer:
+            options: Any = {"direction": direction, "executor": executor}
+            return CircuitScorer(network, logit_diff, of, universe, reference=given, **options)
+
+        hooks, waves = scorer("hooks"), scorer("wavefront")
+        whole = hooks.score(pairs, universe)
+        np.testing.assert_allclose(whole.kept, whole.model, atol=1e-10)
+        np.testing.assert_allclose(whole.knocked_out, whole.empty, atol=1e-10)
+        ours, theirs = waves.score(pairs, circuit), hooks.score(pairs, circuit)
+        for part in ("model", "kept", "empty", "knocked_out"):
+            np.testing.assert_allclose(getattr(ours, part), getattr(theirs, part), atol=1e-9)
+        assert np.abs(theirs.kept - theirs.empty).max() > 1e-3
+        assert theirs.conventions["level"].startswith("nodes: ")
+        assert theirs.conventions["direction"] == direction
+
+
+def test_a_noise_scorer_gives_each_pair_its_noise_in_every_subset() -> None:
+    network, pairs = net(), word_pairs(4)
+    scorer = CircuitScorer(network, logit_diff, noise(network, seed=2), network.heads())
+    whole = scorer.score(pairs, network.heads(0))
+    for rows in ((0, 1), (2, 3), (3,)):
+        part = scorer.score(pairs.rows(rows), network.heads(0))
+        np.testing.assert_allclose(part.kept, whole.kept[list(rows)], atol=1e-10)
+
+
+def test_optimal_constants_are_learned_for_each_part_once() -> None:
+    """Each part is no worse on the training set than with means, which no learning is."""
+    network, training = net(), word_pairs(4, seed=3)
+    ablation = optimal(training, Learning(steps=4, rate=0.2, batch=4))
+    scorer = CircuitScorer(network, kl, ablation, network.heads(), reference=training)
+    circuit = (network["L0.H1"], network["L1.H2"])
+    scores = scorer.score(training, circuit)
+    assert [len(one["nodes"]) for one in scorer.learned] == [6, 8, 2]
+    means = CircuitScorer(
+        network, kl, mean(training.base), network.heads(), reference=training.base
+    ).score(training, circuit)
+    for part in ("kept", "empty", "knocked_out"):
+        assert getattr(scores, part).mean() <= getattr(means, part).mean() + 1e-9
+    np.testing.assert_allclose(
+        [scores.kept.mean(), scores.empty.mean()],
+        [one["loss"] for one in scorer.learned[:2]],
+        atol=1e-9,
+    )
+    before = scorer.read(training, [(Regime.KEPT, circuit)])
+    assert before.forwards == 2  # the ablated run, and the base that the divergence compares with
+    with pytest.raises(TermError, match="Denoising with the ablation optimal"):
+        CircuitScorer(
+            network, kl, ablation, network.heads(), direction="denoising", reference=training
+        )
 
 
 def test_kl_to_the_model_is_zero_for_the_model(scorer: CircuitScorer) -> None:
