@@ -1,6 +1,7 @@
 """The sizes of a model from its own file, without its weights."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from causalnet.compiler.sizes import Sizes
 from causalnet.errors import ModelFileError
@@ -9,7 +10,7 @@ from causalnet.models.declared import declared_by_config, declared_by_gguf
 from causalnet.models.folders import read_json
 from causalnet.models.gguf_header import read_gguf_header
 from causalnet.models.hub import find_hub_folder
-from causalnet.models.sources import FolderSource, GGUFSource, find_source
+from causalnet.models.sources import FolderSource, GGUFSource, KnownSource, find_source
 
 __all__ = ["shape_of", "sizes_of"]
 
@@ -32,7 +33,7 @@ def shape_of(source: str) -> TransformerShape:
     """Return a model's sizes as its GGUF header or its configuration states them.
 
     Args:
-        source: `package://...`, a GGUF file, a folder, or a name of the hub.
+        source: `package://...`, a GGUF file, a folder, `known:NAME`, or a name of the hub.
 
     Raises:
         ModelNotFoundError: A model that is not there.
@@ -45,7 +46,7 @@ def sizes_of(source: str, number: int = 4) -> Sizes:
     """Return what a model's cost depends on, as its own file states it.
 
     Args:
-        source: `package://...`, a GGUF file, a folder, or a name of the hub.
+        source: `package://...`, a GGUF file, a folder, `known:NAME`, or a name of the hub.
         number: Bytes of one number that it will compute with.
 
     Raises:
@@ -53,6 +54,8 @@ def sizes_of(source: str, number: int = 4) -> Sizes:
         ModelFileError: A file that cannot be read, or does not state its sizes.
     """
     found = find_source(source)
+    if isinstance(found, KnownSource):
+        return Sizes(_known_shape(source, found.name), False, "none", "learned", number)
     if isinstance(found, GGUFSource):
         header = read_gguf_header(found.path)
         facts, kind, biased = declared_by_gguf(header), header.architecture, False
@@ -66,6 +69,21 @@ def sizes_of(source: str, number: int = 4) -> Sizes:
     if kind in _GPT2_LIKE:
         return Sizes(shape, False, "layer", "learned", number)
     return Sizes(shape, True, "rms", "rotary", number)
+
+
+def _known_shape(source: str, name: str) -> TransformerShape:
+    """Return the sizes of a network that is built, not read."""
+    from causalnet.known_circuits import known_circuit
+
+    config = known_circuit(name).module().config
+    facts = declared_by_config(config.to_dict())
+    return replace(
+        _shape(source, facts, False),
+        normed=False,
+        silent=config.silent,
+        positions_apart=True,
+        causal=config.causal,
+    )
 
 
 def _shape(source: str, facts: Mapping[str, object], biased: bool) -> TransformerShape:

@@ -1,9 +1,13 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from causalnet.errors import ModelFileError
+from causalnet.lift import lift
+from causalnet.lift.sizes import network_sizes
+from causalnet.models import load
 from causalnet.models.shapes import shape_of, sizes_of
 from tests.small_models import tiny_gpt2, tiny_llama
 
@@ -47,3 +51,10 @@ def test_a_size_that_is_not_stated_is_named(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama", "hidden_size": 8}))
     with pytest.raises(ModelFileError, match="does not state its layers, heads"):
         shape_of(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["induction", "sort", "brackets"])
+def test_a_known_circuit_has_the_shape_that_is_lifted(name: str) -> None:
+    lifted = lift(load(f"known:{name}"))
+    assert shape_of(f"known:{name}") == lifted.graph.shape
+    assert sizes_of(f"known:{name}") == replace(network_sizes(lifted), number=4)
