@@ -119,8 +119,10 @@ def _random_pairs(net: "LiftedNetwork", seed: int) -> "PromptPairs":
 
     # Embeddings are often padded with rows that no token has.
     tokens = min(net.graph.shape.vocabulary, len(net.model.tokenizer))
+    most = net.model.declared.get("positions")
+    length = min(LENGTH, most) if isinstance(most, int) else LENGTH
     generator = torch.Generator().manual_seed(seed)
-    base, source = torch.randint(tokens, (2, PROMPTS, LENGTH), generator=generator).tolist()
+    base, source = torch.randint(tokens, (2, PROMPTS, length), generator=generator).tolist()
     rows = [
         {"base": ids, "source": other, "answer": [0], "foil": [1]}
         for ids, other in zip(base, source, strict=True)

@@ -71,6 +71,16 @@ def test_an_embedding_with_rows_that_no_token_has(tmp_path: Path, capsys: Output
     assert states(capsys.readouterr().out)["swaps"] == "ok"
 
 
+def test_a_network_of_few_positions_whose_attention_is_open(capsys: Output) -> None:
+    """Prompts are as long as it has positions, and its junk heads are a note."""
+    model = "known:sort"
+    assert run_command_line(["doctor", "--model", model, "--json", "--quiet"]) == 0
+    found = states(capsys.readouterr().out)
+    assert found["swap L2.H0.pattern"] == found["swaps"] == "ok"
+    assert found["swap L2.H2.v"] == "note"
+    assert "swap L2.mlp" not in found  # silent
+
+
 def test_heads_that_nothing_reads_are_a_note(tmp_path: Path, capsys: Output) -> None:
     model = str(saved_model(tmp_path, dead="o_proj"))
     assert run_command_line(["doctor", "--model", model, "--json", "--dtype", "float64"]) == 0
