@@ -5,7 +5,12 @@ from typing import Literal, TypeAlias, get_args
 
 from causalnet.errors import TermError
 
-__all__ = ["Learning", "LearningLoss"]
+__all__ = ["LOOKS", "Learning", "LearningLoss"]
+
+LOOKS = 5
+"""How often the whole training set is looked at beside the start."""
+
+_RECORDED = 16  # prompts of a forward that means are taken from
 
 LearningLoss: TypeAlias = Literal["kl", "loss"]
 """The read-out that is minimised: the divergence from the intact model, or the answers' loss."""
@@ -58,3 +63,27 @@ class Learning:
             f"{self.loss}, {self.steps} steps of Adam at {self.rate:g} standard deviations "
             f"falling to 0, {self.batch} prompts each, seed {self.seed}"
         )
+
+    @property
+    def every(self) -> int:
+        """After how many steps the whole training set is looked at."""
+        return max(1, -(-self.steps // LOOKS))
+
+    def forwards(self, prompts: int, *, of_edges: bool = False) -> int:
+        """Return the most forward passes that learning for one set takes.
+
+        A step runs the ablated model on its prompts and, for `kl` and for edges, the intact one; a
+        look does so on the whole set.  Steps also go backward, which costs about twice a forward.
+
+        Args:
+            prompts: Training prompts.
+            of_edges: Whether constants are those of edges.
+
+        >>> Learning(steps=10, batch=16).forwards(64)
+        80
+        """
+        each = 2 if of_edges or self.loss == "kl" else 1
+        looks = 2 + -(-self.steps // self.every)
+        batches = -(-prompts // self.batch)
+        first = batches if of_edges else -(-prompts // _RECORDED)
+        return first + each * (self.steps + looks * batches)

@@ -9,15 +9,11 @@ import torch
 from torch import Tensor
 
 from causalnet.effects.moments import Moments
-from causalnet.effects.reference import REFERENCE_BATCH
 from causalnet.execute import Answers, Bindings, Constant, Pooled, evaluate
 from causalnet.interventions import Handle, Learning, Read
 from causalnet.lift import LiftedNetwork
 
-__all__ = ["Descent", "Found", "Learner", "descend", "expected_forwards"]
-
-LOOKS = 5
-"""How often the whole training set is looked at beside the start."""
+__all__ = ["Descent", "Found", "Learner", "descend"]
 
 
 class Learner(Protocol):
@@ -84,7 +80,7 @@ class Descent:
     def _count(self, done: int, expected: int) -> None:
         self.forwards += 1
         if self.progress is not None:
-            expected_in_all = expected_forwards(self.settings, len(self))
+            expected_in_all = self.settings.forwards(len(self))
             self.progress(self.forwards, max(self.forwards, expected_in_all))
 
 
@@ -113,7 +109,7 @@ def descend(descent: Learner, moments: Moments, start: float) -> Found:
     def vectors() -> dict[str, Tensor]:
         return {node: origin[node] + moments.spreads[node] * moved[node] for node in origin}
 
-    every = _every(settings.steps)
+    every = settings.every
     curve = []
     for step, rows in enumerate(_orders(len(descent), settings), start=1):
         adam.zero_grad()
@@ -130,11 +126,6 @@ def descend(descent: Learner, moments: Moments, start: float) -> Found:
     return Found(best, least, tuple(curve), tuple(looks))
 
 
-def _every(steps: int) -> int:
-    """Return after how many steps the whole training set is looked at."""
-    return max(1, -(-steps // LOOKS))
-
-
 def _orders(prompts: int, settings: Learning) -> Iterator[list[int]]:
     """Yield the training prompts of each step: the set in ever new orders, cut into batches."""
     drawn = random.Random(settings.seed)
@@ -145,18 +136,3 @@ def _orders(prompts: int, settings: Learning) -> Iterator[list[int]]:
             waiting = drawn.sample(range(prompts), prompts)
         yield sorted(waiting[:size])
         waiting = waiting[size:]
-
-
-def expected_forwards(settings: Learning, prompts: int) -> int:
-    """Return the forward passes of a descent over so many training prompts.
-
-    A step runs the ablated model on its prompts and, for `kl`, the intact one; a look does so on
-    the whole set.  Steps also go backward, which costs about twice a forward.
-
-    >>> expected_forwards(Learning(steps=10, batch=16), 64)
-    80
-    """
-    each = 2 if settings.loss == "kl" else 1
-    looks = 2 + -(-settings.steps // _every(settings.steps))
-    batches = -(-prompts // settings.batch)
-    return -(-prompts // REFERENCE_BATCH) + each * (settings.steps + looks * batches)

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from causalnet.effects.reference import check_reference
+from causalnet.effects.reference import check_reference, mean_forwards
 from causalnet.errors import OutOfMemoryError, TermError
 from causalnet.execute import Bindings, Progress, run_leaves
 from causalnet.faithfulness.parts import (
@@ -227,7 +227,10 @@ class EdgeCircuitScorer:
             means = None if before is None else before.references.means_of_reference
             self._kept.clear()
             self._kept[key] = self._new_runs(pairs, size, {}, means or None)
-            counted.add(-(-len(pairs) // size) * (1 + self.ablation.draws))
+            donors = self.ablation.draws if self.ablation.has_corrupted_run else 0
+            counted.add(-(-len(pairs) // size) * (1 + donors))
+            if before is None:
+                counted.add(mean_forwards(self.ablation))
         return self._kept[key]
 
     def _new_runs(

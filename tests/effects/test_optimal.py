@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from causalnet.effects import Learned, learn_constants, mean, optimal, run
-from causalnet.effects.descent import expected_forwards
 from causalnet.errors import TermError
 from causalnet.execute import Pooled, TokenBatch, record
 from causalnet.interventions import (
@@ -160,11 +159,11 @@ def test_forwards_are_foreseen() -> None:
         training,
         progress=lambda done, total: told.append((done, total)),
     )
-    assert learned.forwards == told[-1][0] <= expected_forwards(learning, 8) == told[0][1]
+    assert learned.forwards == told[-1][0] <= learning.forwards(8) == told[0][1]
     at_end = learn_constants(
         network, [network["L0.mlp"]], optimal(training, learning), training, at="end"
     )
-    assert at_end.forwards == expected_forwards(learning, 8)
+    assert at_end.forwards == learning.forwards(8)
 
 
 def test_refusals() -> None:
