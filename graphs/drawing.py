@@ -12,7 +12,13 @@ __all__ = ["draw", "to_dot"]
 
 _LISTED = 40  # nodes that are drawn one by one
 _NAMED = 6  # parents that are written out
-_SHAPES = {Kind.NOISE: "diamond", Kind.SCALE: "point", Kind.EMBED: "box", Kind.LOGITS: "box"}
+_SHAPES = {
+    Kind.NOISE: "diamond",
+    Kind.SCALE: "point",
+    Kind.EMBED: "box",
+    Kind.POSITIONS: "box",
+    Kind.LOGITS: "box",
+}
 
 
 def draw(graph: MediatorGraph) -> str:
@@ -111,8 +117,14 @@ def _pattern(mediator: Mediator) -> str:
 
 
 def _range(numbers: list[int]) -> str:
-    low, high = min(numbers, default=0), max(numbers, default=0)
-    return str(low) if low == high else f"{low}..{high}"
+    """Return `0..8`, or `0,3..8` where some are missing."""
+    runs: list[list[int]] = []
+    for number in sorted({*numbers} or {0}):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ",".join(f"{run[0]}..{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
 
 
 def _streams(graph: MediatorGraph) -> Iterator[str]:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 import causalnet as cn
 from causalnet.execute import Bindings, evaluate
+from causalnet.execute.evaluate import record
 from causalnet.graphs import PathSet
 from causalnet.interventions import At, Base, Do, Edge, Node, Op, Read, Self
 from causalnet.interventions.path_effects import causal_diagram
@@ -148,6 +149,30 @@ def test_every_writer(kind: str, at: tuple[int | str, ...]) -> None:
             places = (1, len(base) - 1) if at else ()
             logits.append(by_hand(network, base, write=moved(name, fresh, places))[0])
         torch.testing.assert_close(values[read], differences(pairs, logits), atol=1e-10, rtol=0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_recorded_values_and_means(kind: str) -> None:
+    """What is recorded is each writer's value; a mean ablation sets its mean over tokens; 1e-10."""
+    network, pairs = net(kind), word_pairs(3, lengths=(5, 7, 6))
+    writers, recorded = network.graph.writers, dict[str, Tensor]()
+    record(writers, network, pairs.base, lambda _, values: recorded.update(values))
+    sent = [by_hand(network, ids)[1] for ids in pairs.base.ids]
+    for name in writers:
+        for row, own in enumerate(sent):
+            found = recorded[name][row, : len(own[name])]
+            torch.testing.assert_close(found, own[name], atol=1e-10, rtol=0)
+    head, reference = network.heads(1)[0], pairs.source
+    pooled = torch.cat([by_hand(network, ids)[1][head.name] for ids in reference.ids]).mean(0)
+    query = cn.ablation_effect(head, cn.mean(reference))
+    found = cn.run(query, network, pairs, reference=reference).values[0]
+    logits = [
+        by_hand(network, ids, write=moved(head.name, pooled.expand_as, ()))[0]
+        for ids in pairs.base.ids
+    ]
+    plain = [by_hand(network, ids)[0] for ids in pairs.base.ids]
+    expected = differences(pairs, logits) - differences(pairs, plain)
+    torch.testing.assert_close(torch.tensor(found), expected, atol=1e-10, rtol=0)
 
 
 @pytest.mark.parametrize("kind", KINDS)

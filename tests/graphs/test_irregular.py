@@ -107,6 +107,20 @@ def test_a_silent_node_is_a_head_or_an_mlp(stranger: str) -> None:
         replace(REGULAR, silent=stranger)  # type: ignore[arg-type]  # the refusal is tested
 
 
+def test_a_drawing_leaves_silent_nodes_out() -> None:
+    heads = tuple(f"L1.H{head}" for head in range(4))
+    shape = replace(REGULAR, layers=3, normed=False, positions_apart=True)
+    drawn = transformer_graph(replace(shape, silent=("L0.H2", "L2.mlp", *heads))).draw()
+    assert drawn.splitlines()[1:] == [
+        "embed  pos_embed",
+        "L0  KV0..1.k  KV0..1.v  H0..1,3.q  H0..1,3.pattern  H0..1,3.z  H0..1,3  mlp",
+        "L1  mlp",
+        "L2  KV0..1.k  KV0..1.v  H0..3.q  H0..3.pattern  H0..3.z  H0..3",
+        "logits",
+        "stream resid of 11 writers, 9 cuts",
+    ]
+
+
 def test_a_silent_mlp_has_no_neurons_and_no_features() -> None:
     shape = replace(REGULAR, silent=("L1.mlp",))
     neurons = transformer_graph(shape, Grain.NEURONS)
