@@ -12,7 +12,8 @@ method of discovery is some choice of masks, reference and read-out (Miller et a
 al. 2024).
 """
 
-from causalnet.masked.edge_runs import Batch, EdgeRuns
+from causalnet.masked.batches import Batch
+from causalnet.masked.edge_runs import EdgeRuns
 from causalnet.masked.layout import Layout, Stage, layout_of
 from causalnet.masked.learned import SenderConstants, learn_edge_constants
 

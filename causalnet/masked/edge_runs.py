@@ -14,46 +14,22 @@ from causalnet.estimators.outcomes import check_readout
 from causalnet.estimators.sites import EdgeSites
 from causalnet.estimators.weights import Decoder, decoder_of
 from causalnet.execute import Bindings
-from causalnet.execute.batch import TokenBatch, make_batch
+from causalnet.execute.batch import make_batch
 from causalnet.execute.runnable import check_batch_size, check_readable
 from causalnet.interventions import Ablation, AblationKind, Base, Direction, Position, ReadOut
 from causalnet.lift import LiftedNetwork, check_unchanged
+from causalnet.masked.batches import Batch
 from causalnet.masked.layout import Layout, layout_of
-from causalnet.masked.liveness import live_senders
+from causalnet.masked.liveness import needed_senders
 from causalnet.masked.outcomes import Scored
 from causalnet.masked.passes import Columns, Pass
-from causalnet.masked.reads import MaskedReads, PlainReads, ProbedReads
+from causalnet.masked.reads import LeanReads, MaskedReads, PlainReads, ProbedReads
 from causalnet.masked.references import References
 from causalnet.tasks import PromptPairs, Prompts
 
 __all__ = ["Batch", "EdgeRuns"]
 
 ROOM = 3 << 28  # bytes that the versions of one run may take
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Batch:
-    """Some prompts with everything that runs on them begin with.
-
-    Attributes:
-        rows: Which pairs.
-        tokens: The prompts that are run.
-        columns: Their columns.
-        known: What every sender writes where nothing is masked, [B, senders, T, d].
-        references: What edges carry otherwise, one [B, senders, T, d] for each draw.
-        selected: Tokens at which edges are masked, [B, T]; None for all.
-        scored: The read-out.
-        intact: What is read for the logits where nothing is masked, [B, C, d].
-    """
-
-    rows: range
-    tokens: TokenBatch
-    columns: Columns
-    known: Tensor
-    references: tuple[Tensor, ...]
-    selected: Tensor | None
-    scored: Scored
-    intact: Tensor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -200,7 +176,7 @@ class EdgeRuns:
         """Return the outcome of every mask on the prompts of a batch, [masks, B]."""
         parts = []
         with torch.no_grad():
-            for part in torch.split(masks, self.versions(batch, first)):
+            for part in torch.split(masks, self.versions(batch, masks, first)):
                 draws = [
                     self.value(batch, self.slots(batch, part, first, draw), readout)
                     for draw in range(len(batch.references))
@@ -208,13 +184,17 @@ class EdgeRuns:
                 parts.append(torch.stack(draws).mean(0))
         return torch.cat(parts)
 
-    def versions(self, batch: Batch, first: int = 0) -> int:
-        """Return how many masks of a batch fit in memory at once."""
+    def versions(self, batch: Batch, masks: Tensor, first: int = 0) -> int:
+        """Return how many of some masks of a batch fit in memory at once."""
+        given = masks[:, None] if masks.ndim == 2 else masks
+        live, ended = needed_senders(self.layout, given, first)
+        if batch.selected is not None:
+            live, ended = frozenset(range(len(self.layout.senders))), frozenset()
         known = self.layout.stages[first].parents
-        width = 1.0 - known / (len(self.layout.senders) + 1)
+        share = batch.columns.read.shape[1] / batch.known.shape[2]
+        senders = sum(share if n in ended else 1.0 for n in live if n >= known)
         widest = max(stage.receivers for stage in self.layout.stages[first:])
-        senders = len(self.layout.senders) * width + 8 * widest
-        each = batch.known[:, 0].nbytes * senders
+        each = batch.known[:, 0].nbytes * (2 * senders + 8 * widest)
         return max(1, int(ROOM // each))
 
     def slots(
@@ -233,19 +213,19 @@ class EdgeRuns:
         given = given[:, None] if given.ndim == 2 else given
         reference = batch.references[draw]
         parents = self.layout.stages[first].parents
-        reads = MaskedReads(
+        begin = (
             self.layout,
             given,
             batch.known[:, :parents],
             reference,
             _sums(self.layout, reference),
             batch.columns.read,
-            batch.selected,
-            recorded,
         )
-        is_cut = batch.selected is None and not recorded
-        live = live_senders(self.layout, given, first) if is_cut else None
-        return Pass(self.decoder, self.layout, batch.columns).run(reads, first, live)
+        going = Pass(self.decoder, self.layout, batch.columns)
+        if batch.selected is not None or recorded:
+            return going.run(MaskedReads(*begin, batch.selected, recorded), first)
+        live, ended = needed_senders(self.layout, given, first)
+        return going.run(LeanReads(*begin, ended), first, live, ended)
 
     def value(self, batch: Batch, slots: Tensor, readout: ReadOut | None = None) -> Tensor:
         """Return the outcome of what is read for the logits, [masks, B] of [masks, B, C, d].
@@ -364,7 +344,10 @@ class EdgeRuns:
             references = tuple(self.references.of(tokens, rows, draw) for draw in draws)
             scored = self._scored(rows, self.readout, columns, intact)
             chosen = tokens.selected(self.at) if self.at else None
-            return Batch(rows, tokens, columns, reads.values, references, chosen, scored, intact)
+            whole = Batch(rows, tokens, columns, reads.values, references, chosen, scored, intact)
+            kinds = (AblationKind.COUNTERFACTUAL, AblationKind.RESAMPLE)
+            is_cut = self.ablation.kind in kinds and decoder.shape.causal
+            return whole.cut(going) if is_cut else whole
 
     def _scored(self, rows: range, readout: ReadOut, columns: Columns, intact: Tensor) -> Scored:
         answers = Bindings.of(self.pairs).answers

@@ -17,7 +17,8 @@ from causalnet.effects.reference import digest_of
 from causalnet.errors import TermError
 from causalnet.interventions import READOUTS, Ablation, AblationKind, Learning, Position
 from causalnet.lift import LiftedNetwork
-from causalnet.masked.edge_runs import Batch, EdgeRuns
+from causalnet.masked.batches import Batch
+from causalnet.masked.edge_runs import EdgeRuns
 from causalnet.tasks import PromptPairs
 
 __all__ = ["SenderConstants", "learn_edge_constants"]

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from causalnet.masked.layout import Layout, Stage
 
-__all__ = ["live_edges", "live_receivers", "live_senders"]
+__all__ = ["live_edges", "live_receivers", "live_senders", "needed_senders"]
 
 
 def live_senders(layout: Layout, masks: Tensor, first: int = 0) -> frozenset[int]:
@@ -17,13 +17,35 @@ def live_senders(layout: Layout, masks: Tensor, first: int = 0) -> frozenset[int
         masks: [masks, B or 1, edges].
         first: The first stage that is run; what is written before it is known.
     """
+    return needed_senders(layout, masks, first)[0]
+
+
+def needed_senders(
+    layout: Layout, masks: Tensor, first: int = 0
+) -> tuple[frozenset[int], frozenset[int]]:
+    """Return the senders that reach the logits, and those read at the read-out's columns alone.
+
+    Keys and values are read at all columns; queries and MLPs where their head or MLP is.
+
+    Args:
+        layout: Senders and receivers.
+        masks: [masks, B or 1, edges].
+        first: The first stage that is run; what is written before it is known.
+    """
     alive = (masks != 0).flatten(0, -2).any(0).cpu().numpy()
     live: set[int] = set()
+    wide: set[int] = set()
     for stage in reversed(layout.stages[first:]):
         rows = alive[stage.edges].reshape(stage.receivers, stage.parents)
-        heard = rows[live_receivers(layout, stage, live)]
-        live.update(np.flatnonzero(heard.any(0)).tolist())
-    return frozenset(live)
+        heard = live_receivers(layout, stage, live)
+        live.update(np.flatnonzero(rows[heard].any(0)).tolist())
+        widely = np.zeros(stage.receivers, dtype=bool)
+        if stage.kind != "logits":
+            widely = live_receivers(layout, stage, wide)
+        if stage.kind == "attention":
+            widely[len(stage.queries) :] = heard[len(stage.queries) :]
+        wide.update(np.flatnonzero(rows[widely].any(0)).tolist())
+    return frozenset(live), frozenset(live - wide)
 
 
 def live_edges(layout: Layout, masks: Tensor) -> NDArray[np.bool_]:

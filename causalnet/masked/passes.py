@@ -25,10 +25,12 @@ class Columns:
     Attributes:
         ids: [B, T].
         position_ids: [B, T].
-        hidden: True where a query must not attend, [B, T, T].
+        hidden: True where a query must not attend, [B, T, columns before and T].
         turns: Cosines and sines of the rotation [B, T, d_head / 2], or None.
         read: The columns that are read for the logits, [B, C].
         real: Which of these hold a token, [B, C].
+        before: Keys and values of columns before these, in which nothing changes, for every
+            layer, [B, groups, columns before, d_head] each; none where these are all.
     """
 
     ids: Tensor
@@ -37,6 +39,14 @@ class Columns:
     turns: tuple[Tensor, Tensor] | None
     read: Tensor
     real: Tensor
+    before: tuple[tuple[Tensor, Tensor], ...] = ()
+
+    def cut(self, start: int, before: tuple[tuple[Tensor, Tensor], ...]) -> "Columns":
+        """Return the columns from one on, given keys and values of those before it."""
+        turns = None if self.turns is None else (self.turns[0][:, start:], self.turns[1][:, start:])
+        ids, places = self.ids[:, start:], self.position_ids[:, start:]
+        hidden, read = self.hidden[:, start:], self.read - start
+        return Columns(ids, places, hidden, turns, read, self.real, before)
 
     @classmethod
     def of(cls, decoder: Decoder, batch: TokenBatch, read_at: str | int) -> "Columns":
@@ -103,23 +113,51 @@ class Pass:
             return (tokens + places)[:, None]
         return torch.stack([tokens, places], 1)
 
-    def run(self, reads: Reads, first: int = 0, live: frozenset[int] | None = None) -> Tensor:
+    def before(self, values: Tensor, start: int) -> tuple[tuple[Tensor, Tensor], ...]:
+        """Return keys and values of the columns before one in the untouched network, by layer.
+
+        Args:
+            values: What every sender writes, [B, senders, T, d].
+            start: The column.
+        """
+        found = []
+        for stage in self.layout.stages:
+            if stage.kind == "attention":
+                attention = self.decoder.attentions[stage.layer]
+                stream = values[:, : stage.parents, :start].sum(1)[None, :, None]
+                normed = stream if attention.norm is None else attention.norm(stream).value
+                width = self.decoder.shape.d_head
+                k = _projected(normed, attention.keys, stage.groups, width)
+                v = _projected(normed, attention.values, stage.groups, width)
+                found.append((self._turned(k)[0], v[0]))
+        return tuple(found)
+
+    def run(
+        self,
+        reads: Reads,
+        first: int = 0,
+        live: frozenset[int] | None = None,
+        ended: frozenset[int] = frozenset(),
+    ) -> Tensor:
         """Run all stages from one on and return what is read for the logits, [M, B, C, d].
 
         Args:
             reads: What receivers read; it knows the senders before the first stage.
             first: The number of that stage.
             live: The senders that anything reads; None for all.
+            ended: Those of them that are read at the columns of the read-out alone.
         """
         *stages, last = self.layout.stages
         for stage in stages[first:]:
             wanted = [n for n in stage.writers if live is None or n in live]
-            reads.add(stage, self._written(stage, reads, wanted) if wanted else {})
+            reads.add(stage, self._written(stage, reads, wanted, ended) if wanted else {})
         return reads.slots(last, (0,), at_end=True)[:, :, 0]
 
-    def _written(self, stage: Stage, reads: Reads, wanted: list[int]) -> dict[int, Tensor]:
+    def _written(
+        self, stage: Stage, reads: Reads, wanted: list[int], ended: frozenset[int]
+    ) -> dict[int, Tensor]:
         if stage.kind == "mlp":
-            slot = reads.slots(stage, (0,))[:, :, 0]
+            slot = reads.slots(stage, (0,), wanted[0] in ended)[:, :, 0]
             mlp = self.decoder.mlps[stage.layer]
             normed = slot if mlp.norm is None else mlp.norm(slot).value
             into = mlp.into(normed)
@@ -130,19 +168,22 @@ class Pass:
             )
             return {wanted[0]: mlp.out(inner)}
         found: dict[int, Tensor] = {}
-        heads = [
-            n - stage.writers.start for n in wanted if n - stage.writers.start < len(stage.queries)
-        ]
-        if heads:
-            outputs = self._attention(stage, reads, heads)
-            found = {stage.writers.start + h: outputs[:, :, i] for i, h in enumerate(heads)}
+        for at_end in (False, True):
+            heads = [
+                n - stage.writers.start
+                for n in wanted
+                if n - stage.writers.start < len(stage.queries) and (n in ended) == at_end
+            ]
+            if heads:
+                outputs = self._attention(stage, reads, heads, at_end)
+                found |= {stage.writers.start + h: outputs[:, :, i] for i, h in enumerate(heads)}
         bias = self.decoder.attentions[stage.layer].bias
         if stage.biased and bias is not None and stage.writers[-1] in wanted:
             batch, length = self.columns.ids.shape
             found[stage.writers[-1]] = bias.expand(1, batch, length, -1)
         return found
 
-    def _attention(self, stage: Stage, reads: Reads, chosen: list[int]) -> Tensor:
+    def _attention(self, stage: Stage, reads: Reads, chosen: list[int], at_end: bool) -> Tensor:
         """Return what some heads write, [M, B, heads, T, d], by their numbers in the stage."""
         decoder, shape = self.decoder, self.decoder.shape
         attention = decoder.attentions[stage.layer]
@@ -150,37 +191,43 @@ class Pass:
         groups = sorted({shape.group_of(h) for h in heads})
         places = [stage.groups.index(group) for group in groups]
         many = len(stage.queries)
-        receivers = [
-            *chosen,
-            *(many + place for place in places),
-            *(many + len(stage.groups) + place for place in places),
-        ]
-        slots = reads.slots(stage, receivers)
-        normed = slots if attention.norm is None else attention.norm(slots).value
-        if normed.shape[2] == 1:
-            q_in = k_in = v_in = normed
-        else:
-            q_in, k_in, v_in = torch.split(normed, [len(heads), len(groups), len(groups)], 2)
-        q = self._turned(_projected(q_in, attention.queries, heads, shape.d_head))
+
+        def normed(receivers: Sequence[int], is_ended: bool = False) -> Tensor:
+            slots = reads.slots(stage, receivers, is_ended)
+            return slots if attention.norm is None else attention.norm(slots).value
+
+        q_in = normed(chosen, at_end)
+        k_in = normed([many + place for place in places])
+        v_in = normed([many + len(stage.groups) + place for place in places])
+        q = self._turned(_projected(q_in, attention.queries, heads, shape.d_head), at_end)
         k = self._turned(_projected(k_in, attention.keys, groups, shape.d_head))
         v = _projected(v_in, attention.values, groups, shape.d_head)
+        if self.columns.before:
+            order = [each.layer for each in self.layout.stages if each.kind == "attention"]
+            old_k, old_v = self.columns.before[order.index(stage.layer)]
+            k, v = (
+                torch.cat([old[:, places].expand(len(new), -1, -1, -1, -1), new], -2)
+                for old, new in ((old_k, k), (old_v, v))
+            )
         owner = [groups.index(shape.group_of(h)) for h in heads]
         if owner != list(range(len(groups))):
             k, v = k[:, :, owner], v[:, :, owner]
         scores = (q @ k.mT) * decoder.factor
         exact = torch.promote_types(scores.dtype, torch.float32)
         # The lowest number, not -inf: a padding row with nothing to attend to stays finite.
-        scores = scores.to(exact).masked_fill(
-            self.columns.hidden[None, :, None], torch.finfo(exact).min
-        )
+        hidden = self.columns.hidden
+        hidden = hidden.take_along_dim(self.columns.read[..., None], 1) if at_end else hidden
+        scores = scores.to(exact).masked_fill(hidden[None, :, None], torch.finfo(exact).min)
         z = scores.softmax(-1).to(v.dtype) @ v
         return _by_receiver(z, attention.output[heads], None)
 
-    def _turned(self, x: Tensor) -> Tensor:
-        """Rotate [M, B, R, T, d_head], first half against second."""
+    def _turned(self, x: Tensor, at_end: bool = False) -> Tensor:
+        """Rotate [M, B, R, T, d_head], first half against second; the first T columns."""
         if self.columns.turns is None:
             return x
-        cos, sin = (each[None, :, None] for each in self.columns.turns)
+        turns, read = self.columns.turns, self.columns.read[..., None]
+        chosen = (each.take_along_dim(read, 1) if at_end else each for each in turns)
+        cos, sin = (each[None, :, None, : x.shape[-2]] for each in chosen)
         one, two = x.chunk(2, -1)
         return torch.cat([one * cos - two * sin, two * cos + one * sin], -1)
 

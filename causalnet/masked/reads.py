@@ -8,7 +8,7 @@ from torch import Tensor
 from causalnet.masked.layout import Layout, Stage
 from causalnet.masked.passes import Reads
 
-__all__ = ["MaskedReads", "PlainReads", "ProbedReads"]
+__all__ = ["LeanReads", "MaskedReads", "PlainReads", "ProbedReads"]
 
 
 class PlainReads(Reads):
@@ -108,6 +108,81 @@ class MaskedReads(Reads):
         if self.stream is not None:
             self.stream = self.stream + sum(written.values())
         self.count += new
+
+
+class LeanReads(Reads):
+    """As `MaskedReads` where all tokens are masked, keeping only what is read, and once.
+
+    What is the same in all versions is computed for one of them.
+
+    Args:
+        layout: Where senders and receivers lie.
+        masks: [M, B or 1, edges].
+        known: Own values of the senders before the first stage that is run, [B, P, T, d].
+        reference: What edges carry otherwise, [B, senders, T, d].
+        sums: Sums of the reference over the senders before each stage, [B, T, d].
+        read: The columns of the read-out, [B, C].
+        ended: Senders that are read at these alone.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        masks: Tensor,
+        known: Tensor,
+        reference: Tensor,
+        sums: Mapping[int, Tensor],
+        read: Tensor,
+        ended: frozenset[int],
+    ) -> None:
+        """Begin with the known senders."""
+        self.masks, self.reference, self.sums = masks, reference, sums
+        self.read, self.ended, self.known = read, ended, known.shape[1]
+        self.shared = known - reference[:, : self.known]
+        self.written: dict[int, Tensor] = {}
+
+    def slots(self, stage: Stage, chosen: Sequence[int], at_end: bool = False) -> Tensor:
+        """Return what the chosen receivers read, [M or 1, B, R, T, d]."""
+        weights = _weights(self.masks, stage, chosen)
+        is_read = (weights != 0).flatten(0, 2).any(0)
+        own = [n for n in self.written if n < stage.parents and bool(is_read[n])]
+        is_same = len(weights) == 1 or bool((weights == weights[:1]).all())
+        if is_same and all(len(self.written[n]) == 1 for n in own):
+            weights = weights[:1]
+        base, known = self.sums[stage.parents], is_read[: self.known].nonzero()[:, 0]
+        shared = self.shared if len(known) > self.known // 2 else self.shared[:, known]
+        if at_end:
+            shared = _columns(shared, self.read)
+            base = base.take_along_dim(self.read[..., None], 1)
+        # Stacked in the order of the weights: known senders, those that are the same in all
+        # versions, those that differ.
+        first = torch.arange(self.known) if shared.shape[1] == self.known else known
+        values = {n: self._of(n, at_end) for n in own}
+        same = [n for n in own if len(values[n]) == 1]
+        other = [n for n in own if len(values[n]) > 1]
+        if same:
+            shared = torch.cat([shared, torch.stack([values[n][0] for n in same], 1)], 1)
+        places = [*first.tolist(), *same, *other]
+        if other:
+            differing = torch.stack([values[n] for n in other], 2)
+        else:
+            differing = shared.new_zeros(len(weights), len(shared), 0, *shared.shape[2:])
+        return _mixed(weights[..., places], shared, differing) + base[None, :, None]
+
+    def add(self, stage: Stage, written: Mapping[int, Tensor]) -> None:
+        """Keep what was written, less the reference."""
+        for number, value in written.items():
+            reference = self.reference[:, number]
+            if number in self.ended:
+                reference = reference.take_along_dim(self.read[..., None], 1)
+                if value.shape[-2] != reference.shape[-2]:
+                    value = _ended(value, self.read, True)
+            self.written[number] = value - reference
+
+    def _of(self, number: int, at_end: bool) -> Tensor:
+        """Return what a sender wrote, at all columns or at those of the read-out."""
+        value = self.written[number]
+        return _ended(value, self.read, at_end and number not in self.ended)
 
 
 class ProbedReads(PlainReads):
