@@ -53,7 +53,8 @@ def load(
         dtype: `"float32"`, `"float64"`, `"bfloat16"`; default `"float32"`, and as it is for a
             network, which is float64 for a known circuit.  A network in memory is converted in
             place.
-        attention: `"sdpa"` or `"eager"`; default `"sdpa"`, and as it is for a network.
+        attention: `"sdpa"` or `"eager"`; default `"sdpa"`, and as it is for a network.  A known
+            circuit has one form, which is recorded as `"eager"`, whichever is asked for.
 
     Raises:
         ModelNotFoundError: no such package, file, folder, hub model or known circuit.
@@ -68,7 +69,7 @@ def load(
         found = find_source(source)  # before torch is imported: a mistyped name is told at once
         with collection_paused():
             if isinstance(found, KnownSource):
-                return _known(found.name, tokenizer, device, dtype, attention)
+                return _known(found.name, tokenizer, device, dtype)
             resolved = resolve_device(device or "cpu"), resolve_dtype(dtype or "float32")
             checkpoint = _checkpoint(str(source), found)
             return _loaded(checkpoint, tokenizer, *resolved, attention or "sdpa")
@@ -208,14 +209,13 @@ def _known(
     tokenizer: Any,
     device: "str | torch.device | None",
     dtype: "str | torch.dtype | None",
-    attention: str | None,
 ) -> LanguageModel:
     """Build a network whose circuit is known, with its tokenizer."""
     from causalnet.known_circuits import known_circuit
 
     circuit = known_circuit(name)
     own = circuit.tokenizer() if tokenizer is None else tokenizer
-    return _adopted(circuit.module(), f"known:{name}", own, device, dtype, attention)
+    return _adopted(circuit.module(), f"known:{name}", own, device, dtype, None)
 
 
 def _adopted(
@@ -274,5 +274,5 @@ def _provenance_in_memory(model: LanguageModel, source: str) -> ModelProvenance:
         versions=library_versions(),
         dtype=str(model.dtype).removeprefix("torch."),
         device=str(model.device),
-        attention=str(getattr(config, "_attn_implementation", "unknown")),
+        attention="eager" if source else str(getattr(config, "_attn_implementation", "unknown")),
     )

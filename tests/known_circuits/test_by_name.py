@@ -63,12 +63,13 @@ def test_every_network_has_weights_of_its_own(models: dict[str, LanguageModel]) 
     assert load("known:sort").provenance == models["sort"].provenance
 
 
-def test_a_loaded_network_takes_another_number_format_and_no_attention() -> None:
+def test_a_loaded_network_takes_another_number_format_and_has_one_attention() -> None:
     assert load("known:sort", dtype="float32").dtype == torch.float32
+    assert load("known:sort", attention="sdpa").provenance.attention == "eager"
     with pytest.raises(DeviceError, match="no device 'cuda:9'"):
         load("known:sort", device="cuda:9")
-    with pytest.raises(CausalNetError, match="no attention implementation"):
-        load("known:sort", attention="eager")
+    with pytest.raises(CausalNetError, match="attention"):
+        load("known:sort", attention="flash")
 
 
 @pytest.mark.parametrize("name", KNOWN)
