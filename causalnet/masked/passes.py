@@ -183,8 +183,28 @@ class Pass:
             found[stage.writers[-1]] = bias.expand(1, batch, length, -1)
         return found
 
+    def looked(self, stage: Stage, reads: Reads) -> tuple[Tensor, Tensor]:
+        """Return where all heads of a stage look, and what each token gives them to write.
+
+        What a head writes at token t is the sum over s of pattern[t, s] * given[s].
+
+        Returns:
+            Patterns [M, B, heads, T, T] and [M, B, heads, T, d].
+        """
+        output = self.decoder.attentions[stage.layer].output[list(stage.queries)]
+        pattern, v = self._patterned(stage, reads, list(range(len(stage.queries))), False)
+        return pattern, _by_receiver(v, output, None)
+
     def _attention(self, stage: Stage, reads: Reads, chosen: list[int], at_end: bool) -> Tensor:
         """Return what some heads write, [M, B, heads, T, d], by their numbers in the stage."""
+        output = self.decoder.attentions[stage.layer].output[[stage.queries[h] for h in chosen]]
+        pattern, v = self._patterned(stage, reads, chosen, at_end)
+        return _by_receiver(pattern @ v, output, None)
+
+    def _patterned(
+        self, stage: Stage, reads: Reads, chosen: list[int], at_end: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Return patterns [M, B, heads, T, T] and values [M, B, heads, T, e] of some heads."""
         decoder, shape = self.decoder, self.decoder.shape
         attention = decoder.attentions[stage.layer]
         heads = [stage.queries[h] for h in chosen]
@@ -218,8 +238,7 @@ class Pass:
         hidden = self.columns.hidden
         hidden = hidden.take_along_dim(self.columns.read[..., None], 1) if at_end else hidden
         scores = scores.to(exact).masked_fill(hidden[None, :, None], torch.finfo(exact).min)
-        z = scores.softmax(-1).to(v.dtype) @ v
-        return _by_receiver(z, attention.output[heads], None)
+        return scores.softmax(-1).to(v.dtype), v
 
     def _turned(self, x: Tensor, at_end: bool = False) -> Tensor:
         """Rotate [M, B, R, T, d_head], first half against second; the first T columns."""
