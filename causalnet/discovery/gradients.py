@@ -5,8 +5,9 @@ positions, regular decoders are scored by `causalnet.estimators`, whose passes a
 everything else runs under masks.  Both say the same.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,7 +115,11 @@ def clean_corrupted(
     """
     check_counterfactual(question, CLEAN_CORRUPTED)
     check_slope(question, CLEAN_CORRUPTED)
-    ends = [lambda end=end: question.runs.input_gradients(end) / 2 for end in (0.0, 1.0)]
+
+    def half(end: float) -> NDArray[np.float64]:
+        return question.runs.input_gradients(end) / 2
+
+    ends = [partial(half, end) for end in (0.0, 1.0)]
     by_edge = summed(question, CLEAN_CORRUPTED, {}, ends, progress, journal)
     return scored(question, CLEAN_CORRUPTED, Found(by_edge, 4, 2, "masked runs"))
 
@@ -170,7 +175,7 @@ def summed(
     question: Question,
     method: Method,
     settings: Mapping[str, object],
-    steps: "list[Callable[[], NDArray[np.float64]]]",
+    steps: Sequence[Callable[[], NDArray[np.float64]]],
     progress: Progress | None,
     journal: Journal | None,
 ) -> NDArray[np.float64]:

@@ -175,10 +175,12 @@ def _moves_all(question: Question) -> bool:
 
 
 def _by_hand(question: Question, along: str, steps: int) -> NDArray[np.float64]:
-    by_hand: Callable[..., Attribution] = mask_ig_by_hand
-    if along != "masks":
-        by_hand = partial(eap_ig_by_hand, along=along)
-    found = by_hand(
+    ways: dict[str, Callable[..., Attribution]] = {
+        "inputs": partial(eap_ig_by_hand, along="inputs"),
+        "activations": partial(eap_ig_by_hand, along="activations"),
+        "masks": mask_ig_by_hand,
+    }
+    found = ways[along](
         question.net,
         question.pairs,
         steps=steps,
