@@ -141,6 +141,14 @@ def test_positions_that_are_combined_otherwise() -> None:
     assert "Tokens and positions agree" in told
 
 
+def test_positions_that_are_learned_otherwise() -> None:
+    module = small_transformer()
+    module.positions.register_forward_hook(lambda _module, _ids, found: 2 * found)
+    told = refusal(module)
+    assert "the first part that differs is pos_embed" in told
+    assert "Positions are learned in another way" in told
+
+
 def test_scores_that_are_scaled() -> None:
     module = small_transformer()
     mixing = module.blocks[0].attention.mixing
