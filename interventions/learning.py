@@ -69,7 +69,7 @@ class Learning:
         """After how many steps the whole training set is looked at."""
         return max(1, -(-self.steps // LOOKS))
 
-    def forwards(self, prompts: int, *, of_edges: bool = False) -> int:
+    def forwards(self, prompts: int, *, of_edges: bool = False, everywhere: bool = False) -> int:
         """Return the most forward passes that learning for one set takes.
 
         A step runs the ablated model on its prompts and, for `kl` and for edges, the intact one; a
@@ -78,12 +78,13 @@ class Learning:
         Args:
             prompts: Training prompts.
             of_edges: Whether constants are those of edges.
+            everywhere: Whether all positions are set, so that there is one start to look at.
 
         >>> Learning(steps=10, batch=16).forwards(64)
         80
         """
         each = 2 if of_edges or self.loss == "kl" else 1
-        looks = 2 + -(-self.steps // self.every)
+        looks = (1 if everywhere else 2) + -(-self.steps // self.every)
         batches = -(-prompts // self.batch)
         first = batches if of_edges else -(-prompts // _RECORDED)
         return first + each * (self.steps + looks * batches)

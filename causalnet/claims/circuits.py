@@ -7,12 +7,15 @@ from pathlib import Path
 from causalnet.claims.schema import Claim, ClaimFile, EffectClaim, ExistsClaim
 from causalnet.claims.source_text import Place, SourceText, read_source
 from causalnet.claims.tree import KeyPath, PlacedTree, parse
-from causalnet.errors import ClaimFileError
+from causalnet.errors import CausalNetError, ClaimFileError
 from causalnet.graphs import Kind, Mediator, MediatorGraph, canonical, nearest
+from causalnet.interventions import Edge
 
 __all__ = ["check_against_graph", "circuit_of", "place_error", "universe"]
 
 _MEMBER = re.compile(r"L\d{1,4}\.(?:H\d{1,4}|mlp)")
+_SENDER = re.compile(r"embed|pos_embed|L\d{1,4}\.(?:H\d{1,4}|mlp|attn_bias)")
+_RECEIVER = re.compile(r"logits|L\d{1,4}\.(?:H\d{1,4}\.[qkv]|KV\d{1,4}\.[kv]|mlp)")
 
 Locate = Callable[[tuple[int, ...]], Place]
 
@@ -29,7 +32,8 @@ def circuit_of(
 
     Raises:
         ClaimFileError: A name that can be in no circuit, a name given twice, an MLP where only
-            heads are ablated, an empty list, a circuit file that is not there or not a list.
+            heads are ablated, an edge where nodes are ablated or the reverse, an empty list, a
+            circuit file that is not there or not a list.
     """
     own = None if isinstance(claim, ExistsClaim | EffectClaim | None) else claim.circuit
     given = claim_file.circuit if own is None else own
@@ -45,8 +49,7 @@ def circuit_of(
                 "Write for example 'circuit: [L20.H0, L19.H2]'.",
             )
         source, given, place = _from_file(read_source(file))
-    heads_only = claim_file.ablation.ablate == "heads"
-    return _checked(given, heads_only, source, place)
+    return _checked(given, claim_file.ablation.ablate, source, place)
 
 
 def _nowhere(item: tuple[int, ...]) -> Place:
@@ -78,19 +81,14 @@ def _from_file(source: SourceText) -> tuple[SourceText, tuple[str, ...], Locate]
 
 
 def _checked(
-    given: tuple[str, ...], heads_only: bool, source: SourceText, place: Locate
+    given: tuple[str, ...], ablate: str, source: SourceText, place: Locate
 ) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for index, text in enumerate(given):
-        name, here = canonical(text), place((index,))
-        if not _MEMBER.fullmatch(name):
-            raise source.error(
-                here,
-                f"{text[:100]!r} cannot be in a circuit.",
-                "A circuit holds heads such as L20.H0 and MLPs such as L3.mlp; positions are "
-                "given once, with 'ablation: {at: …}'.",
-                "Write the name of a head or an MLP.",
-            )
+        name, here = _spelt(text), place((index,))
+        wrong = _wrong_entry(text, name, ablate)
+        if wrong is not None:
+            raise source.error(here, *wrong)
         if name in found:
             raise source.error(
                 here,
@@ -98,19 +96,58 @@ def _checked(
                 "A circuit is a set.",
                 "Delete one of the two.",
             )
-        if heads_only and name.endswith(".mlp"):
-            raise source.error(
-                here,
-                f"{text!r} is in the circuit, but only heads are ablated.",
-                "With 'ablate: heads' every MLP is kept.",
-                "Delete it, or write 'ablation: {ablate: heads_and_mlps}'.",
-            )
         found[name] = None
     return tuple(found)
 
 
-def universe(claim_file: ClaimFile, graph: MediatorGraph) -> dict[str, Mediator]:
-    """Return everything that can be ablated, by name: heads, or heads and MLPs, in order."""
+def _spelt(text: str) -> str:
+    """Return a node or an edge, spelt canonically."""
+    return " -> ".join(canonical(part.strip()) for part in text.split("->"))
+
+
+def _wrong_entry(text: str, name: str, ablate: str) -> tuple[str, str, str] | None:
+    """Say what is wrong with an entry of a circuit, if anything is."""
+    is_edge = "->" in name
+    if is_edge != (ablate == "edges"):
+        return (
+            f"{text[:100]!r} is {'an edge' if is_edge else 'a node'}, but "
+            f"{'edges' if ablate == 'edges' else 'nodes'} are ablated.",
+            "All entries of a file's circuits are nodes, or all are edges.",
+            "Write 'ablation: {ablate: edges}' and edges such as 'L0.H0 -> L1.H0.k', or nodes.",
+        )
+    if is_edge:
+        sender, _, receiver = name.partition(" -> ")
+        if not (_SENDER.fullmatch(sender) and _RECEIVER.fullmatch(receiver)):
+            return (
+                f"{text[:100]!r} is no edge of the residual stream.",
+                "Senders are embed, heads and MLPs; receivers are the queries, keys and values of "
+                "heads (of K/V groups where these are shared), MLPs and logits; positions are "
+                "given once, with 'ablation: {at: …}'.",
+                "Write for example 'L0.H0 -> L1.H0.k', 'L0.H0 -> L1.KV0.k' or 'L3.mlp -> logits'.",
+            )
+        return None
+    if not _MEMBER.fullmatch(name):
+        return (
+            f"{text[:100]!r} cannot be in a circuit.",
+            "A circuit holds heads such as L20.H0 and MLPs such as L3.mlp; positions are "
+            "given once, with 'ablation: {at: …}'.",
+            "Write the name of a head or an MLP.",
+        )
+    if ablate == "heads" and name.endswith(".mlp"):
+        return (
+            f"{text!r} is in the circuit, but only heads are ablated.",
+            "With 'ablate: heads' every MLP is kept.",
+            "Delete it, or write 'ablation: {ablate: heads_and_mlps}'.",
+        )
+    return None
+
+
+def universe(claim_file: ClaimFile, graph: MediatorGraph) -> dict[str, Mediator | Edge]:
+    """Return everything that can be ablated, by name, in order: heads, MLPs too, or edges."""
+    if claim_file.ablation.ablate == "edges":
+        from causalnet.estimators.sites import edge_sites
+
+        return {str(site): site for site in edge_sites(graph) if isinstance(site, Edge)}
     kinds = {Kind.HEAD} if claim_file.ablation.ablate == "heads" else {Kind.HEAD, Kind.MLP}
     mediators = (node.mediator for node in graph.nodes)
     return {mediator.name: mediator for mediator in mediators if mediator.kind in kinds}
@@ -124,6 +161,7 @@ def check_against_graph(claim_file: ClaimFile, graph: MediatorGraph) -> None:
             circuit of everything that can be ablated, about which no claim could fail.
     """
     known = universe(claim_file, graph)
+    unit = "edges" if claim_file.ablation.ablate == "edges" else "mediators"
     for index, claim in enumerate((None, *claim_file.claims)):
         path: KeyPath = ("circuit",) if claim is None else ("claims", index - 1, "circuit")
         circuit = circuit_of(claim_file, claim)
@@ -134,7 +172,7 @@ def check_against_graph(claim_file: ClaimFile, graph: MediatorGraph) -> None:
             raise place_error(
                 claim_file,
                 path,
-                f"The circuit is all {len(known)} mediators that can be ablated.",
+                f"The circuit is all {len(known)} {unit} that can be ablated.",
                 "With nothing left to ablate every such claim is true.",
                 "Name a part of the model.",
             )
@@ -144,6 +182,11 @@ def _unknown(
     claim_file: ClaimFile, path: KeyPath, name: str, graph: MediatorGraph
 ) -> ClaimFileError:
     shape = graph.shape
+    if "->" in name:
+        try:
+            graph.edge(*name.split(" -> "))
+        except CausalNetError as error:
+            return place_error(claim_file, path, error.came, error.possible, error.write)
     close = nearest(name, graph.names(), 1)
     return place_error(
         claim_file,

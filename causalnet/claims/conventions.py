@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal
 
+from causalnet.claims.ablation_spec import AblationSpec
 from causalnet.claims.claim_kinds import (
     BetterThanRandomClaim,
     Claim,
@@ -14,11 +15,11 @@ from causalnet.claims.claim_kinds import (
 from causalnet.claims.schema import ClaimFile, TaskSpec
 from causalnet.interventions import READOUTS
 
-__all__ = ["conventions_of", "describe_task", "guarantee_of", "is_rate"]
+__all__ = ["conventions_of", "describe_task", "guarantee_of", "is_rate", "number_of"]
 
 
 def conventions_of(
-    claim_file: ClaimFile, claim: Claim, circuit: tuple[str, ...], universe: int
+    claim_file: ClaimFile, claim: Claim, circuit: tuple[str, ...], universe: int, level: str
 ) -> Mapping[str, str]:
     """Return the conventions of a claim by name, as sentences and words.
 
@@ -26,12 +27,14 @@ def conventions_of(
         claim_file: The file.
         claim: The claim.
         circuit: Its circuit, spelt canonically.
-        universe: How many mediators can be ablated.
+        universe: How many mediators or edges can be ablated.
+        level: Whether nodes or edges are set, as `level_of` says.
     """
     readout = READOUTS[claim_file.readout]
     policy = claim_file.prompts
     said = {
-        "number": _number(claim),
+        "number": number_of(claim),
+        "level": level,
         "read-out": f"{readout.name} in {readout.unit} at {readout.at}: {readout.meaning}",
         "prompts": describe_task(claim_file.task),
         "beginning of sequence": "added" if policy.bos else "not added",
@@ -58,7 +61,8 @@ def guarantee_of(claim_file: ClaimFile, claim: Claim) -> Literal["exact", "asymp
     return "exact" if is_rate(claim_file, claim) else "asymptotic"
 
 
-def _number(claim: Claim) -> str:
+def number_of(claim: Claim) -> str:
+    """Return the number that a claim is about, in words."""
     match claim:
         case ExistsClaim():
             return "mean read-out of the whole model"
@@ -77,20 +81,43 @@ def _number(claim: Claim) -> str:
 
 def _circuit_conventions(claim_file: ClaimFile, size: int, universe: int) -> dict[str, str]:
     spec = claim_file.ablation
-    kept = "every MLP kept" if spec.ablate == "heads" else "MLPs ablated like heads"
-    unit = "query heads (their z)" + ("" if spec.ablate == "heads" else " and MLPs")
     said = {
-        "circuit": f"{size} of {universe} mediators; unit: {unit}; {kept}",
-        "ablation": spec.kind + (f", {spec.draws} draws" if spec.kind == "resample" else ""),
+        "circuit": f"{size} of {universe} {_unit(spec)}",
+        "ablation": _ablation(spec),
         "positions": "all" if spec.positions is None else ", ".join(spec.positions),
         "direction": claim_file.direction,
         "found": claim_file.found.method
         + (f" on {describe_task(claim_file.found.task)}" if claim_file.found.task else ""),
     }
     if spec.reference is not None:
-        side = f"{spec.reference.side} prompts"
+        side = f"{spec.side} prompts"
         said["reference set"] = f"{describe_task(spec.reference)}, {side}"
     return said
+
+
+def _unit(spec: AblationSpec) -> str:
+    if spec.ablate == "edges":
+        return "edges; unit: an edge of the residual stream, keys and values by K/V group"
+    kept = "every MLP kept" if spec.ablate == "heads" else "MLPs ablated like heads"
+    unit = "query heads (their z)" + ("" if spec.ablate == "heads" else " and MLPs")
+    return f"mediators; unit: {unit}; {kept}"
+
+
+def _ablation(spec: AblationSpec) -> str:
+    match spec.kind:
+        case "resample":
+            return f"resample, {spec.draws} draws"
+        case "noise":
+            noise = spec.noising
+            where = "every token" if noise.positions is None else ", ".join(noise.positions)
+            return (
+                f"noise of {noise.factor:g} standard deviations of the vocabulary's embeddings on "
+                f"{where}, seed {noise.seed}, {spec.draws} draws"
+            )
+        case "optimal":
+            of = "senders, for each circuit" if spec.ablate == "edges" else "each ablated set"
+            return f"optimal: constants of {of}, learned by {spec.learns} on the reference set"
+    return spec.kind
 
 
 def describe_task(spec: TaskSpec) -> str:

@@ -10,7 +10,7 @@ from causalnet.claims.schema import (
     NecessaryClaim,
 )
 from causalnet.errors import CausalNetError, ClaimFileError
-from causalnet.graphs import MediatorGraph
+from causalnet.graphs import Mediator, MediatorGraph
 from causalnet.interventions import (
     READOUTS,
     Ablation,
@@ -18,15 +18,20 @@ from causalnet.interventions import (
     Base,
     CircuitTerms,
     Contrast,
+    Edge,
+    Grad,
+    Noising,
     Query,
     Read,
     Regime,
     Scalar,
     check_query,
+    layers_of,
     parse_query,
+    worlds_needed,
 )
 
-__all__ = ["judged_by", "name_of", "queries_of", "query_of", "units_of"]
+__all__ = ["judged_by", "level_of", "name_of", "queries_of", "query_of", "units_of"]
 
 
 def queries_of(claim_file: ClaimFile, graph: MediatorGraph) -> tuple[Query | None, ...]:
@@ -79,20 +84,24 @@ def judged_by(
 ) -> tuple[str, Scalar]:
     """Return the number that a claim is judged by, as a label and a term.
 
-    Reference sets are not read: their means stand in it by name only.
+    Reference sets are not read: their means stand in it by name only, and noise is counted in
+    standard deviations of the embeddings.  Circuits of edges are scored by masks, not by terms: of
+    claims about them only the number that is masked is returned.
     """
     if query is not None:
         return query.contrasts[0]
     readout = READOUTS[claim_file.readout]
-    if isinstance(claim, ExistsClaim | EffectClaim):
+    of_edges = claim_file.ablation.level == "edges"
+    if of_edges or isinstance(claim, ExistsClaim | EffectClaim):
         return "model", Read(readout, Base("base"))
     known = universe(claim_file, graph)
     names = circuit_of(claim_file, claim)
-    circuit = tuple(mediator for name, mediator in known.items() if name in names)
+    nodes = {name: one for name, one in known.items() if isinstance(one, Mediator)}
+    circuit = tuple(mediator for name, mediator in nodes.items() if name in names)
     terms = CircuitTerms(
         readout,
         _ablation(claim_file),
-        tuple(known.values()),
+        tuple(nodes.values()),
         claim_file.ablation.positions or (),
         claim_file.direction,
     )
@@ -106,10 +115,28 @@ def judged_by(
 
 def _ablation(claim_file: ClaimFile) -> Ablation:
     spec = claim_file.ablation
+    kind = AblationKind(spec.kind)
+    if spec.kind == "noise":
+        own = spec.noising
+        noise = Noising(own.factor, own.factor, own.seed, own.positions or ())
+        return Ablation(kind, draws=spec.draws, noise=noise)
     if spec.reference is None:
-        return Ablation(AblationKind(spec.kind))
-    size = spec.reference.n or 1
-    return Ablation(AblationKind(spec.kind), "reference", size, spec.draws)
+        return Ablation(kind)
+    learning = spec.learns if spec.kind == "optimal" else None
+    return Ablation(kind, "reference", spec.reference.n or 1, spec.draws, learning=learning)
+
+
+def level_of(claim_file: ClaimFile, claim: Claim, query: Query | None) -> str:
+    """Say whether nodes or edges are set for a claim's number, or nothing is."""
+    if isinstance(claim, ExistsClaim):
+        return "the whole model: nothing is set"
+    if query is None:
+        return claim_file.ablation.level
+    reads = [leaf.read if isinstance(leaf, Grad) else leaf for leaf in query.leaves]
+    worlds = worlds_needed(reads)
+    sites = [site for world in worlds for layer in layers_of(world)[1] for site, _ in layer]
+    kinds = {"edges" if isinstance(site, Edge) else "nodes" for site in sites}
+    return " and ".join(sorted(kinds)) or "inputs: no mediator is set"
 
 
 def name_of(query: Query) -> str:

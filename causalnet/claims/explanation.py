@@ -4,13 +4,14 @@ import json
 import math
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from causalnet.claims.circuits import check_against_graph, circuit_of, universe
-from causalnet.claims.conventions import conventions_of, describe_task
+from causalnet.claims.conventions import conventions_of, describe_task, number_of
+from causalnet.claims.costs import Run, claim_forwards, runs_of_claim, together
 from causalnet.claims.effects import judged_by, name_of, queries_of, units_of
 from causalnet.claims.prompts import check_seed
 from causalnet.claims.reading import read_claim_file
@@ -23,10 +24,9 @@ from causalnet.claims.schema import (
 )
 from causalnet.errors import ClaimFileError, DeviceError, ParameterError
 from causalnet.graphs import MediatorGraph, TransformerShape, transformer_graph
-from causalnet.interventions import Query, explain_scalars, runs_of
+from causalnet.interventions import Query, explain_scalars
 from causalnet.models.shapes import shape_of
 from causalnet.statistics.mixture import MINIMUM_N
-from causalnet.statistics.wins import expected_wins_stop
 
 if TYPE_CHECKING:
     from causalnet.lift import LiftedNetwork
@@ -181,14 +181,14 @@ def explain_claims(
     size = len(universe(file, graph))
     n = _prompts(file)
     queries = queries_of(file, graph)
-    runs = [_runs(file, *pair) for pair in zip(file.claims, queries, strict=True)]
+    runs = [runs_of_claim(file, *pair) for pair in zip(file.claims, queries, strict=True)]
     each_claim = zip(file.claims, queries, runs, strict=True)
     plans = tuple(_plan(file, claim, query, own, n, graph) for claim, query, own in each_claim)
-    forwards = _together(file, runs, n)
+    counts = together(file, runs, n)
     each, basis = _assumed(shape, file.batch, *place) if net is None else _measured(net, file, seed)
     circuit = circuit_of(file)
-    common = conventions_of(file, _about_circuit(file), circuit, size)
-    kept = "every MLP is kept" if file.ablation.ablate == "heads" else "MLPs are among them"
+    about = _about_circuit(file)
+    common = conventions_of(file, about, circuit, size, file.ablation.level)
     return ClaimsExplanation(
         title=file.title,
         model=f"{file.model.source}: {shape.layers} layers x {shape.heads} heads, "
@@ -198,13 +198,13 @@ def explain_claims(
         prompts=_tested(file, seed),
         batches=f"at most {-(-n // file.batch)} batches of {file.batch}; a claim is looked at "
         f"after each, from {MINIMUM_N} prompts on",
-        ablated=f"{size} mediators, or some of them, set to their {file.ablation.kind} value; "
-        f"{kept}",
+        ablated=f"{size} {_ABLATED[file.ablation.ablate][0]}, or some of them, set to their "
+        f"{file.ablation.kind} value; {_ABLATED[file.ablation.ablate][1]}",
         conventions={name: common[name] for name in _PRINTED if name in common},
         claims=plans,
-        fewest=forwards[0],
-        most=forwards[1],
-        seconds=(forwards[0] * each, forwards[1] * each),
+        fewest=counts[0].forwards,
+        most=counts[1].forwards,
+        seconds=(counts[0].equivalents(file) * each, counts[1].equivalents(file) * each),
         basis=basis,
         device=place[0],
         dtype=place[1],
@@ -232,7 +232,22 @@ def _runs_where(net: "LiftedNetwork") -> tuple[str, str]:
     return str(net.model.device), str(net.model.dtype).removeprefix("torch.")
 
 
-_PRINTED = ("read-out", "circuit", "ablation", "positions", "direction", "reference set", "found")
+_ABLATED = {
+    "heads": ("mediators", "every MLP is kept"),
+    "heads_and_mlps": ("mediators", "MLPs are among them"),
+    "edges": ("edges of the residual stream", "both ends of an edge that is not kept go on"),
+}
+
+_PRINTED = (
+    "level",
+    "read-out",
+    "circuit",
+    "ablation",
+    "positions",
+    "direction",
+    "reference set",
+    "found",
+)
 
 
 def _about_circuit(file: ClaimFile) -> Claim:
@@ -278,7 +293,7 @@ def _plan(
     file: ClaimFile,
     claim: Claim,
     query: Query | None,
-    runs: tuple["_Run", ...],
+    runs: tuple[Run, ...],
     n: int,
     graph: MediatorGraph,
 ) -> ClaimPlan:
@@ -288,14 +303,19 @@ def _plan(
     bound = f"{quantity} {direction} {claim.threshold:g} {unit}".rstrip()
     named = not isinstance(claim, ExistsClaim | EffectClaim)
     size = len(circuit_of(file, claim)) if named else 0
-    first, last = _batches(file, n)
-    fewest, most = first * len(runs), last * len(runs)
+    fewest, most = claim_forwards(file, claim, runs, n)
     worlds = tuple(name for name, _ in runs)
     if isinstance(claim, BetterThanRandomClaim):
-        compared = _random_forwards(file, claim, n)
-        fewest, most = fewest + compared[0], most + compared[1]
         worlds = (*worlds, "only the circuit", "only random circuits")
-    terms = explain_scalars([judged_by(file, claim, query, graph)], graph)
+    if named and file.ablation.level == "edges":
+        known = len(universe(file, graph))
+        term: tuple[str, ...] = (f"masks of {known} edges: {number_of(claim)}",)
+        zero: tuple[str, ...] = ()
+        merging = "each mask is a run of its own"
+    else:
+        terms = explain_scalars([judged_by(file, claim, query, graph)], graph)
+        term = (*terms.written(), *_besides(query))
+        zero, merging = tuple(map(str, terms.zero)), terms.merging
     return ClaimPlan(
         id=claim.id,
         kind=claim.kind,
@@ -303,11 +323,11 @@ def _plan(
         claims=bound,
         circuit=size,
         worlds=worlds,
-        fewest=fewest,
-        most=most,
-        term=(*terms.written(), *_besides(query)),
-        zero=tuple(map(str, terms.zero)),
-        merging=terms.merging,
+        fewest=fewest.forwards,
+        most=most.forwards,
+        term=term,
+        zero=zero,
+        merging=merging,
     )
 
 
@@ -333,82 +353,6 @@ _QUANTITY = {
     "necessary": "necessity",
     "better_than_random": "share of random circuits beaten",
 }
-
-
-def _batches(file: ClaimFile, n: int) -> tuple[int, int]:
-    """Return after how many batches a claim can be settled first, and how many there are."""
-    last = -(-n // file.batch)
-    return min(last, -(-MINIMUM_N // file.batch)), last
-
-
-_Run = tuple[str, tuple[str, ...]]
-"""The name of a run and the circuit that it is about, if any; equal runs are shared."""
-
-
-def _runs(file: ClaimFile, claim: Claim, query: Query | None) -> tuple[_Run, ...]:
-    """Return the runs that a claim needs on each batch of test prompts.
-
-    A comparison with random circuits needs there what tells whether there is a behaviour at all.
-    """
-    if isinstance(claim, ExistsClaim):
-        return (("base", ()),)
-    if query is not None:
-        return tuple((name, ()) for name in runs_of(query.leaves))
-    parts: list[_Run] = [("everything ablated", ())]
-    if not isinstance(claim, BetterThanRandomClaim):
-        own = "without" if claim.kind == "necessary" else "only"
-        parts.append((f"{own} the circuit", circuit_of(file, claim)))
-    if file.direction == "denoising":
-        source: _Run = ("source", ())
-        return (
-            ("base", ()),
-            *(source if name == parts[0][0] else (name, about) for name, about in parts),
-        )
-    draws = file.ablation.draws
-    if draws > 1:
-        parts = [(f"{name}, draw {d}", about) for name, about in parts for d in range(draws)]
-    donors = {
-        "counterfactual": ("source",),
-        "resample": tuple(f"reference prompts, draw {d}" for d in range(draws)),
-    }
-    given = tuple((name, ()) for name in donors.get(file.ablation.kind, ()))
-    return (("base", ()), *given, *parts)
-
-
-def _random_forwards(file: ClaimFile, claim: BetterThanRandomClaim, n: int) -> tuple[int, int]:
-    """Return forwards of a comparison: a few that are shared, and one for each circuit and draw."""
-    batches = -(-min(claim.prompts, n) // file.batch)
-    straight = expected_wins_stop(1.0, claim.fraction, file.alpha) or claim.max_circuits
-    donors = 1 if file.ablation.kind == "counterfactual" else 0
-    draws = file.ablation.draws
-    donors = draws if file.ablation.kind == "resample" else donors
-
-    def forwards(circuits: int) -> int:
-        looks = -(-circuits // LOOK)
-        return batches * (1 + draws + donors * looks + circuits * draws)
-
-    fewest = min(-(-straight // LOOK) * LOOK, claim.max_circuits)
-    return forwards(fewest), forwards(claim.max_circuits)
-
-
-LOOK = 8
-"""Random circuits for each look."""
-
-
-def _together(file: ClaimFile, runs: Sequence[tuple[_Run, ...]], n: int) -> tuple[int, int]:
-    """Return forwards of all claims, runs that they share counted once."""
-    shared = {run for own in runs for run in own}
-    first, last = _batches(file, n)
-    fewest, most = first * len(shared), last * len(shared)
-    for claim in file.claims:
-        if isinstance(claim, BetterThanRandomClaim):
-            compared = _random_forwards(file, claim, n)
-            fewest, most = fewest + compared[0], most + compared[1]
-    reference = file.ablation.reference
-    if reference is not None and file.ablation.kind != "resample":
-        means = -(-(reference.n or 0) // 16)
-        fewest, most = fewest + means, most + means
-    return fewest, most
 
 
 def _parameters(shape: TransformerShape) -> int:

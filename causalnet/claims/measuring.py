@@ -10,11 +10,13 @@ from causalnet.effects import (
     counterfactual,
     mean,
     mean_per_position,
+    noise,
+    optimal,
     resample,
     zero,
 )
 from causalnet.errors import InternalError
-from causalnet.faithfulness import CircuitScorer, Wanted
+from causalnet.faithfulness import CircuitScorer, EdgeCircuitScorer, Member, Wanted
 from causalnet.graphs import Mediator
 from causalnet.interventions import READOUTS, Ablation
 from causalnet.lift import LiftedNetwork
@@ -26,16 +28,28 @@ __all__ = ["Meter", "scorer_of"]
 def scorer_of(
     claim_file: ClaimFile,
     net: LiftedNetwork,
-    universe: tuple[Mediator, ...],
-    reference: Prompts | None,
+    universe: tuple[Member, ...],
+    reference: Prompts | PromptPairs | None,
     seed: int,
-) -> CircuitScorer:
-    """Return the scorer with the conventions of a claim file."""
+) -> CircuitScorer | EdgeCircuitScorer:
+    """Return the scorer with the conventions of a claim file, of nodes or of edges."""
+    ablation = _ablation(claim_file, net, reference)
+    if claim_file.ablation.level == "edges":
+        return EdgeCircuitScorer(
+            net=net,
+            readout=READOUTS[claim_file.readout],
+            ablation=ablation,
+            at=claim_file.ablation.positions or (),
+            direction=claim_file.direction,
+            reference=reference,
+            batch_size=claim_file.batch,
+            seed=seed,
+        )
     return CircuitScorer(
         net=net,
         readout=READOUTS[claim_file.readout],
-        ablation=_ablation(claim_file, reference),
-        universe=universe,
+        ablation=ablation,
+        universe=tuple(one for one in universe if isinstance(one, Mediator)),
         at=claim_file.ablation.positions or (),
         direction=claim_file.direction,
         reference=reference,
@@ -44,21 +58,26 @@ def scorer_of(
     )
 
 
-def _ablation(claim_file: ClaimFile, reference: Prompts | None) -> Ablation:
+def _ablation(
+    claim_file: ClaimFile, net: LiftedNetwork, reference: Prompts | PromptPairs | None
+) -> Ablation:
     spec = claim_file.ablation
-    if spec.kind == "counterfactual":
-        return counterfactual()
-    if spec.kind == "zero":
-        return zero()
+    match spec.kind:
+        case "counterfactual":
+            return counterfactual()
+        case "zero":
+            return zero()
+        case "noise":
+            own = spec.noising
+            at = own.positions or ()
+            return noise(net, own.factor, at=at, draws=spec.draws, seed=own.seed)
+    if isinstance(reference, PromptPairs):
+        return optimal(reference, spec.learns)
     if reference is None:
         raise InternalError(f"The ablation {spec.kind!r} without reference prompts.")
-    match spec.kind:
-        case "mean":
-            return mean(reference)
-        case "mean_per_position":
-            return mean_per_position(reference)
-        case "resample":
-            return resample(reference, spec.draws)
+    if spec.kind == "resample":
+        return resample(reference, spec.draws)
+    return mean(reference) if spec.kind == "mean" else mean_per_position(reference)
 
 
 class Meter:
@@ -69,7 +88,9 @@ class Meter:
         after_each: Called after every forward pass.
     """
 
-    def __init__(self, scorer: CircuitScorer, after_each: Callable[[], None]) -> None:
+    def __init__(
+        self, scorer: CircuitScorer | EdgeCircuitScorer, after_each: Callable[[], None]
+    ) -> None:
         """Start with nothing run."""
         self.scorer = scorer
         self.forwards, self.halvings = 0, 0
@@ -79,7 +100,7 @@ class Meter:
     def read(
         self, pairs: PromptPairs, wanted: Sequence[Wanted]
     ) -> dict[Wanted, NDArray[np.float64]]:
-        """Return the read-out of every part on every prompt, [n] each; equal worlds run once.
+        """Return the read-out of every part on every prompt, [n] each; equal ones run once.
 
         Raises:
             AlignmentError: Pairs that do not line up where they must.

@@ -49,16 +49,19 @@ def check_seed(claim_file: ClaimFile, seed: int | None) -> None:
         )
 
 
-def shared_with_reference(pairs: PromptPairs, reference: Prompts | None) -> int:
+def shared_with_reference(pairs: PromptPairs, reference: Prompts | PromptPairs | None) -> int:
     """Return how many prompts of the reference set are test prompts, of either side."""
     if reference is None:
         return 0
     tested = {*pairs.base.ids, *pairs.source.ids}
-    return sum(ids in tested for ids in reference.ids)
+    prompts = reference.base if isinstance(reference, PromptPairs) else reference
+    return sum(ids in tested for ids in prompts.ids)
 
 
-def reference_prompts(claim_file: ClaimFile, tokenizer: Any) -> Prompts | None:
+def reference_prompts(claim_file: ClaimFile, tokenizer: Any) -> Prompts | PromptPairs | None:
     """Return the prompts of the ablation's reference set, if it has one.
+
+    Those that constants are learned on are pairs, whose answers may be learned too.
 
     Raises:
         PromptError, AnswerError, AlignmentError: Prompts that cannot be made.
@@ -67,7 +70,9 @@ def reference_prompts(claim_file: ClaimFile, tokenizer: Any) -> Prompts | None:
     if spec is None:
         return None
     pairs = _pairs(claim_file, spec, tokenizer)
-    return pairs.source if spec.side == "source" else pairs.base
+    if claim_file.ablation.kind == "optimal":
+        return pairs
+    return pairs.source if claim_file.ablation.side == "source" else pairs.base
 
 
 def finding_digests(claim_file: ClaimFile, tokenizer: Any) -> frozenset[str] | None:

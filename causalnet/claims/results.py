@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from causalnet.statistics import Decision, Verdict
 if TYPE_CHECKING:
     from causalnet.effects import EffectTable
 
+_NODE = re.compile(r"L\d+\.(?:H\d+|mlp)")
+
 __all__ = ["ClaimResult", "Cost", "VerificationReport", "exit_status_of"]
 
 
@@ -25,7 +28,7 @@ class ClaimResult:
     Attributes:
         claim: The claim as it stands in the file.
         decision: Verdict, estimate, interval, and the sequence behind them.
-        circuit: The mediators that the claim is about; none for `exists`.
+        circuit: The mediators or edges that the claim is about; none for `exists`.
         conventions: Everything that the number depends on, by name.
         means: Mean read-outs of the parts that were compared.
         readout_unit: The unit of `means`.
@@ -131,6 +134,13 @@ class VerificationReport:
     cost: Cost
     effects: "EffectTable | None" = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The heads and MLPs of the file's circuit; those that its edges join."""
+        ends = (end for one in self.circuit for end in one.split(" -> "))
+        found = (_NODE.match(end) for end in ends)
+        return tuple(dict.fromkeys(one[0] for one in found if one is not None))
 
     @property
     def exit_status(self) -> int:

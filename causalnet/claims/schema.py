@@ -11,10 +11,11 @@
 The descriptions below are what `causalnet schema` prints.
 """
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
+from causalnet.claims.ablation_spec import AblationSpec, LearningSpec, ReferenceSpec
 from causalnet.claims.claim_kinds import (
     BetterThanRandomClaim,
     Claim,
@@ -24,9 +25,9 @@ from causalnet.claims.claim_kinds import (
     NecessaryClaim,
     check_range,
 )
-from causalnet.claims.source_text import SourceText, nearest_word
-from causalnet.claims.spec import Count, Name, Names, Seed, Sha256, Spec, Text, mistake
-from causalnet.tasks import TASKS
+from causalnet.claims.source_text import SourceText
+from causalnet.claims.spec import Name, Names, Sha256, Spec, Text, mistake
+from causalnet.claims.task_spec import TaskSpec
 
 __all__ = [
     "AblationSpec",
@@ -37,6 +38,7 @@ __all__ = [
     "ExistsClaim",
     "FaithfulClaim",
     "FindingSpec",
+    "LearningSpec",
     "ModelSpec",
     "NecessaryClaim",
     "PromptPolicy",
@@ -46,7 +48,6 @@ __all__ = [
     "json_schema",
 ]
 
-Option = str | int | float | bool | Names
 ReadoutName = Literal["logit_difference", "probability", "kl", "loss", "accuracy"]
 
 
@@ -83,104 +84,6 @@ class PromptPolicy(Spec):
         default=False,
         description="Whether each prompt becomes a user's message in the model's chat template.",
     )
-
-
-class TaskSpec(Spec):
-    """A set of prompt pairs: from a generator, or from the user's own file."""
-
-    name: Name | None = Field(
-        default=None,
-        description=(
-            "A generator of `causalnet.tasks`: ioi, greater_than, successor, induction, capitals."
-        ),
-    )
-    file: Name | None = Field(
-        default=None,
-        description="A JSONL or CSV file of pairs, relative to the claim file, in place of `name`.",
-    )
-    n: Count | None = Field(
-        examples=[64],
-        default=None,
-        description="How many pairs are drawn; of a file, how many of its first rows are used.",
-    )
-    seed: Seed | None = Field(examples=[1], default=None, description="Seed of the generator.")
-    corruption: Name | None = Field(
-        default=None,
-        description="How the source prompt differs from the base prompt, in the generator's words.",
-    )
-    templates: Names | Name | None = Field(
-        default=None,
-        description="A list of templates, or the name of a set, in place of the generator's own.",
-    )
-    options: dict[Name, Option] = Field(
-        default_factory=dict,
-        description="The generator's other options, such as `kind: months` of successor.",
-    )
-
-    @model_validator(mode="after")
-    def _name_or_file(self) -> Self:
-        if (self.name is None) == (self.file is None):
-            both = (
-                "Both 'name' and 'file'" if self.name is not None else "Neither 'name' nor 'file'"
-            )
-            key = "file" if self.name is not None else ""
-            raise mistake(
-                key,
-                f"{both} of the prompts.",
-                "One of the two is given.",
-                "Delete one of them."
-                if key
-                else "Write for example 'task: {name: ioi, n: 64, seed: 1}'.",
-            )
-        if self.name is not None and (self.n is None or self.seed is None):
-            lacking = "n" if self.n is None else "seed"
-            raise mistake(
-                "",
-                f"Missing key {lacking!r}.",
-                "Prompts of a generator need 'n' and 'seed'.",
-                "Write for example 'n: 128' and 'seed: 1'.",
-            )
-        if self.file is not None:
-            for key in ("seed", "corruption", "templates", "options"):
-                if getattr(self, key):
-                    raise mistake(
-                        key,
-                        f"The key {key!r} beside 'file'.",
-                        "It is for generators.",
-                        "Delete it.",
-                    )
-        return self
-
-    @model_validator(mode="after")
-    def _known_task(self) -> Self:
-        if self.name is None:
-            return self
-        if self.name not in TASKS:
-            near = nearest_word(self.name, TASKS)
-            raise mistake(
-                "name",
-                f"Unknown task {self.name!r}.",
-                f"There are {', '.join(TASKS)}.",
-                f"Did you mean {near!r}?" if near else "",
-            )
-        known = TASKS[self.name].options
-        for key in self.generator_options:
-            if key not in known:
-                own = key in ("corruption", "templates")
-                raise mistake(
-                    key if own else f"options.{key}",
-                    f"The task {self.name!r} has no {key!r}.",
-                    f"It has {', '.join(known) or 'no options'}.",
-                    f"Delete {key!r}, or write one of its options.",
-                )
-        return self
-
-    @property
-    def generator_options(self) -> dict[str, object]:
-        """What the generator is called with beside n and seed."""
-        given = {"corruption": self.corruption, "templates": self.templates}
-        own = {key: value for key, value in given.items() if value is not None}
-        return {**own, **self.options}
 
 
 class FindingSpec(Spec):
@@ -231,91 +134,6 @@ class FindingSpec(Spec):
         return self.method.strip().lower() == "given"
 
 
-class ReferenceSpec(TaskSpec):
-    """The prompts over which means are taken, or from which values are resampled."""
-
-    side: Literal["source", "base"] = Field(
-        default="source",
-        description="Which prompt of each pair: the source prompts (other names) or the base ones.",
-    )
-
-
-class AblationSpec(Spec):
-    """What mediators are set to when they are ablated."""
-
-    kind: Literal["counterfactual", "zero", "mean", "mean_per_position", "resample"] = Field(
-        description=(
-            "`counterfactual`: the value on the pair's other prompt; `zero`; `mean` over a "
-            "reference set, all positions pooled; `mean_per_position`; `resample`: the value "
-            "on a reference prompt."
-        )
-    )
-    ablate: Literal["heads", "heads_and_mlps"] = Field(
-        default="heads",
-        description=(
-            "What is ablated outside the circuit: `heads` (every MLP is kept) or `heads_and_mlps`."
-        ),
-    )
-    at: Literal["end", "all"] | Names = Field(
-        examples=[["S2", "end"], "end"],
-        default="all",
-        description=(
-            "Positions that are ablated: `all`, `end` (the last token) or a list such as [S2, end]."
-        ),
-    )
-    reference: ReferenceSpec | None = Field(
-        default=None,
-        description=(
-            "The prompts of the reference set; needed by `mean`, `mean_per_position`, `resample`."
-        ),
-    )
-    draws: Annotated[int, Field(ge=1, le=100)] = Field(
-        default=1,
-        description=(
-            "For `resample`, how many reference prompts are drawn for each prompt and averaged."
-        ),
-    )
-
-    _NEED_REFERENCE: ClassVar = ("mean", "mean_per_position", "resample")
-
-    @model_validator(mode="after")
-    def _fits_kind(self) -> Self:
-        needs = self.kind in self._NEED_REFERENCE
-        if needs and self.reference is None:
-            raise mistake(
-                "kind",
-                f"The ablation {self.kind!r} without 'reference'.",
-                "Its values come from a declared set of prompts, whose size is part of the claim.",
-                "Write for example 'reference: {name: ioi, n: 64, seed: 5, corruption: names}'.",
-            )
-        if not needs and self.reference is not None:
-            raise mistake(
-                "reference",
-                f"The ablation {self.kind!r} uses no reference set.",
-                f"Those that do are {', '.join(self._NEED_REFERENCE)}.",
-                "Delete 'reference', or write another 'kind'.",
-            )
-        if self.draws > 1 and self.kind != "resample":
-            raise mistake(
-                "draws",
-                f"The ablation {self.kind!r} draws nothing.",
-                "Only 'resample' draws.",
-                "Delete 'draws', or write 'kind: resample'.",
-            )
-        return self
-
-    @property
-    def positions(self) -> tuple[str, ...] | None:
-        """The named positions, or None for all."""
-        match self.at:
-            case "all":
-                return None
-            case "end":
-                return ("end",)
-            case names:
-                return tuple(names)
-
-
 class ClaimFile(Spec):
     """Claims about a circuit of a model, with everything that their numbers depend on."""
 
@@ -338,7 +156,10 @@ class ClaimFile(Spec):
     )
     circuit: Names | str = Field(
         examples=[["L20.H0", "L19.H2"]],
-        description="Mediators such as L20.H0 or L3.mlp, or a JSON or YAML file that lists them.",
+        description=(
+            "Mediators such as L20.H0 or L3.mlp, or a JSON or YAML file that lists them; with "
+            "'ablation: {ablate: edges}' edges such as 'L0.H0 -> L1.H0.k'."
+        ),
     )
     found: FindingSpec = Field(
         description="Where the circuit comes from, and the prompts that it was found on."
@@ -350,8 +171,8 @@ class ClaimFile(Spec):
         default="noising",
         description=(
             "`noising`: base prompts are run and ablated parts come from elsewhere; "
-            "`denoising`: source prompts are run and the parts that are not ablated are "
-            "restored from the base prompts."
+            "`denoising`: source prompts (with `resample` and `noise` the resampled or noised "
+            "ones) are run and the parts that are not ablated are restored from the base prompts."
         ),
     )
     alpha: Annotated[float, Field(gt=0.0, le=0.2)] = Field(
@@ -394,11 +215,13 @@ class ClaimFile(Spec):
                     "Ids are unique.",
                     f"Write for example 'id: {name}-{index + 1}'.",
                 )
-        if self.direction == "denoising" and self.ablation.kind != "counterfactual":
+        if self.direction == "denoising" and not self.ablation.has_corrupted_run:
+            of_edges = " of edges" if self.ablation.ablate == "edges" else ""
+            others = "" if of_edges else ", or for nodes in a resampled or a noised run"
             raise mistake(
                 "direction",
-                f"Denoising with the ablation {self.ablation.kind!r}.",
-                "Denoising restores base values in the source prompt of each pair.",
+                f"Denoising with the ablation {self.ablation.kind!r}{of_edges}.",
+                f"Denoising restores base values in the source prompt of each pair{others}.",
                 "Write 'kind: counterfactual', or 'direction: noising'.",
             )
         for index, claim in enumerate(self.claims):

@@ -5,6 +5,7 @@ prompts, and wants nothing more once its judge has settled.
 """
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Generic, Protocol, TypeVar, final
 
@@ -23,7 +24,7 @@ from causalnet.claims.schema import (
     NecessaryClaim,
 )
 from causalnet.errors import InternalError
-from causalnet.faithfulness import Regime, Wanted
+from causalnet.faithfulness import Member, Regime, Wanted
 from causalnet.graphs import Mediator
 from causalnet.interventions import Query
 from causalnet.statistics import (
@@ -53,7 +54,7 @@ class Trial(Protocol):
     """A claim and the judge that decides it."""
 
     claim: Claim
-    circuit: tuple[Mediator, ...]
+    circuit: tuple[Member, ...]
 
     def wants(self) -> tuple[Wanted, ...]:
         """Return the parts that the next prompts are to be run through; none once settled."""
@@ -99,7 +100,7 @@ JudgeT = TypeVar("JudgeT", bound=MeanJudge | RatioJudge | WinJudge)
 class _OfPrompts(Generic[JudgeT]):
     """A claim about means over prompts: its judge, and the mean read-outs that it prints."""
 
-    def __init__(self, claim: Claim, circuit: tuple[Mediator, ...], judge: JudgeT) -> None:
+    def __init__(self, claim: Claim, circuit: tuple[Member, ...], judge: JudgeT) -> None:
         """Start without prompts."""
         self.claim, self.circuit = claim, circuit
         self._judge = judge
@@ -207,7 +208,7 @@ class RatioTrial(_OfPrompts[RatioJudge]):
     """Faithfulness (C - E) / (M - E), or necessity (M - K) / (M - E), against a threshold."""
 
     def __init__(
-        self, claim: FaithfulClaim | NecessaryClaim, file: ClaimFile, circuit: tuple[Mediator, ...]
+        self, claim: FaithfulClaim | NecessaryClaim, file: ClaimFile, circuit: tuple[Member, ...]
     ) -> None:
         """Start without prompts."""
         self._is_faithful = isinstance(claim, FaithfulClaim)
@@ -276,16 +277,16 @@ class RandomTrial:
         self,
         claim: BetterThanRandomClaim,
         file: ClaimFile,
-        circuit: tuple[Mediator, ...],
-        universe: Sequence[Mediator],
+        circuit: tuple[Member, ...],
+        universe: Sequence[Member],
         seed: Sequence[int],
     ) -> None:
         """Start without circuits."""
         self.claim: Claim = claim
         self.settings, self.circuit = claim, circuit
-        self._groups: dict[tuple[int | None, str], list[Mediator]] = {}
-        for mediator in universe:
-            self._groups.setdefault((mediator.layer, mediator.kind.value), []).append(mediator)
+        self._groups: dict[tuple[int | None, str], list[Member]] = {}
+        for member in universe:
+            self._groups.setdefault(_alike(member), []).append(member)
         self._rng = np.random.default_rng(list(seed))
         self._judge = WinJudge(claim.fraction, file.alpha)
         self._drawn = 0
@@ -369,6 +370,16 @@ class RandomTrial:
         return self._judge.decision().undefined(reason, sentence)
 
 
+def _alike(member: Member) -> tuple[int | None, str]:
+    """Return what random circuits have as many of: layer and kind, at both ends of an edge."""
+    if isinstance(member, Mediator):
+        return member.layer, member.kind.value
+    return None, _INDEX.sub(r"\1", f"{member.sender} -> {member.receiver}")
+
+
+_INDEX = re.compile(r"\b(H|KV)\d+")
+
+
 def sign_of(file: ClaimFile) -> float:
     """Return -1 for read-outs that are better when smaller, so that behaviour is above 0."""
     return -1.0 if file.readout in ("kl", "loss") else 1.0
@@ -377,8 +388,8 @@ def sign_of(file: ClaimFile) -> float:
 def trial_of(
     claim: Claim,
     file: ClaimFile,
-    circuit: tuple[Mediator, ...],
-    universe: Sequence[Mediator],
+    circuit: tuple[Member, ...],
+    universe: Sequence[Member],
     seed: Sequence[int],
     query: Query | None = None,
 ) -> Trial:

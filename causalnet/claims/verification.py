@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from causalnet.claims.circuits import check_against_graph, circuit_of, place_error, universe
 from causalnet.claims.conventions import conventions_of
-from causalnet.claims.effects import queries_of, units_of
+from causalnet.claims.effects import level_of, queries_of, units_of
 from causalnet.claims.prompts import (
     finding_digests,
     reference_prompts,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from causalnet.claims.measuring import Meter
     from causalnet.claims.trials import Gate, RandomTrial, Trial
     from causalnet.effects import EffectTable
-    from causalnet.faithfulness import CircuitScorer, Wanted
+    from causalnet.faithfulness import CircuitScorer, EdgeCircuitScorer, Wanted
     from causalnet.lift import LiftedNetwork
     from causalnet.models import LanguageModel
     from causalnet.tasks import PromptPairs
@@ -101,15 +101,17 @@ def verify(
         ClaimResult(
             claim=trial.claim,
             decision=_qualified(case, trial, decision),
-            circuit=tuple(mediator.name for mediator in trial.circuit),
+            circuit=tuple(map(str, trial.circuit)),
             conventions=conventions_of(
-                file, trial.claim, tuple(map(str, trial.circuit)), len(case.scorer.universe)
+                file, trial.claim, tuple(map(str, trial.circuit)), len(case.scorer.universe), level
             ),
             means=dict(trial.means),
             readout_unit=units[0],
             unit=units[1],
         )
-        for trial, decision, units in zip(case.trials, decisions, case.units, strict=True)
+        for trial, decision, units, level in zip(
+            case.trials, decisions, case.units, case.levels, strict=True
+        )
     )
     cost = Cost(
         forwards=case.meter.forwards,
@@ -138,10 +140,11 @@ class _Case:
     file: ClaimFile
     net: "LiftedNetwork"
     pairs: "PromptPairs"
-    scorer: "CircuitScorer"
+    scorer: "CircuitScorer | EdgeCircuitScorer"
     meter: "Meter"
     trials: tuple["Trial", ...]
     units: tuple[tuple[str, str], ...]
+    levels: tuple[str, ...]
     gate: "Gate"
     overlap: int | None
     shared: int
@@ -212,6 +215,7 @@ def _prepare(file: ClaimFile, net: "LiftedNetwork", seed: int | None, tell: Repo
         meter=Meter(scorer, lambda: case.count()),
         trials=tuple(trial(index) for index in range(len(file.claims))),
         units=tuple(units_of(file, *pair) for pair in zip(file.claims, queries, strict=True)),
+        levels=tuple(level_of(file, *pair) for pair in zip(file.claims, queries, strict=True)),
         gate=Gate(file),
         overlap=None if found is None else sum(one in found for one in pairs.prompt_digests()),
         shared=shared_with_reference(pairs, reference),
@@ -305,7 +309,7 @@ def _qualified(case: _Case, trial: "Trial", decision: Decision) -> Decision:
 
 def _single_heads(case: _Case, count: int) -> "EffectTable | None":
     """Measure the exact effect of ablating every single head, for the heat map."""
-    if count <= 0:
+    if count <= 0 or case.file.ablation.kind == "optimal":  # every head would be learned for
         return None
     from causalnet.effects import run
     from causalnet.interventions import ablation_effect, nie
@@ -353,7 +357,10 @@ def _provenance(case: _Case, command: Sequence[str]) -> dict[str, Any]:
         "found": case.file.found.model_dump(mode="json", exclude_none=True),
         "overlap": case.overlap,
         "reference": case.scorer.ablation.reference,
-        "executor": "hooks",
+        "ablation": case.scorer.ablation.to_json(),
+        "level": case.file.ablation.level,
+        "learned": list(case.scorer.learned),
+        "executor": "masked runs" if case.file.ablation.level == "edges" else "hooks",
         "python": sys.version.split()[0],
         "threads": torch.get_num_threads(),
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -373,6 +380,8 @@ def _notes(case: _Case, cost: Cost) -> tuple[str, ...]:
         notes.append(
             f"{case.shared} prompts of the ablation's reference set are test prompts: what is "
             "ablated is set to values that these prompts themselves had."
+            if case.file.ablation.kind != "optimal"
+            else f"{case.shared} prompts that constants were learned on are test prompts."
         )
     if cost.halvings:
         notes.append(

@@ -43,7 +43,7 @@ def report_view(report: VerificationReport) -> ReportView:
             layers=shape["layers"],
             heads=shape["heads"],
             kv_heads=shape["kv_heads"],
-            members=tuple(_member(name, effects.get(name)) for name in report.circuit),
+            members=tuple(_member(name, effects.get(name)) for name in report.nodes),
             unit=report.results[0].readout_unit or "logits",
         ),
         effects=() if report.effects is None else _largest(report.effects),

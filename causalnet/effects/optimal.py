@@ -142,6 +142,9 @@ def learn_constants(
         progress,
         moments.forwards,
     )
+    for done in range(moments.forwards if progress is not None else 0):
+        assert progress is not None
+        progress(done + 1, settings.forwards(len(descent)))
     start = descent.whole(moments.means)
     found = descend(descent, moments, start)
     return Learned(

@@ -213,12 +213,18 @@ class EdgeCircuitScorer:
             yield self._runs(pairs, size, counted), list(masks)
             return
         for key, mask in masks.items():
-            if key not in self._learned and isinstance(self.reference, PromptPairs):
-                self._learned[key] = learn_edge_constants(
-                    self.net, mask, self.ablation, self.reference, self.at, counted.one
-                )
-            yield self._new_runs(pairs, size, self._learned[key].constants), [key]
+            yield self._new_runs(pairs, size, self._constants(key, mask, counted)), [key]
             counted.add(-(-len(pairs) // size))
+
+    def _constants(self, key: bytes, mask: Tensor, counted: "_Count") -> Mapping[str, Tensor]:
+        """Return what is learned for a mask, once; nothing is where all edges are kept."""
+        if bool(mask.all()):
+            return {edge.sender: torch.zeros(1) for edge in self.universe}
+        if key not in self._learned and isinstance(self.reference, PromptPairs):
+            self._learned[key] = learn_edge_constants(
+                self.net, mask, self.ablation, self.reference, self.at, counted.one
+            )
+        return self._learned[key].constants
 
     def _runs(self, pairs: PromptPairs, size: int, counted: "_Count") -> EdgeRuns:
         key = f"{size} {pairs.digest()} {pairs.record.rows}"

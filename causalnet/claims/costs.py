@@ -1,0 +1,187 @@
+"""What a claim file runs: the forward passes of its claims, counted before anything is run."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from causalnet.claims.circuits import circuit_of
+from causalnet.claims.schema import BetterThanRandomClaim, Claim, ClaimFile, ExistsClaim
+from causalnet.interventions import Query, runs_of
+from causalnet.statistics.mixture import MINIMUM_N
+from causalnet.statistics.wins import expected_wins_stop
+
+__all__ = ["Count", "Run", "batches_of", "claim_forwards", "runs_of_claim", "together"]
+
+LOOK = 8
+"""Random circuits for each look."""
+
+RECORDED = 16
+"""Prompts of a forward that means are taken from."""
+
+Run = tuple[str, tuple[str, ...]]
+"""The name of a run and the circuit that it is about, if any; equal runs are shared."""
+
+_PARTS = ("everything ablated", "only the circuit", "without the circuit")
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Forward passes.
+
+    Attributes:
+        plain: Over a batch of the file's prompts each.
+        learned: Over the prompts of a learning step or look each.
+        steps: Steps of learning, which go backward too.
+    """
+
+    plain: int = 0
+    learned: int = 0
+    steps: int = 0
+
+    def __add__(self, other: "Count") -> "Count":
+        """Return the sum."""
+        return Count(
+            self.plain + other.plain, self.learned + other.learned, self.steps + other.steps
+        )
+
+    def __mul__(self, times: int) -> "Count":
+        """Return so many times the count."""
+        return Count(self.plain * times, self.learned * times, self.steps * times)
+
+    @property
+    def forwards(self) -> int:
+        """All forward passes."""
+        return self.plain + self.learned
+
+    def equivalents(self, file: ClaimFile) -> float:
+        """Return the count in forwards over the file's batch; a backward is taken for two."""
+        learning = self.learned + 2 * self.steps
+        share = file.ablation.learns.batch / file.batch if learning else 0.0
+        return self.plain + learning * share
+
+
+def batches_of(file: ClaimFile, n: int) -> tuple[int, int]:
+    """Return after how many batches a claim can be settled first, and how many there are."""
+    last = -(-n // file.batch)
+    return min(last, -(-MINIMUM_N // file.batch)), last
+
+
+def runs_of_claim(file: ClaimFile, claim: Claim, query: Query | None) -> tuple[Run, ...]:
+    """Return the runs that a claim needs on each batch of test prompts.
+
+    A comparison with random circuits needs there what tells whether there is a behaviour at all.
+    """
+    of_edges = file.ablation.level == "edges"
+    if query is not None:
+        by = " by hooks" if of_edges else ""
+        return tuple((f"{name}{by}", ()) for name in runs_of(query.leaves))
+    parts: list[Run] = []
+    if not isinstance(claim, ExistsClaim):
+        parts.append((_PARTS[0], ()))
+    if not isinstance(claim, ExistsClaim | BetterThanRandomClaim):
+        own = _PARTS[2] if claim.kind == "necessary" else _PARTS[1]
+        parts.append((own, circuit_of(file, claim)))
+    return _of_edges(file, parts) if of_edges else _of_nodes(file, parts)
+
+
+def _of_nodes(file: ClaimFile, parts: list[Run]) -> tuple[Run, ...]:
+    base: Run = ("base", ())
+    if not parts:
+        return (base,)
+    donors: list[Run] = [(name, ()) for name in _donors(file)]
+    if file.direction == "denoising":  # the corrupted run is what everything ablated is
+        parts = parts[1:]
+    return (base, *donors, *_drawn(file, parts))
+
+
+def _of_edges(file: ClaimFile, parts: list[Run]) -> tuple[Run, ...]:
+    """Return the runs of masks: what is known of the prompts, then a run for each mask."""
+    masks = _drawn(file, [("whole model", ()), *parts])
+    if file.ablation.kind == "optimal":
+        return tuple(run for mask in masks for run in ((f"base for {mask[0]}", mask[1]), mask))
+    known = "base" if file.direction == "noising" else "source"
+    donors = ("base",) if file.direction == "denoising" else _donors(file)
+    return ((known, ()), *((name, ()) for name in donors), *masks)
+
+
+def _drawn(file: ClaimFile, parts: Iterable[Run]) -> tuple[Run, ...]:
+    """Return parts, one for each draw where there are several."""
+    draws = file.ablation.draws
+    if draws == 1:
+        return tuple(parts)
+    return tuple((f"{name}, draw {d}", about) for name, about in parts for d in range(draws))
+
+
+def _donors(file: ClaimFile) -> tuple[str, ...]:
+    """Return the runs that values are taken from."""
+    draws = range(file.ablation.draws)
+    match file.ablation.kind:
+        case "counterfactual":
+            return ("source",)
+        case "resample":
+            return tuple(f"reference prompts, draw {d}" for d in draws)
+        case "noise":
+            return tuple(f"noised base, draw {d}" for d in draws)
+    return ()
+
+
+def claim_forwards(
+    file: ClaimFile, claim: Claim, runs: Sequence[Run], n: int
+) -> tuple[Count, Count]:
+    """Return the forwards of one claim if it is settled first, and if it never is."""
+    return _with_random(file, [claim], set(runs), n)
+
+
+def together(file: ClaimFile, runs: Sequence[tuple[Run, ...]], n: int) -> tuple[Count, Count]:
+    """Return forwards of all claims, runs that they share counted once."""
+    fewest, most = _with_random(file, file.claims, {run for own in runs for run in own}, n)
+    reference = file.ablation.reference
+    means = file.ablation.kind in ("mean", "mean_per_position")
+    if reference is None or not means:
+        return fewest, most
+    recorded = Count(-(-(reference.n or 0) // RECORDED))
+    return fewest + recorded, most + recorded
+
+
+def _with_random(
+    file: ClaimFile, claims: Iterable[Claim], runs: set[Run], n: int
+) -> tuple[Count, Count]:
+    first, last = batches_of(file, n)
+    learned = _learning(file) * sum(name in _PARTS for name, _ in runs)
+    fewest, most = Count(first * len(runs)) + learned, Count(last * len(runs)) + learned
+    for claim in claims:
+        if isinstance(claim, BetterThanRandomClaim):
+            compared = _random_forwards(file, claim, n)
+            fewest, most = fewest + compared[0], most + compared[1]
+    return fewest, most
+
+
+def _learning(file: ClaimFile) -> Count:
+    """Return what learning the constants of one set runs; nothing where nothing is learned."""
+    spec = file.ablation
+    if spec.kind != "optimal" or spec.reference is None:
+        return Count()
+    everywhere = spec.positions is None
+    of_edges = spec.level == "edges"
+    prompts = spec.reference.n or 0
+    forwards = spec.learns.forwards(prompts, of_edges=of_edges, everywhere=everywhere)
+    return Count(0, forwards, spec.learns.steps)
+
+
+def _random_forwards(file: ClaimFile, claim: BetterThanRandomClaim, n: int) -> tuple[Count, Count]:
+    """Return forwards of a comparison: a few that are shared, and one for each circuit and draw."""
+    batches = -(-min(claim.prompts, n) // file.batch)
+    straight = expected_wins_stop(1.0, claim.fraction, file.alpha) or claim.max_circuits
+    donors, draws = len(_donors(file)), file.ablation.draws
+    of_edges = file.ablation.level == "edges"
+
+    def forwards(circuits: int) -> Count:
+        learned = _learning(file) * (circuits + 1)
+        if of_edges and file.ablation.kind == "optimal":
+            return Count(2 * batches * (2 + circuits)) + learned
+        if of_edges:
+            return Count(batches * (1 + donors + draws * (2 + circuits)))
+        looks = -(-circuits // LOOK)
+        return Count(batches * (1 + draws + donors * looks + circuits * draws)) + learned
+
+    fewest = min(-(-straight // LOOK) * LOOK, claim.max_circuits)
+    return forwards(fewest), forwards(claim.max_circuits)
