@@ -22,7 +22,7 @@ __all__ = ["induction"]
 _TOKENS, _LENGTH = 10, 12
 _DRAWN = (_LENGTH - 1) // 2  # different tokens in a prompt
 _SLOTS = Slots(
-    {"token": _TOKENS, "position": _LENGTH, "previous": _TOKENS, "out": _TOKENS} | {"junk": 8}
+    {"token": _TOKENS, "position": _LENGTH, "previous": _TOKENS, "out": _TOKENS, "junk": 8}
 )
 
 

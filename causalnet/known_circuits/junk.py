@@ -11,6 +11,7 @@ __all__ = ["JUNK", "check_options", "drawn", "junk_heads"]
 JUNK = "junk: random soft attention, writes what nothing reads"
 
 _WIDTH = 4  # of a junk head
+_READ = ("token", "position")  # what it looks by
 
 
 def junk_heads(slots: Slots, count: int, generator: Generator) -> tuple[WrittenHead, ...]:
@@ -32,9 +33,6 @@ def _junk_head(slots: Slots, generator: Generator) -> WrittenHead:
     read = {"token": drawn(generator, slots.size("token"), _WIDTH)}
     write = {"junk": drawn(generator, _WIDTH, slots.size("junk"))}
     return WrittenHead(JUNK, (Match(query, key),), (Move(read, write),))
-
-
-_READ = ("token", "position")
 
 
 def drawn(generator: Generator, *shape: int) -> Tensor:
