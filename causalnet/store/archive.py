@@ -11,12 +11,12 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from causalnet.errors import FormatError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["Archive", "open_archive", "save_archive"]
 
@@ -37,7 +37,7 @@ class Archive:
 
     kind: str
     content: Mapping[str, Any]
-    arrays: Mapping[str, NDArray[Any]]
+    arrays: "Mapping[str, NDArray[Any]]"
 
     def digest(self) -> str:
         """Return a sha256 over kind, content and arrays.
@@ -66,8 +66,10 @@ def _as_json(content: Mapping[str, Any]) -> Any:
         ) from None
 
 
-def _as_stored(name: str, array: NDArray[Any]) -> NDArray[Any]:
+def _as_stored(name: str, array: "NDArray[Any]") -> "NDArray[Any]":
     """Return an array as it will be read: in rows, with the machine's byte order."""
+    import numpy as np
+
     stored = np.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")
     if stored.dtype.name not in _DTYPES:
         raise FormatError(
@@ -144,7 +146,7 @@ def open_archive(path: str | Path) -> Archive:
     return archive
 
 
-def _array(source: Path, opened: Any, name: str) -> NDArray[Any]:
+def _array(source: Path, opened: Any, name: str) -> "NDArray[Any]":
     try:
         tensor: NDArray[Any] = opened.get_tensor(name)
     except (TypeError, AttributeError):  # what numpy says to bfloat16 and to 8-bit floats
