@@ -34,7 +34,7 @@ def brackets(name: str = "brackets", *, junk: int = 2, seed: int = 0) -> KnownCi
     Raises:
         ParameterError: An option that no network can be built with.
     """
-    check_options(junk)
+    check_options(junk, seed)
     layers = _layers(junk, seed)
     return KnownCircuit.computed(
         name,

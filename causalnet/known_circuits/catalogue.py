@@ -64,7 +64,7 @@ def checked_name(name: str) -> str:
     Raises:
         ModelNotFoundError: There is none of this name; the nearest ones are named.
     """
-    if name in KNOWN:
+    if isinstance(name, str) and name in KNOWN:
         return name
     near = difflib.get_close_matches(str(name), KNOWN, n=2, cutoff=0.4)
     raise ModelNotFoundError(

@@ -63,8 +63,9 @@ def indirect_object(
     Raises:
         ParameterError: An option that no network can be built with.
     """
-    check_options(junk, sharpness)
-    if isinstance(negative, bool) or not 0 <= negative < float("inf"):
+    check_options(junk, seed, ("sharpness", sharpness))
+    is_number = isinstance(negative, int | float) and not isinstance(negative, bool)
+    if not is_number or not 0 <= negative < float("inf"):
         raise ParameterError(
             came=f"negative={negative!r}.",
             possible="A share of what the mover writes, 0 for no negative mover.",

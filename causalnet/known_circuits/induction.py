@@ -44,7 +44,7 @@ def induction(
     Raises:
         ParameterError: An option that no network can be built with.
     """
-    check_options(junk, sharpness)
+    check_options(junk, seed, ("sharpness", sharpness))
     layers = _layers(sharpness, junk, seed)
     return KnownCircuit.computed(
         name,

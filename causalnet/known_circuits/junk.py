@@ -40,21 +40,29 @@ def drawn(generator: Generator, *shape: int) -> Tensor:
     return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
 
-def check_options(junk: int, sharpness: float = 1.0) -> None:
+def check_options(junk: int, seed: int, *factors: tuple[str, float]) -> None:
     """Refuse options that no network can be built with.
 
+    Args:
+        junk: Number of junk heads in a layer.
+        seed: Of their weights.
+        factors: Name and value of what multiplies scores, each above 0.
+
     Raises:
-        ParameterError: A number of junk heads below 0, a sharpness that is not above 0.
+        ParameterError: One that is none.
     """
-    if isinstance(junk, bool) or not isinstance(junk, int) or junk < 0:
-        raise ParameterError(
-            came=f"junk={junk!r}.",
-            possible="A whole number of junk heads in a layer, from 0 on.",
-            write="Write for example junk=2.",
-        )
-    if isinstance(sharpness, bool) or not 0 < sharpness < float("inf"):
-        raise ParameterError(
-            came=f"sharpness={sharpness!r}.",
-            possible="A number above 0: 20 and more is hard attention, 2 to 6 soft.",
-            write="Write for example sharpness=6.0.",
-        )
+    for name, count in (("junk", junk), ("seed", seed)):
+        if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count < 2**63:
+            raise ParameterError(
+                came=f"{name}={count!r}.",
+                possible="A whole number from 0 on.",
+                write=f"Write for example {name}=2.",
+            )
+    for name, factor in factors:
+        is_number = isinstance(factor, int | float) and not isinstance(factor, bool)
+        if not is_number or not 0 < factor < float("inf"):
+            raise ParameterError(
+                came=f"{name}={factor!r}.",
+                possible="A number above 0: 20 and more is hard attention, 2 to 6 soft.",
+                write=f"Write for example {name}=6.0.",
+            )

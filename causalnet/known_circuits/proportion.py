@@ -31,7 +31,7 @@ def proportion(name: str = "proportion", *, junk: int = 2, seed: int = 0) -> Kno
     Raises:
         ParameterError: An option that no network can be built with.
     """
-    check_options(junk)
+    check_options(junk, seed)
     layers = _layers(junk, seed)
     return KnownCircuit.computed(
         name,

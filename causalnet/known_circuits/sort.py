@@ -45,7 +45,7 @@ def sort(
     Raises:
         ParameterError: An option that no network can be built with.
     """
-    check_options(junk, sharpness)
+    check_options(junk, seed, ("sharpness", sharpness))
     layers = _layers(sharpness, junk, seed)
     return KnownCircuit.computed(
         name,

@@ -277,9 +277,13 @@ def test_every_name_has_a_builder() -> None:
         ("sort", {"backup": True}, "no option 'backup'"),
         ("sort", {"junk": -1}, "junk=-1"),
         ("sort", {"junk": True}, "junk=True"),
+        ("brackets", {"seed": -1}, "seed=-1"),
+        ("proportion", {"seed": "a"}, "seed='a'"),
+        ("sort", {"sharpness": "hard"}, "sharpness='hard'"),
         ("induction", {"sharpness": 0.0}, "sharpness=0.0"),
         ("induction", {"sharpness": float("nan")}, "sharpness=nan"),
         ("indirect_object", {"negative": -0.5}, "negative=-0.5"),
+        ("indirect_object", {"negative": "much"}, "negative='much'"),
     ],
 )
 def test_an_option_that_is_not_there_is_refused(
