@@ -2,14 +2,25 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from causalnet.claims.circuits import circuit_of
 from causalnet.claims.schema import BetterThanRandomClaim, Claim, ClaimFile, ExistsClaim
+from causalnet.claims.task_spec import TaskSpec
+from causalnet.errors import ClaimFileError
 from causalnet.interventions import Query, runs_of
 from causalnet.statistics.mixture import MINIMUM_N
 from causalnet.statistics.wins import expected_wins_stop
 
-__all__ = ["Count", "Run", "batches_of", "claim_forwards", "runs_of_claim", "together"]
+__all__ = [
+    "Count",
+    "Run",
+    "batches_of",
+    "claim_forwards",
+    "prompts_of",
+    "runs_of_claim",
+    "together",
+]
 
 LOOK = 8
 """Random circuits for each look."""
@@ -57,6 +68,27 @@ class Count:
         learning = self.learned + 2 * self.steps
         share = file.ablation.learns.batch / file.batch if learning else 0.0
         return self.plain + learning * share
+
+
+def prompts_of(file: ClaimFile, spec: TaskSpec) -> int:
+    """Return how many prompts there are at most; rows of a file are counted by its lines.
+
+    Raises:
+        ClaimFileError: A file of prompts that cannot be read.
+    """
+    if spec.file is None:
+        return spec.n or 0
+    here = Path(file.source.path).parent if file.source else Path()
+    try:
+        with open(here / spec.file, "rb") as rows:
+            lines = sum(1 for line in rows if line.strip())
+    except OSError as error:
+        raise ClaimFileError(
+            f"The file of prompts {spec.file!r} cannot be read: {error.strerror}.",
+            "It lies beside the claim file.",
+            "Write the name of a file that is there: 'task: {file: pairs.jsonl}'.",
+        ) from error
+    return min(lines, spec.n or lines)
 
 
 def batches_of(file: ClaimFile, n: int) -> tuple[int, int]:
@@ -138,7 +170,7 @@ def together(file: ClaimFile, runs: Sequence[tuple[Run, ...]], n: int) -> tuple[
     means = file.ablation.kind in ("mean", "mean_per_position")
     if reference is None or not means:
         return fewest, most
-    recorded = Count(-(-(reference.n or 0) // RECORDED))
+    recorded = Count(-(-prompts_of(file, reference) // RECORDED))
     return fewest + recorded, most + recorded
 
 
@@ -162,7 +194,7 @@ def _learning(file: ClaimFile) -> Count:
         return Count()
     everywhere = spec.positions is None
     of_edges = spec.level == "edges"
-    prompts = spec.reference.n or 0
+    prompts = prompts_of(file, spec.reference)
     forwards = spec.learns.forwards(prompts, of_edges=of_edges, everywhere=everywhere)
     return Count(0, forwards, spec.learns.steps)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from causalnet.claims.circuits import check_against_graph, circuit_of, universe
 from causalnet.claims.conventions import conventions_of, describe_task, number_of
-from causalnet.claims.costs import Run, claim_forwards, runs_of_claim, together
+from causalnet.claims.costs import Run, claim_forwards, prompts_of, runs_of_claim, together
 from causalnet.claims.effects import judged_by, name_of, queries_of, units_of
 from causalnet.claims.prompts import check_seed
 from causalnet.claims.reading import read_claim_file
@@ -22,7 +22,7 @@ from causalnet.claims.schema import (
     EffectClaim,
     ExistsClaim,
 )
-from causalnet.errors import ClaimFileError, DeviceError, ParameterError
+from causalnet.errors import DeviceError, ParameterError
 from causalnet.graphs import MediatorGraph, TransformerShape, transformer_graph
 from causalnet.interventions import Query, explain_scalars
 from causalnet.models.shapes import shape_of
@@ -179,7 +179,7 @@ def explain_claims(
     graph = transformer_graph(shape) if net is None else net.graph
     check_against_graph(file, graph)
     size = len(universe(file, graph))
-    n = _prompts(file)
+    n = prompts_of(file, file.task)
     queries = queries_of(file, graph)
     runs = [runs_of_claim(file, *pair) for pair in zip(file.claims, queries, strict=True)]
     each_claim = zip(file.claims, queries, runs, strict=True)
@@ -259,23 +259,6 @@ def _about_circuit(file: ClaimFile) -> Claim:
 def _tested(file: ClaimFile, seed: int | None) -> str:
     task = file.task if seed is None else file.task.model_copy(update={"seed": seed})
     return describe_task(task)
-
-
-def _prompts(file: ClaimFile) -> int:
-    """Return how many prompts there are at most; rows of a file are counted by its lines."""
-    if file.task.file is None:
-        return file.task.n or 0
-    here = Path(file.source.path).parent if file.source else Path()
-    try:
-        with open(here / file.task.file, "rb") as rows:
-            lines = sum(1 for line in rows if line.strip())
-    except OSError as error:
-        raise ClaimFileError(
-            f"The file of prompts {file.task.file!r} cannot be read: {error.strerror}.",
-            "It lies beside the claim file.",
-            "Write the name of a file that is there: 'task: {file: pairs.jsonl}'.",
-        ) from error
-    return min(lines, file.task.n or lines)
 
 
 def declared_shape(file: ClaimFile) -> TransformerShape:
