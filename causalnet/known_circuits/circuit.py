@@ -11,6 +11,7 @@ from causalnet.errors import ParameterError
 from causalnet.known_circuits.module import SmallShape, SmallTransformer
 from causalnet.known_circuits.slots import Layer
 from causalnet.known_circuits.truth import Edge, active_truth, structural_truth
+from causalnet.known_circuits.words import word_tokenizer
 
 __all__ = ["KnownCircuit", "Row", "pair_row", "roles_of"]
 
@@ -125,15 +126,7 @@ class KnownCircuit:
         Words stand apart by spaces.  A word that it does not know becomes `[UNK]`, whose id is
         behind those that the network reads.
         """
-        from tokenizers import Tokenizer, models, pre_tokenizers
-        from transformers import PreTrainedTokenizerFast
-
-        unknown = "[UNK]"
-        ids = {word: index for index, word in enumerate((*self.words, unknown))}
-        tokenizer = Tokenizer(models.WordLevel(ids, unk_token=unknown))
-        tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-        fast: Any = PreTrainedTokenizerFast
-        return fast(tokenizer_object=tokenizer, unk_token=unknown)
+        return word_tokenizer(self.words)
 
 
 def pair_row(
