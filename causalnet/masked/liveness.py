@@ -32,7 +32,9 @@ def needed_senders(
         masks: [masks, B or 1, edges].
         first: The first stage that is run; what is written before it is known.
     """
-    alive = (masks != 0).flatten(0, -2).any(0).cpu().numpy()
+    start = layout.stages[first].edges.start
+    alive = np.zeros(masks.shape[-1], dtype=bool)
+    alive[start:] = (masks[..., start:] != 0).flatten(0, -2).any(0).cpu().numpy()
     live: set[int] = set()
     wide: set[int] = set()
     for stage in reversed(layout.stages[first:]):

@@ -59,7 +59,7 @@ def one_at_a_time(question: Question, tau: float, senders: Senders = "early") ->
     return np.flatnonzero(kept).tolist()
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(
     model=st.sampled_from(["llama", "gpt2"]),
     readout=st.sampled_from(sorted(READOUTS)),
