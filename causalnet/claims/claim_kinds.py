@@ -4,11 +4,12 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from causalnet.claims.spec import Names, Spec, Text, mistake
+from causalnet.claims.spec import Names, Seed, Spec, Text, mistake
 from causalnet.statistics import Direction
 
 __all__ = [
     "BetterThanRandomClaim",
+    "ByChance",
     "Claim",
     "EffectClaim",
     "ExistsClaim",
@@ -113,6 +114,24 @@ class EffectClaim(_Bounded):
     )
 
 
+class ByChance(Spec):
+    """Members that are kept or removed by chance: partial ablation (Zheng et al. 2024)."""
+
+    probability: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
+        examples=[0.1], description="With which each member is drawn, by itself."
+    )
+    draws: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=10,
+        description="How many draws are averaged, the same for all prompts; the interval is "
+        "given these draws.",
+    )
+    seed: Seed = Field(default=0, description="Seed of the draws.")
+
+    def __str__(self) -> str:
+        """Return the settings in words."""
+        return f"probability {self.probability:g}, {self.draws} draws, seed {self.seed}"
+
+
 class FaithfulClaim(_Bounded):
     """The circuit alone keeps the behaviour: F = (C - E) / (M - E), a ratio of means."""
 
@@ -125,7 +144,20 @@ class FaithfulClaim(_Bounded):
         description="For this claim alone: names, or a file of names; else the file's circuit.",
     )
 
+    kept: ByChance | None = Field(
+        default=None,
+        description=(
+            "Partial ablation: with the circuit, each of the rest is kept by chance, which stays "
+            "nearer to the data."
+        ),
+    )
+
     _RANGE: ClassVar[tuple[float, float] | None] = (0.0, 2.0)
+
+    @property
+    def by_chance(self) -> ByChance | None:
+        """What is drawn, if anything."""
+        return self.kept
 
 
 class NecessaryClaim(_Bounded):
@@ -142,7 +174,19 @@ class NecessaryClaim(_Bounded):
         description="For this claim alone: names, or a file of names; else the file's circuit.",
     )
 
+    removed: ByChance | None = Field(
+        default=None,
+        description=(
+            "Partial ablation: each member of the circuit is removed by chance, not all of it."
+        ),
+    )
+
     _RANGE: ClassVar[tuple[float, float] | None] = (0.0, 2.0)
+
+    @property
+    def by_chance(self) -> ByChance | None:
+        """What is drawn, if anything."""
+        return self.removed
 
 
 class BetterThanRandomClaim(_Claim):

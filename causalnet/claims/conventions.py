@@ -68,10 +68,16 @@ def number_of(claim: Claim) -> str:
             return "mean read-out of the whole model"
         case EffectClaim(query=query):
             return f"mean of {query}"
-        case FaithfulClaim():
-            return "(circuit alone - everything ablated) / (model - everything ablated), of means"
-        case NecessaryClaim():
-            return "(model - circuit knocked out) / (model - everything ablated), of means"
+        case FaithfulClaim(kept=drawn):
+            alone = "alone" if drawn is None else f"with each of the rest kept by chance ({drawn})"
+            return (
+                f"(circuit {alone} - everything ablated) / (model - everything ablated), of means"
+            )
+        case NecessaryClaim(removed=drawn):
+            knocked = "" if drawn is None else f", each member by chance ({drawn})"
+            return (
+                f"(model - circuit knocked out{knocked}) / (model - everything ablated), of means"
+            )
         case BetterThanRandomClaim():
             return (
                 "share of random circuits, alike in every layer, whose mean absolute gap to the "

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from causalnet.claims.circuits import circuit_of
-from causalnet.claims.schema import BetterThanRandomClaim, Claim, ClaimFile, ExistsClaim
+from causalnet.claims.schema import (
+    BetterThanRandomClaim,
+    Claim,
+    ClaimFile,
+    ExistsClaim,
+    FaithfulClaim,
+    NecessaryClaim,
+)
 from causalnet.claims.task_spec import TaskSpec
 from causalnet.errors import ClaimFileError
 from causalnet.interventions import Query, runs_of
@@ -109,9 +116,17 @@ def runs_of_claim(file: ClaimFile, claim: Claim, query: Query | None) -> tuple[R
     parts: list[Run] = []
     if not isinstance(claim, ExistsClaim):
         parts.append((_PARTS[0], ()))
-    if not isinstance(claim, ExistsClaim | BetterThanRandomClaim):
+    if isinstance(claim, FaithfulClaim | NecessaryClaim):
         own = _PARTS[2] if claim.kind == "necessary" else _PARTS[1]
-        parts.append((own, circuit_of(file, claim)))
+        about = circuit_of(file, claim)
+        drawn = claim.by_chance
+        if drawn is None:
+            parts.append((own, about))
+        else:
+            parts += [
+                (f"{own}, by chance {drawn.probability:g} {drawn.seed} {d}", about)
+                for d in range(drawn.draws)
+            ]
     return _of_edges(file, parts) if of_edges else _of_nodes(file, parts)
 
 
@@ -178,7 +193,7 @@ def _with_random(
     file: ClaimFile, claims: Iterable[Claim], runs: set[Run], n: int
 ) -> tuple[Count, Count]:
     first, last = batches_of(file, n)
-    learned = _learning(file) * sum(name in _PARTS for name, _ in runs)
+    learned = _learning(file) * sum(name.startswith(_PARTS) for name, _ in runs)
     fewest, most = Count(first * len(runs)) + learned, Count(last * len(runs)) + learned
     for claim in claims:
         if isinstance(claim, BetterThanRandomClaim):

@@ -21,6 +21,8 @@ from causalnet.claims.schema import (
     ClaimFile,
     EffectClaim,
     ExistsClaim,
+    FaithfulClaim,
+    NecessaryClaim,
 )
 from causalnet.errors import DeviceError, ParameterError
 from causalnet.graphs import MediatorGraph, TransformerShape, transformer_graph
@@ -290,11 +292,12 @@ def _plan(
     worlds = tuple(name for name, _ in runs)
     if isinstance(claim, BetterThanRandomClaim):
         worlds = (*worlds, "only the circuit", "only random circuits")
-    if named and file.ablation.level == "edges":
-        known = len(universe(file, graph))
-        term: tuple[str, ...] = (f"masks of {known} edges: {number_of(claim)}",)
+    drawn = claim.by_chance if isinstance(claim, FaithfulClaim | NecessaryClaim) else None
+    if named and (file.ablation.level == "edges" or drawn is not None):
+        known = f"{len(universe(file, graph))} {_ABLATED[file.ablation.ablate][0]}"
+        term: tuple[str, ...] = (f"{number_of(claim)}, of {known}",)
         zero: tuple[str, ...] = ()
-        merging = "each mask is a run of its own"
+        merging = "each circuit is a run of its own; equal ones run once"
     else:
         terms = explain_scalars([judged_by(file, claim, query, graph)], graph)
         term = (*terms.written(), *_besides(query))

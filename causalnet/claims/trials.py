@@ -24,7 +24,7 @@ from causalnet.claims.schema import (
     NecessaryClaim,
 )
 from causalnet.errors import InternalError
-from causalnet.faithfulness import Member, Regime, Wanted
+from causalnet.faithfulness import Member, Regime, Wanted, partly
 from causalnet.graphs import Mediator
 from causalnet.interventions import Query
 from causalnet.statistics import (
@@ -208,13 +208,20 @@ class RatioTrial(_OfPrompts[RatioJudge]):
     """Faithfulness (C - E) / (M - E), or necessity (M - K) / (M - E), against a threshold."""
 
     def __init__(
-        self, claim: FaithfulClaim | NecessaryClaim, file: ClaimFile, circuit: tuple[Member, ...]
+        self,
+        claim: FaithfulClaim | NecessaryClaim,
+        file: ClaimFile,
+        circuit: tuple[Member, ...],
+        universe: Sequence[Member],
     ) -> None:
-        """Start without prompts."""
+        """Start without prompts; of a partial ablation the draws are averaged."""
         self._is_faithful = isinstance(claim, FaithfulClaim)
-        self._part: Wanted = (
-            Regime.KEPT if self._is_faithful else Regime.KNOCKED_OUT,
-            circuit,
+        regime = Regime.KEPT if self._is_faithful else Regime.KNOCKED_OUT
+        drawn = claim.by_chance
+        self._parts: list[Wanted] = (
+            [(regime, circuit)]
+            if drawn is None
+            else partly(regime, circuit, universe, drawn.probability, drawn.draws, drawn.seed)
         )
         self._sign = sign_of(file)
         judge = RatioJudge(
@@ -228,16 +235,18 @@ class RatioTrial(_OfPrompts[RatioJudge]):
 
     def wants(self) -> tuple[Wanted, ...]:
         """Return the whole model, everything ablated, and the circuit kept or knocked out."""
-        return () if self._judge.is_settled else (WHOLE, EMPTY, self._part)
+        return () if self._judge.is_settled else (WHOLE, EMPTY, *self._parts)
 
     def take(self, scores: Scores) -> None:
         """Take in one batch."""
         if not self.wants():
             return
-        model, empty, part = (self._sign * scores[one] for one in (WHOLE, EMPTY, self._part))
+        mean = np.asarray(np.mean([scores[one] for one in self._parts], axis=0))
+        model, empty = (self._sign * scores[one] for one in (WHOLE, EMPTY))
+        part = self._sign * mean
         self._judge.add(part - empty if self._is_faithful else model - part, model - empty)
         name = "circuit_alone" if self._is_faithful else "circuit_knocked_out"
-        raw = {name: scores[self._part]}
+        raw = {name: mean}
         self._means.add(model=scores[WHOLE], everything_ablated=scores[EMPTY], **raw)
 
 
@@ -411,6 +420,6 @@ def trial_of(
                 raise InternalError(f"The effect {claim.id} was not read.")
             return EffectTrial(claim, file, query)
         case FaithfulClaim() | NecessaryClaim():
-            return RatioTrial(claim, file, circuit)
+            return RatioTrial(claim, file, circuit, universe)
         case BetterThanRandomClaim():
             return RandomTrial(claim, file, circuit, universe, seed)

@@ -16,6 +16,7 @@ from causalnet.faithfulness.partial import (
     RobustFidelity,
     draw_with,
     faithfulness_curve,
+    partly,
     robust_fidelity,
 )
 from causalnet.faithfulness.parts import (
@@ -42,5 +43,6 @@ __all__ = [
     "Wanted",
     "draw_with",
     "faithfulness_curve",
+    "partly",
     "robust_fidelity",
 ]

@@ -32,6 +32,7 @@ __all__ = [
     "RobustFidelity",
     "draw_with",
     "faithfulness_curve",
+    "partly",
     "robust_fidelity",
 ]
 
@@ -189,15 +190,9 @@ def robust_fidelity(
     """
     _check((removed, kept), draws)
     members = tuple(circuit)
-    inside = frozenset(members)
-    without = [
-        tuple(one for one in gone if one in inside)
-        for gone in (draw_with(scorer.universe, removed, seed, draw) for draw in range(draws))
-    ]
-    joined = _joined(scorer.universe, members, (kept,), draws, seed)[0]
     whole: Wanted = (Regime.MODEL, ())
-    plus: list[Wanted] = [(Regime.KNOCKED_OUT, gone) for gone in without]
-    minus: list[Wanted] = [(Regime.KEPT, more) for more in joined]
+    plus = partly(Regime.KNOCKED_OUT, members, scorer.universe, removed, draws, seed)
+    minus = partly(Regime.KEPT, members, scorer.universe, kept, draws, seed)
     ends: list[Wanted] = [(Regime.KNOCKED_OUT, members), (Regime.KEPT, members)]
     found = scorer.read(pairs, [whole, *plus, *minus, *ends], progress=progress).values
     model = found[whole]
@@ -210,7 +205,7 @@ def robust_fidelity(
         plus_draws=np.stack([model - found[one] for one in plus]),
         minus_draws=np.stack([model - found[one] for one in minus]),
         classical=(first, second),
-        circuit=len(inside),
+        circuit=len(frozenset(members)),
         conventions=scorer.conventions,
     )
 
@@ -249,9 +244,8 @@ def faithfulness_curve(
             "Write for example alphas=(0.0, 0.5, 1.0).",
         )
     members = tuple(circuit)
-    joined = _joined(scorer.universe, members, given, draws, seed)
+    wanted = [partly(Regime.KEPT, members, scorer.universe, alpha, draws, seed) for alpha in given]
     ends: list[Wanted] = [(Regime.MODEL, ()), (Regime.EMPTY, ())]
-    wanted: list[list[Wanted]] = [[(Regime.KEPT, more) for more in row] for row in joined]
     flat = [one for row in wanted for one in row]
     found = scorer.read(pairs, [*ends, *flat], progress=progress).values
     model, empty = (found[one] for one in ends)
@@ -280,20 +274,34 @@ def draw_with(
     return tuple(one for one, number in zip(universe, numbers, strict=True) if number < probability)
 
 
-def _joined(
+def partly(
+    part: Regime,
+    circuit: Sequence[Member],
     universe: Sequence[Member],
-    circuit: tuple[Member, ...],
-    alphas: Sequence[float],
+    probability: float,
     draws: int,
     seed: int,
-) -> list[list[tuple[Member, ...]]]:
-    """Return the circuit with parts of the rest, [alphas][draws], in the universe's order."""
+) -> list[Wanted]:
+    """Return the parts of a partial ablation, one for each draw.
+
+    Args:
+        part: KEPT, with each of the rest kept by chance, or KNOCKED_OUT, with each member of the
+            circuit removed by chance.
+        circuit: Members of the universe.
+        universe: Everything that is ablated when it is not kept.
+        probability: With which each is kept or removed.
+        draws: How many draws.
+        seed: Their seed.
+    """
     inside = frozenset(circuit)
-    rows = []
-    for alpha in alphas:
-        kept = [frozenset(draw_with(universe, alpha, seed, draw)) for draw in range(draws)]
-        rows.append([_ordered(universe, inside | more, circuit) for more in kept])
-    return rows
+    parts: list[Wanted] = []
+    for draw in range(draws):
+        drawn = draw_with(universe, probability, seed, draw)
+        if part is Regime.KEPT:
+            parts.append((part, _ordered(universe, inside.union(drawn), tuple(circuit))))
+        else:
+            parts.append((part, tuple(one for one in drawn if one in inside)))
+    return parts
 
 
 def _ordered(

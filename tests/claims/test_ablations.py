@@ -13,7 +13,12 @@ from causalnet.claims.prompts import testing_pairs as pairs_of
 from causalnet.cli.report_view import report_view
 from causalnet.effects import counterfactual, noise, optimal, zero
 from causalnet.errors import ClaimFileError
-from causalnet.faithfulness import CircuitScorer, EdgeCircuitScorer
+from causalnet.faithfulness import (
+    CircuitScorer,
+    EdgeCircuitScorer,
+    faithfulness_curve,
+    robust_fidelity,
+)
 from causalnet.interventions import Edge, Learning, logit_diff
 from causalnet.lift import LiftedNetwork
 from causalnet.tasks import PromptPairs
@@ -158,6 +163,36 @@ def test_constants_are_learned_on_the_base_prompts_of_the_reference(
     )
     overlapping = verify(with_own.model_copy(update={"claims": with_own.claims[:1]}), net=net)
     assert "20 prompts that constants were learned on are test prompts." in overlapping.notes
+
+
+@pytest.mark.parametrize("name", ["nodes", "edges"])
+def test_members_by_chance(name: str, net: LiftedNetwork, folder: Path) -> None:
+    """Oracle: the fidelity of the circuit by itself, on the prompts that were used."""
+    chance = {"probability": 0.4, "draws": 3, "seed": 5}
+    claims = [{**CLAIMS[1], "kept": chance}, {**CLAIMS[2], "removed": chance}]
+    changes = CASES["edges"] if name == "edges" else {}
+    file = claim_file(folder, claims=claims, **changes)
+    report, plan = verify(file, net=net), explain_claims(file, net=net)
+    assert report.cost.forwards <= plan.most
+    assert "by chance (probability 0.4, 3 draws, seed 5)" in str(plan)
+    pairs = pairs_of(file, net.model.tokenizer)
+    scorer: Any
+    if name == "edges":
+        scorer = EdgeCircuitScorer(net, logit_diff, counterfactual())
+    else:
+        scorer = CircuitScorer(net, logit_diff, counterfactual(), net.heads())
+    circuit = [one for one in scorer.universe if str(one) in report.circuit]
+    for claim in ("enough", "needed"):
+        prompts = pairs.rows(range(report[claim].decision.n))
+        found = robust_fidelity(scorer, prompts, circuit, removed=0.4, kept=0.4, draws=3, seed=5)
+        scores = scorer.score(prompts, circuit)
+        behaviour = float((scores.model - scores.empty).mean())
+        lost = found.minus if claim == "enough" else found.plus
+        expected = 1 - lost / behaviour if claim == "enough" else lost / behaviour
+        assert report[claim].decision.estimate == approx(expected, abs=1e-9)
+    curve = faithfulness_curve(scorer, pairs, circuit, [0.4], draws=3, seed=5)
+    if report["enough"].decision.n == len(pairs):
+        assert report["enough"].decision.estimate == approx(curve.faithfulness[0], abs=1e-9)
 
 
 def test_random_circuits_of_edges_join_the_same_layers(net: LiftedNetwork, folder: Path) -> None:
