@@ -225,7 +225,8 @@ class EdgeRuns:
         if batch.selected is not None or recorded:
             return going.run(MaskedReads(*begin, batch.selected, recorded), first)
         live, ended = needed_senders(self.layout, given, first)
-        return going.run(LeanReads(*begin, ended), first, live, ended)
+        found = going.run(LeanReads(*begin, ended), first, live, ended)
+        return found.expand(len(given), *found.shape[1:])  # what all versions read alike ran once
 
     def value(self, batch: Batch, slots: Tensor, readout: ReadOut | None = None) -> Tensor:
         """Return the outcome of what is read for the logits, [masks, B] of [masks, B, C, d].

@@ -67,3 +67,14 @@ def test_equal_columns_are_left_out(prefix: int) -> None:
     runs = EdgeRuns(net("llama"), pairs_with(prefix, (7,)), counterfactual(), kl)
     (batch,) = runs.batches()
     assert batch.known.shape[2] == 7 - prefix
+
+
+def test_equal_versions_have_a_row_each() -> None:
+    """What all versions read alike runs once; every mask has its outcome and its logits."""
+    runs = EdgeRuns(net("llama"), pairs_with(3), counterfactual(), logit_diff)
+    masks = torch.ones(3, len(runs.sites), dtype=torch.float64)
+    masks[:, 5] = 0.0
+    alone, together = runs.outcomes(masks[:1]), runs.outcomes(masks)
+    assert together.shape == (3, len(runs))
+    np.testing.assert_array_equal(together, np.tile(alone, (3, 1)))
+    assert all(len(batch) == 3 for batch in runs.logits(masks))
