@@ -108,7 +108,7 @@ def faithfulness_curve(
     for row, count in enumerate(counts, start=2):
         rows[row, order[:count]] = 1.0
     outcomes = outcome_of(asked, rows)
-    _check_defined(outcomes[0] - outcomes[1], asked.readout.unit)
+    _check_defined(outcomes[0] - outcomes[1], asked.readout.unit, scores.rounding)
     model, empty, *kept = outcomes.mean(1).tolist()
     values = [(each - empty) / (model - empty) for each in kept]
     kept_shares = [count / total for count in counts]
@@ -116,9 +116,9 @@ def faithfulness_curve(
     return FaithfulnessCurve(found, tuple(counts), model, empty, tuple(kept), len(asked.pairs))
 
 
-def _check_defined(gaps: NDArray[np.float64], unit: str) -> None:
-    spread = gaps.std(ddof=1) / np.sqrt(len(gaps)) if len(gaps) > 1 else np.inf
-    if abs(gaps.mean()) <= 2 * spread and not (len(gaps) == 1 and gaps[0]):
+def _check_defined(gaps: NDArray[np.float64], unit: str, rounding: float) -> None:
+    spread = gaps.std(ddof=1) / np.sqrt(len(gaps)) if len(gaps) > 1 else np.nan
+    if abs(gaps.mean()) <= max(rounding, 2 * spread if len(gaps) > 1 else 0.0):
         raise ParameterError(
             f"The network and the network with everything removed differ by {gaps.mean():+.3g} "
             f"{unit} (standard error {spread:.2g}).",

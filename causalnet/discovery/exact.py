@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from causalnet.discovery.question import Question
@@ -90,7 +89,7 @@ def outcome_of(
     question: Question, kept: NDArray[np.float64], first: int = 0
 ) -> NDArray[np.float64]:
     """Return outcomes [M, n] of circuits given by their kept units [M, units]."""
-    return question.runs.outcomes(torch.from_numpy(question.masks(kept)), first=first)
+    return question.outcomes(kept, first)
 
 
 def total_effect(question: Question) -> float:
@@ -106,12 +105,15 @@ def total_effect(question: Question) -> float:
 def by_first_stage(question: Question) -> Sequence[tuple[int, NDArray[np.int64]]]:
     """Return the units by the first stage whose receivers read any of their edges."""
     layout, units = question.runs.layout, question.units
+    if units.cells:
+        return _grouped(np.array([layout.first_reader(sender) for sender, _ in units.cells]))
     stage_of = np.concatenate(
         [np.full(stage.receivers * stage.parents, n) for n, stage in enumerate(layout.stages)]
     )
     first = np.full(len(units) + 1, len(layout.stages))
     np.minimum.at(first, units.owner, stage_of)
-    return [
-        (int(stage), np.flatnonzero(first[:-1] == stage))
-        for stage in sorted(set(first[:-1].tolist()))
-    ]
+    return _grouped(first[:-1])
+
+
+def _grouped(first: NDArray[np.int64]) -> Sequence[tuple[int, NDArray[np.int64]]]:
+    return [(int(stage), np.flatnonzero(first == stage)) for stage in sorted(set(first.tolist()))]

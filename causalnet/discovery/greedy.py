@@ -8,7 +8,6 @@ in `connecting`.
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from causalnet.discovery.exact import Progress, by_first_stage, total_effect
@@ -174,5 +173,5 @@ class _Search:
         """Return outcomes with some units set, [sets, n] of [sets, size]."""
         untouched = np.ones((len(sets), len(self.question.units)), dtype=bool)
         np.put_along_axis(untouched, sets, False, 1)
-        masks = self.question.units.masks(untouched)
-        return self.question.runs.outcomes(torch.as_tensor(masks), first=first)
+        kept = untouched if self.question.direction == "noising" else ~untouched
+        return self.question.outcomes(kept, first)

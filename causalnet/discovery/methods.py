@@ -20,7 +20,8 @@ from causalnet.graphs import nearest
 
 __all__ = ["METHODS", "DiscoveryMethod", "discover", "method_of", "screen_then_verify"]
 
-ALL = tuple(CircuitGrain)
+EXACT_GRAINS = tuple(CircuitGrain)
+ALL = tuple(grain for grain in CircuitGrain if grain is not CircuitGrain.POSITIONS)
 NODES = (CircuitGrain.NODES, CircuitGrain.HEADS)
 NOT_EDGES = (*NODES, CircuitGrain.RECEIVERS)
 
@@ -52,7 +53,7 @@ class DiscoveryMethod:
 
     def __str__(self) -> str:
         """Return `eap: one backward pass; grains edges, ...; any ablation`."""
-        grains = "all grains" if self.grains == ALL else ", ".join(self.grains)
+        grains = "all grains" if self.grains == EXACT_GRAINS else ", ".join(self.grains)
         ablation = "any ablation" if self.any_ablation else "counterfactual ablation"
         chosen = f"; options {', '.join(self.options)}" if self.options else ""
         return f"{self.name}: {self.text}; {grains}; {ablation}{chosen}"
@@ -198,6 +199,7 @@ METHODS: Mapping[str, DiscoveryMethod] = MappingProxyType(
                 "exact_patching",
                 exact_patching,
                 "every unit removed alone, one run each",
+                grains=EXACT_GRAINS,
                 keeps_journal=False,
             ),
             DiscoveryMethod("eap", eap, "one backward pass", slope_at_start=True),

@@ -5,13 +5,14 @@ import json
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from causalnet.discovery.units import CircuitGrain, Units, units_of
 from causalnet.effects import Conventions
 from causalnet.interventions import Ablation, Direction, Position, ReadOut, logit_diff
 from causalnet.lift import LiftedNetwork
-from causalnet.masked import EdgeRuns
+from causalnet.masked import EdgeRuns, cell_outcomes
 from causalnet.tasks import PromptPairs, Prompts
 
 __all__ = ["Question"]
@@ -31,7 +32,8 @@ class Question:
             intact network, `kl` or `logit_distance`.
         grain: What circuits are made of.
         direction: `noising` removes from the base run, `denoising` restores in the source run.
-        at: Positions at which units are removed; none means all.
+        at: Positions at which units are removed; none means all.  At the grain of positions each
+            is a unit of its own, and none means all that the prompts name.
         reference: The reference set of means and resampling.
         seed: Seed of everything that is drawn.
         batch_size: Pairs in a batch.
@@ -58,7 +60,9 @@ class Question:
 
     def __post_init__(self) -> None:
         """Check what is asked."""
-        object.__setattr__(self, "units", units_of(self.net.graph, self.grain))
+        if self.grain == CircuitGrain.POSITIONS and not self.at:
+            object.__setattr__(self, "at", _named(self.pairs))
+        object.__setattr__(self, "units", units_of(self.net.graph, self.grain, self.at))
         object.__setattr__(self, "grain", self.units.grain)
         runs = EdgeRuns(
             self.net,
@@ -88,6 +92,21 @@ class Question:
         own = chosen if self.direction == "noising" else 1.0 - chosen
         found: NDArray[np.float64] = self.units.masks(own).numpy()
         return found
+
+    def outcomes(self, kept: NDArray[np.generic], first: int = 0) -> NDArray[np.float64]:
+        """Return outcomes of circuits on every prompt, [M, n] of kept units [M, units].
+
+        Args:
+            kept: 1 for units that a circuit keeps.
+            first: The first stage that reads any unit that a circuit does not keep (in denoising:
+                that it keeps).
+        """
+        if self.units.cells:
+            chosen = np.asarray(kept, dtype=np.float64)
+            own = chosen if self.direction == "noising" else 1.0 - chosen
+            weights = self.units.cell_weights(own)
+            return cell_outcomes(self.runs, weights, self.units.places, first=first)
+        return self.runs.outcomes(torch.from_numpy(self.masks(kept)), first=first)
 
     def conventions(self, estimand: str, estimator: str = "", error: str = "") -> Conventions:
         """Return what a number of this question means.
@@ -129,3 +148,12 @@ class Question:
     def digest(self) -> str:
         """Return the sha256 of the question, by which interrupted work is known again."""
         return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()
+
+
+def _named(pairs: PromptPairs) -> tuple[Position, ...]:
+    """Return the named positions of prompts, each token under its first name."""
+    named = pairs.base.positions
+    first: dict[tuple[int, ...], str] = {}
+    for name, columns in named.items():
+        first.setdefault(tuple(columns), name)
+    return tuple(first.values())

@@ -6,6 +6,7 @@
 | `nodes` | a head or an MLP: all edges out of it | edges out of embeddings and constants |
 | `heads` | a head | edges out of anything else |
 | `receivers` | a query, key, value, MLP input or the logits: all edges into it | nothing |
+| `positions` | a head or an MLP at a named position, `L9.H6[S2]` | all nodes at other tokens |
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from torch import Tensor
 from causalnet.errors import ParameterError, UnknownMediatorError
 from causalnet.estimators.sites import EdgeSites, edge_sites
 from causalnet.graphs import Kind, MediatorGraph, nearest
+from causalnet.interventions import Position
 
 __all__ = ["CircuitGrain", "Units", "units_of"]
 
@@ -31,6 +33,7 @@ class CircuitGrain(StrEnum):
     NODES = "nodes"
     HEADS = "heads"
     RECEIVERS = "receivers"
+    POSITIONS = "positions"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,12 +45,16 @@ class Units:
         sites: The residual edges.
         names: What each unit is called: `L9.H6`, or `L9.H6 -> L20.H0.q`.
         owner: The unit of every edge, -1 for edges that are always kept, [edges].
+        places: For units at positions, the positions.
+        cells: For units at positions, the number of the sender and of the place of each.
     """
 
     grain: CircuitGrain
     sites: EdgeSites
     names: tuple[str, ...]
     owner: NDArray[np.int64]
+    places: tuple[Position, ...] = ()
+    cells: tuple[tuple[int, int], ...] = ()
     _places: dict[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -82,6 +89,14 @@ class Units:
         padded = torch.cat([given, given.new_ones(len(given), 1)], 1)  # -1 is the last column
         return padded[:, torch.as_tensor(self.owner)]
 
+    def cell_weights(self, kept: NDArray[np.generic] | Tensor) -> Tensor:
+        """Return weights of senders at places for kept units, [M, senders, places], float64."""
+        given = torch.as_tensor(kept, dtype=torch.float64)
+        found = given.new_ones(len(given), len(self.sites.graph.writers), len(self.places))
+        senders, places = (list(column) for column in zip(*self.cells, strict=True))
+        found[:, senders, places] = given
+        return found
+
     def gathered(self, by_edge: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return sums over the edges of each unit, [..., units] of [..., edges]."""
         if self.grain is CircuitGrain.EDGES:
@@ -98,11 +113,20 @@ class Units:
         return np.flatnonzero(chosen[self.owner])
 
 
-def units_of(graph: MediatorGraph, grain: CircuitGrain | str = CircuitGrain.EDGES) -> Units:
+def units_of(
+    graph: MediatorGraph,
+    grain: CircuitGrain | str = CircuitGrain.EDGES,
+    places: Sequence[Position] = (),
+) -> Units:
     """Return the units of a grain.
 
+    Args:
+        graph: The graph.
+        grain: The grain.
+        places: For the grain of positions, the named positions that nodes are split by.
+
     Raises:
-        ParameterError: No such grain.
+        ParameterError: No such grain, or no position where nodes are split by them.
 
     >>> from causalnet.graphs import TransformerShape, transformer_graph
     >>> graph = transformer_graph(TransformerShape(2, 2, 1, 8, 4, 8, 10))
@@ -125,7 +149,22 @@ def units_of(graph: MediatorGraph, grain: CircuitGrain | str = CircuitGrain.EDGE
     kinds = {Kind.HEAD} if grain is CircuitGrain.HEADS else {Kind.HEAD, Kind.MLP}
     writers = [graph.find(name) for name in graph.writers]
     members = [place for place, each in enumerate(writers) if each.kind in kinds]
+    if grain is CircuitGrain.POSITIONS:
+        return _at_places(sites, members, tuple(places))
     of_sender = np.full(len(writers), -1)
     of_sender[members] = np.arange(len(members))
     owner = np.concatenate([of_sender[:count] for count in counts])
     return Units(grain, sites, tuple(writers[place].name for place in members), owner)
+
+
+def _at_places(sites: EdgeSites, members: list[int], places: tuple[Position, ...]) -> Units:
+    if not places:
+        raise ParameterError(
+            "Units at positions, and no position.",
+            "A unit is a node at a named position of the prompts.",
+            "Give pairs with named positions, or at=('end',).",
+        )
+    cells = tuple((member, place) for member in members for place in range(len(places)))
+    names = tuple(f"{sites.graph.writers[sender]}[{places[place]}]" for sender, place in cells)
+    owner = np.full(len(sites), -1)
+    return Units(CircuitGrain.POSITIONS, sites, names, owner, places, cells)

@@ -4,6 +4,7 @@
 |---|---|
 | `EdgeRuns` | a network on pairs under an ablation: outcomes and gradients for masks of edges |
 | `learn_edge_constants` | constants of senders that harm least under a mask (optimal ablation) |
+| `cell_outcomes` | the same for nodes at positions, each a unit of its own |
 | `Layout`, `layout_of` | senders, receivers and stages of a decoder, which number the masks |
 
 A mask m[u, c] in [0, 1] for every residual edge: receiver c reads the sum over senders u of
@@ -13,6 +14,7 @@ al. 2024).
 """
 
 from causalnet.masked.batches import Batch
+from causalnet.masked.cell_runs import cell_outcomes
 from causalnet.masked.edge_runs import EdgeRuns
 from causalnet.masked.layout import Layout, Stage, layout_of
 from causalnet.masked.learned import SenderConstants, learn_edge_constants
@@ -23,6 +25,7 @@ __all__ = [
     "Layout",
     "SenderConstants",
     "Stage",
+    "cell_outcomes",
     "layout_of",
     "learn_edge_constants",
 ]

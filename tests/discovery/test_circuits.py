@@ -1,5 +1,6 @@
 """Circuits of scores: sizes, thresholds, connection, and what they do by the hook executor."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -11,9 +12,9 @@ from causalnet.discovery.exact import exact_patching
 from causalnet.discovery.question import Question
 from causalnet.discovery.scores import Scores
 from causalnet.effects import counterfactual, run, zero
-from causalnet.errors import ParameterError, UnknownMediatorError
+from causalnet.errors import AlignmentError, ParameterError, UnknownMediatorError
 from causalnet.faithfulness import CircuitScorer
-from causalnet.interventions import ablation_effect, kl, logit_diff
+from causalnet.interventions import Direction, ablation_effect, kl, logit_diff
 from causalnet.lift import raised_casts
 from tests.toys import net, word_pairs
 
@@ -37,9 +38,46 @@ def test_exact_patching_of_nodes_is_their_effect_by_hooks(grain: str) -> None:
     np.testing.assert_allclose(found.per_prompt, table.values, atol=EXACT, rtol=0)
 
 
+@pytest.mark.parametrize("model", ["llama", "gpt2"])
+@pytest.mark.parametrize("kind", ["counterfactual", "zero"])
+def test_units_at_positions_are_nodes_set_at_these_tokens(model: str, kind: str) -> None:
+    ablation = counterfactual() if kind == "counterfactual" else zero()
+    places = (2, "end")
+    question = Question(net(model), PAIRS, ablation, grain="positions", at=places)
+    found = exact_patching(question)
+    assert found.per_prompt is not None
+    with raised_casts(question.net.model.module):
+        for place in places:
+            names = [n for n in question.units.names if n.endswith(f"[{place}]")]
+            mediators = [question.net[n.partition("[")[0]] for n in names]
+            query = ablation_effect(mediators, ablation, at=place)
+            table = run(query, question.net, PAIRS, executor="hooks")
+            rows = [question.units.index(name) for name in names]
+            np.testing.assert_allclose(found.per_prompt[rows], table.values, atol=EXACT, rtol=0)
+
+
+def test_units_at_all_tokens_together_are_the_nodes() -> None:
+    places = tuple(range(6))
+    apart = Question(net("llama"), PAIRS, counterfactual(), grain="positions", at=places)
+    nodes = Question(net("llama"), PAIRS, counterfactual(), grain="nodes")
+    for direction in ("noising", "denoising"):
+        members = [f"L0.H1[{place}]" for place in places]
+        by_token = circuit_of(replace(apart, direction=direction), members).scores()
+        whole = circuit_of(replace(nodes, direction=direction), ["L0.H1"]).scores()
+        for part in ("model", "kept", "empty", "knocked_out"):
+            ours, theirs = getattr(by_token, part), getattr(whole, part)
+            np.testing.assert_allclose(ours, theirs, atol=EXACT, rtol=0)
+
+
+def test_two_names_of_one_token_are_refused() -> None:
+    question = Question(net("llama"), PAIRS, counterfactual(), grain="positions", at=(5, "end"))
+    with pytest.raises(AlignmentError, match="one token of a prompt"):
+        exact_patching(question)
+
+
 @pytest.mark.parametrize("direction", ["noising", "denoising"])
 @pytest.mark.parametrize("kind", ["counterfactual", "zero"])
-def test_circuits_of_nodes_score_as_by_hooks(direction: str, kind: str) -> None:
+def test_circuits_of_nodes_score_as_by_hooks(direction: Direction, kind: str) -> None:
     ablation = counterfactual() if kind == "counterfactual" else zero()
     if direction == "denoising" and kind == "zero":
         return
