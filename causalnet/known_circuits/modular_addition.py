@@ -139,7 +139,7 @@ def frequency_powers(embedding: Tensor) -> Tensor:
     >>> frequency_powers(torch.stack([(2 * turns).cos(), (2 * turns).sin()], dim=1)).round()
     tensor([0., 1., 0.])
     """
-    powers = torch.fft.rfft(embedding, dim=0).abs().square().sum(1)[1:]
+    powers: Tensor = torch.fft.rfft(embedding, dim=0).abs().square().sum(1)[1:]
     return powers / powers.sum()
 
 
@@ -165,7 +165,8 @@ def with_frequencies(embedding: Tensor, kept: tuple[int, ...]) -> Tensor:
     spectrum = torch.fft.rfft(embedding, dim=0)
     mask = torch.zeros(len(spectrum), 1)
     mask[[0, *kept]] = 1
-    return torch.fft.irfft(spectrum * mask, n=len(embedding), dim=0)
+    kept_alone: Tensor = torch.fft.irfft(spectrum * mask, n=len(embedding), dim=0)
+    return kept_alone
 
 
 def train_addition(
