@@ -17,7 +17,6 @@ from causalnet.discovery.exact import (
     Progress,
     by_first_stage,
     exact_patching,
-    outcome_of,
     total_effect,
 )
 from causalnet.discovery.question import Question
@@ -112,18 +111,18 @@ def conditional_patching(
         ParameterError: No unit is given.
     """
     units, members = question.units, _numbers(question, given)
-    base = outcome_of(question, _kept(question, [members]))[0]
+    base = question.outcomes(_kept(question, [members]))[0]
     found = np.zeros((len(units), len(question.pairs)))
     done, forwards, stages = 0, 0.0, len(question.runs.layout.stages)
     for first, chosen in _chunks(question, members):
         kept = _kept(question, [[*members, number] for number in chosen])
-        found[chosen] = outcome_of(question, kept, first) - base
+        found[chosen] = question.outcomes(kept, first) - base
         done, forwards = done + len(chosen), forwards + len(chosen) * (1 - first / stages)
         if progress is not None:
             progress(done, len(units))
     found[members] = 0.0
     everything = total_effect(question)
-    unpatched = outcome_of(question, _kept(question, [[]]))[0]
+    unpatched = question.outcomes(_kept(question, [[]]))[0]
     return Scores(
         question,
         CONDITIONAL,

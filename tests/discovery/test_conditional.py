@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from causalnet.discovery.conditional import co_ablation, conditional_patching
-from causalnet.discovery.exact import exact_patching, outcome_of
+from causalnet.discovery.exact import exact_patching
 from causalnet.discovery.question import Question
 from causalnet.effects import counterfactual, zero
 from causalnet.errors import ParameterError, UnknownMediatorError
@@ -79,7 +79,7 @@ def test_conditional_effects_are_differences_of_outcomes(direction: Direction, g
         both[number] = 1.0
         kept = np.stack([removed, both])
         kept = 1 - kept if direction == "noising" else kept
-        before, after = outcome_of(question, kept)
+        before, after = question.outcomes(kept)
         assert found.per_prompt is not None
         np.testing.assert_allclose(found.per_prompt[number], after - before, atol=1e-10)
 
