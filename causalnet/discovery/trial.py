@@ -125,6 +125,7 @@ def put_on_trial(
     sets: int = 200,
     seed: int = 0,
     readout: ReadOut = logit_diff,
+    net: LiftedNetwork | None = None,
 ) -> Trial:
     """Draw many sets of prompts, score each, and compare with the known effects.
 
@@ -135,6 +136,7 @@ def put_on_trial(
         sets: How many sets; an estimator that scores single prompts scores them all at once.
         seed: Of the draws.
         readout: The outcome.
+        net: The network where it was lifted already, or in another way.
 
     Raises:
         ParameterError: Fewer than 2 prompts or sets.
@@ -146,7 +148,7 @@ def put_on_trial(
             "Write prompts=32, sets=200.",
         )
     circuit = planted.circuit
-    net = lift(load(circuit.module(), tokenizer=circuit.tokenizer()))
+    net = net or lift(load(circuit.module(), tokenizer=circuit.tokenizer()))
     names = [name for names in planted.heads for name in names]
     known = np.array([planted.effect([name]) for name in names])
     first = estimator(_question(net, planted, range(1), prompts, seed, readout))
