@@ -165,6 +165,12 @@ def _checked(
         )
     if isinstance(at_once, bool) or not isinstance(at_once, int) or at_once < 1:
         raise ParameterError(f"at_once={at_once!r}.", "At least 1.", f"Write at_once={AT_ONCE}.")
+    if question.units.cells:
+        raise ParameterError(
+            f"ACDC at the grain {str(question.grain)!r}.",
+            "It decides on edges, nodes, heads or receivers.",
+            "Write grain='edges'.",
+        )
     if question.direction != "noising":
         raise ParameterError(
             "ACDC in the direction denoising.",
