@@ -20,6 +20,8 @@
 | `explain`, `run`, `open` | what a term would run; its table; a saved table |
 | `atp`, `atp_star`, `eap`, `eap_ig`, `mask_ig` | estimators by derivatives, with their errors |
 | `screen_then_verify`, `race` | rows ranked cheaply and verified; rows told apart on few prompts |
+| `Question`, `discover`, `Circuit`, `circuit_of_size`, … | circuits sought, made and tested |
+| `known_circuit` | networks whose circuits are known, as `load("known:induction")` too |
 | `identify`, `estimate`, `Sources`, `Logs`, … | whether data determine an answer; its numbers |
 | `effect_posterior` | all effects fitted together; a circuit at a false discovery rate |
 | `lift_module`, `declare_module`, `head_part` | the graph of any `nn.Module` |
@@ -40,6 +42,13 @@ if TYPE_CHECKING:
     from causalnet.claims import read_claim_file as read_claim_file
     from causalnet.claims import verify as verify
     from causalnet.design import effect_posterior as effect_posterior
+    from causalnet.discovery import Circuit as Circuit
+    from causalnet.discovery import Question as Question
+    from causalnet.discovery import circuit_above as circuit_above
+    from causalnet.discovery import circuit_of as circuit_of
+    from causalnet.discovery import circuit_of_size as circuit_of_size
+    from causalnet.discovery import discover as discover
+    from causalnet.discovery import faithfulness_curve as faithfulness_curve
     from causalnet.effects import EffectTable as EffectTable
     from causalnet.effects import constant as constant
     from causalnet.effects import contrastive_vector as contrastive_vector
@@ -153,6 +162,7 @@ if TYPE_CHECKING:
     from causalnet.interventions import transcoder_edge as transcoder_edge
     from causalnet.interventions import value_of as value_of
     from causalnet.interventions import zero_effects as zero_effects
+    from causalnet.known_circuits import known_circuit as known_circuit
     from causalnet.lift import LiftedModule as LiftedModule
     from causalnet.lift import LiftedNetwork as LiftedNetwork
     from causalnet.lift import declare_module as declare_module
@@ -168,6 +178,10 @@ if TYPE_CHECKING:
 _NAMES = {
     "claims": ("read_claim_file", "verify"),
     "design": ("effect_posterior",),
+    "discovery": (
+        *("Question", "discover", "Circuit", "circuit_of", "circuit_of_size", "circuit_above"),
+        "faithfulness_curve",
+    ),
     "effects": (
         *("EffectTable", "explain", "run", "open_result", "vector", "matrix"),
         "contrastive_vector",
@@ -204,6 +218,7 @@ _NAMES = {
         *("LiftedNetwork", "lift"),
         *("LiftedModule", "lift_module", "declare_module", "head_part"),
     ),
+    "known_circuits": ("known_circuit",),
     "models": ("LanguageModel", "load"),
     "tasks": ("PromptPairs",),
 }
@@ -215,6 +230,7 @@ __all__ = [
     "At",
     "Base",
     "CausalNetError",
+    "Circuit",
     "Const",
     "Contrast",
     "Do",
@@ -239,6 +255,7 @@ __all__ = [
     "PartialAccess",
     "PromptPairs",
     "Query",
+    "Question",
     "Read",
     "Self",
     "Sources",
@@ -256,6 +273,9 @@ __all__ = [
     "causal_scrubbing",
     "causal_trace",
     "cde",
+    "circuit_above",
+    "circuit_of",
+    "circuit_of_size",
     "constant",
     "contrastive_steering",
     "contrastive_vector",
@@ -263,6 +283,7 @@ __all__ = [
     "declare_module",
     "denoising",
     "direct_logit_attribution",
+    "discover",
     "eap",
     "eap_ig",
     "effect_posterior",
@@ -271,6 +292,7 @@ __all__ = [
     "evaluate_query",
     "explain",
     "explain_terms",
+    "faithfulness_curve",
     "head_part",
     "held",
     "identify",
@@ -281,6 +303,7 @@ __all__ = [
     "interchange_accuracy",
     "joint",
     "kl",
+    "known_circuit",
     "lens",
     "lift",
     "lift_module",
