@@ -148,7 +148,7 @@ def subnetwork_probing(
 
 def edge_pruning(
     question: Question,
-    size: int,
+    size: int | None = None,
     *,
     steps: int = 300,
     rate: float = 0.1,
@@ -165,7 +165,7 @@ def edge_pruning(
 
     Args:
         question: What is asked, in the direction noising.
-        size: How many units shall stay.
+        size: How many units shall stay; a tenth of them by default.
         steps: Steps of Adam; each takes one batch of prompts and one mask for each of them.
         rate: Their size.
         multiplier_rate: Size of the steps of a and b.
@@ -180,6 +180,7 @@ def edge_pruning(
         NumericalError: NaN or infinity in an outcome.
     """
     units = len(question.units)
+    size = max(1, units // 10) if size is None else size
     _check(question, steps=steps, rate=rate, multiplier_rate=multiplier_rate)
     if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= units:
         raise ParameterError(

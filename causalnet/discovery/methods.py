@@ -7,9 +7,11 @@ from types import MappingProxyType
 from causalnet.discovery.acdc import acdc
 from causalnet.discovery.exact import Progress, exact_patching
 from causalnet.discovery.gradients import clean_corrupted, eap
+from causalnet.discovery.greedy import greedy_search
 from causalnet.discovery.information_flow import information_flow
 from causalnet.discovery.integrated import eap_ig_activations, eap_ig_inputs, mask_ig
 from causalnet.discovery.journal import Journal
+from causalnet.discovery.learned_masks import edge_pruning, subnetwork_probing
 from causalnet.discovery.node_attribution import atp, atp_star, hisp
 from causalnet.discovery.question import Question
 from causalnet.discovery.scores import Scores
@@ -250,6 +252,25 @@ METHODS: Mapping[str, DiscoveryMethod] = MappingProxyType(
                 acdc,
                 "units removed one after the other while the outcome stays within tau",
                 ("tau", "senders", "early", "at_once"),
+            ),
+            DiscoveryMethod(
+                "subnetwork_probing",
+                subnetwork_probing,
+                "gates learned for the outcome and a price on those that are open",
+                ("strength", "steps", "rate", "seed"),
+            ),
+            DiscoveryMethod(
+                "edge_pruning",
+                edge_pruning,
+                "gates learned for the outcome at a size",
+                ("size", "steps", "rate", "multiplier_rate", "seed"),
+            ),
+            DiscoveryMethod(
+                "greedy_search",
+                greedy_search,
+                "unit after unit, the one that moves the outcome most with those before it",
+                ("size", "by", "candidates"),
+                grains=EXACT_GRAINS,
             ),
             DiscoveryMethod(
                 "information_flow",
