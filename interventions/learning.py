@@ -24,8 +24,8 @@ class Learning:
         loss: `kl`, the divergence of the ablated model from the intact one at the scored position,
             or `loss`, minus the log-probability of the answers.
         steps: Steps of Adam.
-        rate: Its learning rate at the start, which falls to 0 in a straight line, in standard
-            deviations of each node's own values.
+        rate: Its learning rate at the start, which falls to 0 in a straight line and is halved
+            where the whole set got worse, in standard deviations of each node's own values.
         batch: Training prompts for each step.
         seed: Seed of the order in which they come.
 
@@ -33,12 +33,12 @@ class Learning:
         TermError: Another loss, no steps or prompts, or a rate that is not above 0.
 
     >>> print(Learning(steps=40))
-    kl, 40 steps of Adam at 0.05 standard deviations falling to 0, 16 prompts each, seed 0
+    kl, 40 steps of Adam at 0.03 standard deviations falling to 0, 16 prompts each, seed 0
     """
 
     loss: LearningLoss = "kl"
     steps: int = 100
-    rate: float = 0.05
+    rate: float = 0.03
     batch: int = 16
     seed: int = 0
 

@@ -94,36 +94,65 @@ class Found:
     looks: tuple[tuple[int, float], ...]
 
 
-def descend(descent: Learner, moments: Moments, start: float) -> Found:
-    """Take the steps, and keep the best constants that were looked at on the whole set."""
-    settings = descent.settings
+def descend(learner: Learner, moments: Moments, start: float) -> Found:
+    """Take the steps, and keep the best constants that were looked at on the whole set.
+
+    Where a look is worse than the best, the descent goes on from the best at half the rate.
+
+    Args:
+        learner: The loss.
+        moments: Where to start: the means, or those where nodes are set if these are better.
+        start: The mean loss of the means on the whole training set.
+    """
+    settings = learner.settings
     best, least, looks = moments.means, start, [(0, start)]
     if any(not torch.equal(moments.means[node], moments.means_where_set[node]) for node in best):
-        looks.append((0, descent.whole(moments.means_where_set)))
+        looks.append((0, learner.whole(moments.means_where_set)))
         if looks[-1][1] < least:
             best, least = moments.means_where_set, looks[-1][1]
-    origin = best
-    moved = {node: torch.zeros_like(origin[node]).requires_grad_() for node in origin}
-    adam = torch.optim.Adam(moved.values(), lr=settings.rate)
-
-    def vectors() -> dict[str, Tensor]:
-        return {node: origin[node] + moments.spreads[node] * moved[node] for node in origin}
-
-    every = settings.every
-    curve = []
-    for step, rows in enumerate(_orders(len(descent), settings), start=1):
-        adam.zero_grad()
-        adam.param_groups[0]["lr"] = settings.rate * (1 - (step - 1) / settings.steps)
-        loss = descent.losses(vectors(), rows, learns=True).mean()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch annotates nothing here
-        adam.step()
+    going = _Going(best, moments.spreads)
+    share, curve = 1.0, []
+    for step, rows in enumerate(_orders(len(learner), settings), start=1):
+        left = 1 - (step - 1) / settings.steps
+        loss = learner.losses(going.vectors(), rows, learns=True).mean()
+        going.take(loss, settings.rate * share * left)
         curve.append(loss.item())
-        if step % every == 0 or step == settings.steps:
-            reached = {node: vector.detach() for node, vector in vectors().items()}
-            looks.append((step, descent.whole(reached)))
+        if step % settings.every == 0 or step == settings.steps:
+            reached = {node: vector.detach() for node, vector in going.vectors().items()}
+            looks.append((step, learner.whole(reached)))
             if looks[-1][1] < least:
                 best, least = reached, looks[-1][1]
+            else:
+                share, going = share / 2, _Going(best, moments.spreads)
     return Found(best, least, tuple(curve), tuple(looks))
+
+
+class _Going:
+    """Vectors on their way, in units of their spreads.
+
+    Args:
+        origin: Where they begin.
+        spreads: The units.
+    """
+
+    def __init__(self, origin: Mapping[str, Tensor], spreads: Mapping[str, float]) -> None:
+        """Begin there."""
+        self.origin, self.spreads = origin, spreads
+        self.moved = {node: torch.zeros_like(at).requires_grad_() for node, at in origin.items()}
+        self.adam = torch.optim.Adam(self.moved.values())
+
+    def vectors(self) -> dict[str, Tensor]:
+        """Return where they are."""
+        return {
+            node: at + self.spreads[node] * self.moved[node] for node, at in self.origin.items()
+        }
+
+    def take(self, loss: Tensor, rate: float) -> None:
+        """Take one step."""
+        self.adam.zero_grad()
+        self.adam.param_groups[0]["lr"] = rate
+        loss.backward()  # type: ignore[no-untyped-call]  # torch annotates nothing here
+        self.adam.step()
 
 
 def _orders(prompts: int, settings: Learning) -> Iterator[list[int]]:

@@ -87,6 +87,21 @@ def test_the_optimum_of_a_linear_readout_is_found() -> None:
     assert least - 1e-6 <= learned.loss <= least + 0.02 * (learned.start - least)
 
 
+def test_a_descent_that_got_worse_goes_on_from_the_best() -> None:
+    """With the whole set in each step, the loss before a step is that of the constants there."""
+    network, pairs = net("linear"), word_pairs(4, seed=3)
+    ablation = optimal(pairs, Learning(steps=10, rate=1e3, batch=4))
+    learned = learn_constants(network, [network["L1.mlp"], network["L0.H2"]], ablation, pairs)
+    best, worse = learned.start, 0
+    for step, loss in learned.looks[1:]:
+        worse += loss >= best
+        best = min(best, loss)
+        if step < 10 and loss >= best:
+            assert learned.curve[step] == pytest.approx(best, abs=1e-9)
+    assert worse > 0
+    assert learned.loss == best
+
+
 def test_one_prompt_is_reproduced() -> None:
     """A single prompt's own value is the optimum, with divergence 0; 1e-4 nats."""
     network, pairs = net("llama"), word_pairs(1)
