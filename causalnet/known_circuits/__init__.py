@@ -30,7 +30,7 @@ What a truth is:
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from causalnet.known_circuits.catalogue import KNOWN, known_circuit
+from causalnet.known_circuits.catalogue import KNOWN, TRAINED, known_circuit
 
 if TYPE_CHECKING:
     from causalnet.known_circuits.circuit import KnownCircuit as KnownCircuit
@@ -50,6 +50,7 @@ _MODULE_OF = {
 
 __all__ = [
     "KNOWN",
+    "TRAINED",
     "KnownCircuit",
     "SmallShape",
     "SmallTransformer",

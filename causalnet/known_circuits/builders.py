@@ -1,4 +1,4 @@
-"""What builds each of the hand-written networks, with which options."""
+"""What builds each of the networks, with which options."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +10,7 @@ from causalnet.known_circuits.indirect_object import indirect_object
 from causalnet.known_circuits.induction import induction
 from causalnet.known_circuits.proportion import proportion
 from causalnet.known_circuits.sort import sort
+from causalnet.known_circuits.trained import learned_addition, learned_induction, learned_sum
 
 __all__ = ["BUILDERS", "Builder"]
 
@@ -47,5 +48,9 @@ BUILDERS: Mapping[str, Builder] = MappingProxyType(
         "indirect_object_backup_negative": Builder(
             indirect_object, _NAMES, {"backup": True, "negative": 0.25}
         ),
+        "sum_strict": Builder(learned_sum, ("seed",)),
+        "sum_plain": Builder(learned_sum, ("seed",), {"strict": 0.0}),
+        "learned_induction": Builder(learned_induction, ("seed",)),
+        "learned_addition": Builder(learned_addition, ("seed",)),
     }
 )

@@ -1,4 +1,4 @@
-"""The hand-written networks by name."""
+"""The networks by name."""
 
 import difflib
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from causalnet.errors import ModelNotFoundError, ParameterError
 if TYPE_CHECKING:
     from causalnet.known_circuits.circuit import KnownCircuit
 
-__all__ = ["KNOWN", "checked_name", "known_circuit"]
+__all__ = ["KNOWN", "TRAINED", "checked_name", "known_circuit"]
 
 #: Name -> what it computes.  Nothing is built, and torch not imported, to list them.
 KNOWN: Mapping[str, str] = MappingProxyType(
@@ -27,12 +27,22 @@ KNOWN: Mapping[str, str] = MappingProxyType(
     }
 )
 
+#: The same of those that are trained when they are first used, each in less than a CPU minute.
+TRAINED: Mapping[str, str] = MappingProxyType(
+    {
+        "sum_strict": "(first + second) mod 7, learned so that three nodes alone do it.",
+        "sum_plain": "The same without other nodes kept out of it.",
+        "learned_induction": "A B ... A -> B, learned by two layers of attention.",
+        "learned_addition": "(first + second) mod 53, learned by one layer.",
+    }
+)
+
 
 def known_circuit(name: str, **options: object) -> "KnownCircuit":
-    """Build a hand-written network whose circuit is known.
+    """Build a network whose circuit is known; one of `TRAINED` is trained when it is first used.
 
     Args:
-        name: A key of `KNOWN`.
+        name: A key of `KNOWN` or `TRAINED`.
         options: `junk` (distractors in each layer), `seed` (of their weights), `sharpness` (of
             attention, where the network picks positions), `backup` and `negative` (indirect
             object); what the name says already are their defaults.
@@ -64,11 +74,12 @@ def checked_name(name: str) -> str:
     Raises:
         ModelNotFoundError: There is none of this name; the nearest ones are named.
     """
-    if isinstance(name, str) and name in KNOWN:
+    everything = {**KNOWN, **TRAINED}
+    if isinstance(name, str) and name in everything:
         return name
-    near = difflib.get_close_matches(str(name), KNOWN, n=2, cutoff=0.4)
+    near = difflib.get_close_matches(str(name), everything, n=2, cutoff=0.4)
     raise ModelNotFoundError(
         came=f"There is no known circuit {name!r}.",
-        possible=f"There are {', '.join(KNOWN)}.",
+        possible=f"There are {', '.join(everything)}.",
         write=f"Did you mean {' or '.join(map(repr, near))}?" if near else "",
     )

@@ -8,6 +8,7 @@ import hashlib
 import json
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -166,7 +167,8 @@ def train(
         course: How long and how fast.
         progress: Called at every look.
         checkpoint: A file that is written at every look and resumed from where it exists; one of
-            a finished training gives its weights and looks at once.
+            a finished training gives its weights and looks at once.  In a folder, the file has
+            the digest of the recipe as its name, and is begun anew where it was altered.
 
     Raises:
         FormatError: The checkpoint is of another recipe, altered, or no checkpoint.
@@ -174,7 +176,7 @@ def train(
     """
     with one_thread():
         state = _State(module, course)
-        looks = [] if checkpoint is None else _resume(state, trainer, checkpoint)
+        checkpoint, looks = _begin(state, trainer, checkpoint)
         taken, spent = (looks[-1].step, looks[-1].seconds) if looks else (0, 0.0)
         started = time.process_time() - spent
         while taken < course.steps and not (looks and trainer.is_enough(looks[-1].measures)):
@@ -264,6 +266,24 @@ class _State:
         for part, tensors in parts.items():
             for name, value in tensors.items():
                 self.optimiser.state[self.parameters[name]][part] = value
+
+
+def _begin(
+    state: _State, trainer: Trainer, checkpoint: Path | None
+) -> tuple[Path | None, list[Look]]:
+    """Return the file that a training is saved to, and the looks of what was saved there."""
+    if checkpoint is None or not checkpoint.is_dir():
+        return checkpoint, [] if checkpoint is None else _resume(state, trainer, checkpoint)
+    file = checkpoint / f"{recipe_digest(trainer.recipe)}.safetensors"
+    try:
+        looks = _resume(state, trainer, file)
+    except FormatError as refusal:
+        warnings.warn(f"{refusal} It is trained again.", stacklevel=3)
+        return file, []
+    if not looks:
+        task = trainer.recipe.get("trained", "a network")
+        warnings.warn(f"Training {task}, once; it is kept in {str(file)!r}.", stacklevel=3)
+    return file, looks
 
 
 def _save(state: _State, trainer: Trainer, looks: list[Look], path: Path) -> None:

@@ -75,7 +75,7 @@ def _known_shape(source: str, name: str) -> TransformerShape:
     """Return the sizes of a network that is built, not read."""
     from causalnet.known_circuits import known_circuit
 
-    config = known_circuit(name).module().config
+    config = known_circuit(name).shape
     facts = declared_by_config(config.to_dict())
     return replace(
         _shape(source, facts, False),

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from causalnet.errors import PromptError
-from causalnet.known_circuits import KNOWN
+from causalnet.known_circuits import KNOWN, TRAINED
 from causalnet.tasks import (
     colors,
     copying,
@@ -88,7 +88,7 @@ TASKS: Mapping[str, Task] = {
     ),
     **{
         f"{PREFIX}{name}": Task(partial(known, name), description, {})
-        for name, description in KNOWN.items()
+        for name, description in (*KNOWN.items(), *TRAINED.items())
     },
 }
 

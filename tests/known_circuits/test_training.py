@@ -107,7 +107,22 @@ def test_the_checkpoint_of_another_training_is_refused_and_kept(tmp_path: Path) 
     file.write_bytes(before[:-5])
     with pytest.raises(FormatError, match=r"cannot be read|altered"):
         train(module, sums(module), COURSES[0], checkpoint=file)
-    assert open_archive(save_archive(Archive("x", {}, {}), tmp_path / "fresh")).kind == "x"
+
+
+def test_a_folder_keeps_trainings_by_their_recipes(tmp_path: Path) -> None:
+    module, other = line(), line(seed=1)
+    with pytest.warns(UserWarning, match="Training a network, once"):
+        looks = train(module, sums(module), COURSES[0], checkpoint=tmp_path)
+    [file] = tmp_path.iterdir()
+    assert file.stem == recipe_digest({"task": "sums"})
+    assert train(other, sums(other), COURSES[0], checkpoint=tmp_path) == looks
+
+    file.write_bytes(file.read_bytes()[:-5])
+    again = line()
+    with pytest.warns(UserWarning, match=r"cannot be read.*It is trained again"):
+        train(again, sums(again), COURSES[0], checkpoint=tmp_path)
+    assert torch.equal(again.weight, other.weight)
+    assert open_archive(file).kind == "training"
 
 
 def test_a_loss_that_is_no_number_ends_it(tmp_path: Path) -> None:
