@@ -93,10 +93,10 @@ def test_a_descent_that_got_worse_goes_on_from_the_best() -> None:
     ablation = optimal(pairs, Learning(steps=10, rate=1e3, batch=4))
     learned = learn_constants(network, [network["L1.mlp"], network["L0.H2"]], ablation, pairs)
     best, worse = learned.start, 0
-    for step, loss in learned.looks[1:]:
-        worse += loss >= best
-        best = min(best, loss)
-        if step < 10 and loss >= best:
+    for step, reached in learned.looks[1:]:
+        worse += reached >= best
+        best = min(best, reached)
+        if step < 10:
             assert learned.curve[step] == pytest.approx(best, abs=1e-9)
     assert worse > 0
     assert learned.loss == best
