@@ -45,6 +45,10 @@ def conventions_of(
     }
     if isinstance(claim, ExistsClaim | EffectClaim):
         return said
+    if isinstance(claim, BetterThanRandomClaim) and claim_file.ablation.level == "edges":
+        said["random circuits"] = (
+            "as many edges between the same layers and kinds of nodes, not made to be connected"
+        )
     return {**said, **_circuit_conventions(claim_file, len(circuit), universe)}
 
 
