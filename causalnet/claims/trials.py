@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from causalnet.claims.conventions import is_rate
 from causalnet.claims.effects import name_of
+from causalnet.claims.running_means import RunningMeans
 from causalnet.claims.schema import (
     BetterThanRandomClaim,
     Claim,
@@ -72,26 +73,6 @@ class Trial(Protocol):
     @property
     def means(self) -> Mapping[str, float]:
         """Mean read-outs, over the prompts that were taken in: what explains the verdict."""
-
-
-@final
-class RunningMeans:
-    """Means of several columns over batches."""
-
-    def __init__(self) -> None:
-        """Start without rows."""
-        self._sums: dict[str, float] = {}
-        self._count = 0
-
-    def add(self, **columns: Array) -> None:
-        """Take in one batch of columns, [n] each."""
-        self._count += len(next(iter(columns.values())))
-        for name, column in columns.items():
-            self._sums[name] = self._sums.get(name, 0.0) + float(column.sum())
-
-    def means(self) -> dict[str, float]:
-        """Return the mean of every column."""
-        return {name: total / self._count for name, total in self._sums.items()}
 
 
 JudgeT = TypeVar("JudgeT", bound=MeanJudge | RatioJudge | WinJudge)
