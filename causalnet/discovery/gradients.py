@@ -27,6 +27,7 @@ __all__ = [
     "CLEAN_CORRUPTED",
     "Found",
     "check_counterfactual",
+    "check_edges",
     "check_slope",
     "clean_corrupted",
     "eap",
@@ -152,6 +153,20 @@ def check_counterfactual(question: Question, method: Method) -> None:
     )
 
 
+def check_edges(question: Question, method: Method) -> None:
+    """Refuse units that are no sets of edges.
+
+    Raises:
+        ParameterError: The grain positions.
+    """
+    if question.grain is CircuitGrain.POSITIONS:
+        raise ParameterError(
+            f"{method.name} at the grain 'positions'.",
+            "It scores edges, and units are sums over their edges; a node at a position is none.",
+            "Use exact_patching or greedy_search, or grain='nodes' with at=('end',).",
+        )
+
+
 def check_slope(question: Question, method: Method) -> None:
     """Refuse a read-out that has no gradient, or one that is 0 where nothing is removed.
 
@@ -189,6 +204,7 @@ def summed(
         progress: Told after each step.
         journal: Where steps are kept.
     """
+    check_edges(question, method)
     log = log_of(journal, question, method, settings)
     total: NDArray[np.float64] | None = None
     for number, step in enumerate(steps):

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from causalnet.discovery.exact import Progress, total_effect
+from causalnet.discovery.gradients import check_edges
 from causalnet.discovery.journal import Journal, log_of
 from causalnet.discovery.question import Question
 from causalnet.discovery.scores import Cost, Scores
@@ -74,6 +75,7 @@ def information_flow(
     """
     if isinstance(tau, bool) or not isinstance(tau, int | float) or not 0 <= tau < 1:
         raise ParameterError(f"tau={tau!r}.", "A share from 0 to below 1.", "Write tau=0.03.")
+    check_edges(question, INFORMATION_FLOW)
     if question.at:
         raise ParameterError(
             f"Routes at the positions {', '.join(map(str, question.at))}.",
