@@ -17,6 +17,26 @@ Soft attention keeps gradients alive; hard attention (sharpness 20 and more) mak
 gradients fail, as in compiled networks.  Every layer has junk heads: random soft attention that
 writes what nothing reads.
 
+Trained when it is first used, by a recipe that is the same everywhere, and kept in the user's
+folder (`known_circuit(NAME, seed=1)` trains another):
+
+| name | what it computes | truth |
+|---|---|---|
+| `sum_strict` | (first + second) mod 7 | three nodes alone, by strict interchange training |
+| `sum_plain` | the same | the same three, by plain interchange training, which leaks |
+| `learned_induction` | A B ... A -> B | previous-token heads into keys of induction heads |
+| `learned_addition` | (first + second) mod 53 | all nodes; a few frequencies of the embedding |
+
+How they are made, and more of their kind:
+
+| name | what | source |
+|---|---|---|
+| `train_strict` | a network with a given circuit for a `HighLevelModel` | Gupta et al. 2024 |
+| `measure_interchange` | interchange accuracies, and what all other nodes do | Geiger et al. 2021 |
+| `train_induction`, `measure_induction` | two layers of attention | Olsson et al. 2022 |
+| `train_addition`, `measure_addition` | addition modulo m | Nanda et al. 2023 |
+| `Course`, `Look` | how long and fast; what is seen on the way | |
+
 What a truth is:
 
 | name | what |
@@ -34,29 +54,76 @@ from causalnet.known_circuits.catalogue import KNOWN, TRAINED, known_circuit
 
 if TYPE_CHECKING:
     from causalnet.known_circuits.circuit import KnownCircuit as KnownCircuit
+    from causalnet.known_circuits.interchange import HighLevelModel as HighLevelModel
+    from causalnet.known_circuits.interchange import Variable as Variable
+    from causalnet.known_circuits.interchange import modular_sum as modular_sum
+    from causalnet.known_circuits.interchange_report import InterchangeReport as InterchangeReport
+    from causalnet.known_circuits.interchange_report import (
+        measure_interchange as measure_interchange,
+    )
+    from causalnet.known_circuits.interchange_training import Enough as Enough
+    from causalnet.known_circuits.interchange_training import train_strict as train_strict
+    from causalnet.known_circuits.modular_addition import AdditionSetting as AdditionSetting
+    from causalnet.known_circuits.modular_addition import measure_addition as measure_addition
+    from causalnet.known_circuits.modular_addition import train_addition as train_addition
     from causalnet.known_circuits.module import SmallShape as SmallShape
     from causalnet.known_circuits.module import SmallTransformer as SmallTransformer
+    from causalnet.known_circuits.trained_induction import InductionSetting as InductionSetting
+    from causalnet.known_circuits.trained_induction import measure_induction as measure_induction
+    from causalnet.known_circuits.trained_induction import train_induction as train_induction
+    from causalnet.known_circuits.training import Course as Course
+    from causalnet.known_circuits.training import Look as Look
     from causalnet.known_circuits.truth import active_truth as active_truth
     from causalnet.known_circuits.truth import structural_truth as structural_truth
 
 # The names are listed without torch, which what is built from them needs.
 _MODULE_OF = {
+    "AdditionSetting": "modular_addition",
+    "Course": "training",
+    "Enough": "interchange_training",
+    "HighLevelModel": "interchange",
+    "InductionSetting": "trained_induction",
+    "InterchangeReport": "interchange_report",
     "KnownCircuit": "circuit",
+    "Look": "training",
     "SmallShape": "module",
     "SmallTransformer": "module",
+    "Variable": "interchange",
     "active_truth": "truth",
+    "measure_addition": "modular_addition",
+    "measure_induction": "trained_induction",
+    "measure_interchange": "interchange_report",
+    "modular_sum": "interchange",
     "structural_truth": "truth",
+    "train_addition": "modular_addition",
+    "train_induction": "trained_induction",
+    "train_strict": "interchange_training",
 }
 
 __all__ = [
     "KNOWN",
     "TRAINED",
+    "AdditionSetting",
+    "Course",
+    "Enough",
+    "HighLevelModel",
+    "InductionSetting",
+    "InterchangeReport",
     "KnownCircuit",
+    "Look",
     "SmallShape",
     "SmallTransformer",
+    "Variable",
     "active_truth",
     "known_circuit",
+    "measure_addition",
+    "measure_induction",
+    "measure_interchange",
+    "modular_sum",
     "structural_truth",
+    "train_addition",
+    "train_induction",
+    "train_strict",
 ]
 
 

@@ -4,6 +4,7 @@ Geiger et al. 2021, 2024: a network realises a high-level model where setting an
 its value of another input has the effect that setting the variable has.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import product
@@ -88,6 +89,13 @@ class HighLevelModel:
     def interchanged(self, base: Tensor, source: Tensor, name: str) -> Tensor:
         """Return the answers on base inputs, one variable set to its values on sources, [B]."""
         return self.run(base, **{name: self.run(source)[name]})["answer"]
+
+    def digest(self) -> str:
+        """Return the sha256 of inputs and what all variables are on them, 16 digits of it."""
+        hashed = hashlib.sha256()
+        for name, values in self.run(self.inputs).items():
+            hashed.update(f"{name} {tuple(values.shape)} {values.tolist()}".encode())
+        return hashed.hexdigest()[:16]
 
     def aligned(self) -> frozenset[str]:
         """Return the nodes that hold a variable."""

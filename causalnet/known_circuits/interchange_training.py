@@ -101,6 +101,7 @@ def train_strict(
         "trained": "interchange",
         "version": 1,
         "task": high.name,
+        "values": high.digest(),
         "aligned": {variable.name: list(variable.nodes) for variable in high.variables},
         "shape": asdict(shape),
         "course": asdict(course),

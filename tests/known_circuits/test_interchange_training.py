@@ -3,10 +3,13 @@
 Held-out figures are measured twice, by the room's own swaps and by terms on the lifted network.
 """
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import torch
 
-from causalnet.errors import CausalNetError, ParameterError, UnknownMediatorError
+from causalnet.errors import CausalNetError, FormatError, ParameterError, UnknownMediatorError
 from causalnet.examples import strict_interchange
 from causalnet.known_circuits.interchange import HighLevelModel, Variable, modular_sum, run_swapped
 from causalnet.known_circuits.interchange_report import draw_pairs, measure_interchange
@@ -96,6 +99,16 @@ def test_what_cannot_be_trained_is_refused_before_it_starts() -> None:
         HIGH.run(HIGH.inputs[:2], carry=torch.zeros(2))
     with pytest.raises(ParameterError, match="steps=0"):
         train_strict(TINY, HIGH, course=Course(steps=0))
+
+
+def test_another_high_level_model_of_the_same_name_is_another_training(tmp_path: Path) -> None:
+    course, file = Course(steps=2), tmp_path / "training.safetensors"
+    train_strict(TINY, HIGH, course=course, batch=8, checkpoint=file)
+    product = Variable("sum", lambda values: values["first"] * values["second"] % 5, ("L1.mlp",))
+    other = replace(HIGH, variables=(*HIGH.variables[:2], product))
+    with pytest.raises(FormatError, match="differs in values"):
+        train_strict(TINY, other, course=course, batch=8, checkpoint=file)
+    assert modular_sum(5).digest() == HIGH.digest() != other.digest()
 
 
 def test_a_high_level_model_of_ones_own() -> None:
