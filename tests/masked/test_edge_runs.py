@@ -15,10 +15,12 @@ from causalnet.interventions import (
     At,
     Base,
     Const,
+    Direction,
     Do,
     Edge,
     Read,
     ReadOut,
+    Value,
     accuracy,
     kl,
     logit_diff,
@@ -59,22 +61,23 @@ def by_hooks(
     below, other = (Base("base"), Base("source")) if noising else (Base("source"), Base("base"))
     found = []
     for draw in range(ablation.draws):
-        layer = []
+        layer: list[tuple[Edge, Value]] = []
         for number in removed:
             edge = runs.sites[number]
             assert isinstance(edge, Edge)
             edge = Edge(edge.sender, edge.receiver, runs.at)
-            value = {
+            values: dict[AblationKind, Value] = {
                 AblationKind.ZERO: Const(),
                 AblationKind.COUNTERFACTUAL: At(edge.sender, other),
                 AblationKind.RESAMPLE: At(edge.sender, Base(f"resample {draw}")),
-            }.get(ablation.kind, None) or Const(mean_handle(edge.sender, ablation))
-            layer.append((edge, value))
+            }
+            mean_value = Const(mean_handle(edge.sender, ablation))
+            layer.append((edge, values.get(ablation.kind, mean_value)))
         read = Read(readout, Do(below, tuple(layer)) if layer else below)
         with raised_casts(runs.net.model.module):
             result = run_leaves([read], runs.net, bindings, executor="hooks", batch_size=5)
         found.append(result.values[read].double().numpy())
-    return np.mean(found, axis=0)
+    return np.asarray(np.mean(found, axis=0))
 
 
 @settings(max_examples=25, deadline=None)
@@ -97,7 +100,7 @@ def test_masks_are_worlds_in_which_edges_are_set(
     denoising: bool,
 ) -> None:
     ablation, reference = ablation_of(kind)
-    direction = "denoising" if denoising and kind == "counterfactual" else "noising"
+    direction: Direction = "denoising" if denoising and kind == "counterfactual" else "noising"
     runs = EdgeRuns(
         net(model), PAIRS, ablation, readout, direction, at, reference, seed=1, batch_size=2
     )
