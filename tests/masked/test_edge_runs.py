@@ -23,6 +23,7 @@ from causalnet.interventions import (
     Value,
     accuracy,
     kl,
+    lens,
     logit_diff,
     loss,
     mean_handle,
@@ -110,3 +111,41 @@ def test_masks_are_worlds_in_which_edges_are_set(
     ours = runs.outcomes(masks)[0]
     theirs = by_hooks(kind, runs, np.flatnonzero(removed).tolist(), readout)
     np.testing.assert_allclose(ours, theirs, atol=EXACT, rtol=0)
+
+
+def test_what_cannot_be_run_is_refused() -> None:
+    with pytest.raises(TermError, match="Denoising with the ablation zero"):
+        EdgeRuns(net("llama"), PAIRS, zero(), logit_diff, "denoising")
+    with pytest.raises(TermError, match="Masked runs read the logits"):
+        EdgeRuns(net("llama"), PAIRS, zero(), lens(logit_diff, "L0.resid_post"))
+    with pytest.raises(ParameterError, match="batch"):
+        EdgeRuns(net("llama"), PAIRS, zero(), logit_diff, batch_size=0)
+    with pytest.raises(TermError, match="needs reference prompts"):
+        EdgeRuns(net("llama"), PAIRS, mean(REFERENCE), logit_diff)
+    uneven = word_pairs(2, seed=3, align=False, extra=1)
+    with pytest.raises(AlignmentError, match="at=\\('end',\\)"):
+        runs = EdgeRuns(net("llama"), uneven, counterfactual(), logit_diff)
+        runs.outcomes(torch.ones(1, len(runs.sites)))
+
+
+def test_accuracy_has_outcomes_and_no_gradient() -> None:
+    runs = EdgeRuns(net("llama"), PAIRS, zero(), accuracy)
+    ones = torch.ones(len(runs.sites))
+    assert set(runs.outcomes(ones[None]).ravel().tolist()) <= {0.0, 1.0}
+    with pytest.raises(TermError, match="accuracy has no gradient"):
+        runs.gradients(ones)
+
+
+def test_gradients_are_slopes_of_outcomes() -> None:
+    """Central differences at a point between, step 1e-5, to 1e-7."""
+    runs = EdgeRuns(net("gpt2"), PAIRS, counterfactual(), logit_diff)
+    point = torch.rand(
+        len(runs.sites), dtype=torch.float64, generator=torch.Generator().manual_seed(0)
+    )
+    slopes, values = runs.gradients(point)
+    np.testing.assert_allclose(values, runs.outcomes(point[None])[0], atol=EXACT)
+    for edge in (0, 7, 40, len(runs.sites) - 1):
+        step = torch.zeros_like(point)
+        step[edge] = 1e-5
+        above, below = runs.outcomes(torch.stack([point + step, point - step]))
+        np.testing.assert_allclose(slopes[:, edge], (above - below) / 2e-5, atol=1e-7)
