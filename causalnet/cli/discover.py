@@ -24,6 +24,7 @@ __all__ = ["Search", "run_discover"]
 JOURNAL = "search.journal"
 CLAIMS = "claims.yaml"
 ABLATIONS = ("counterfactual", "zero", "mean", "mean_per_position", "resample", "noise")
+GRAINS = ("nodes", "heads", "edges", "receivers")
 DIRECTIONS = ("noising", "denoising")
 CONNECT = ("no", "prune", "greedy")
 FEW = 1_000  # units that are patched one by one where no method is asked for
@@ -147,11 +148,10 @@ def checked(asked: Search) -> str:
         CausalNetError: A folder that cannot be written to, or holds another circuit.
     """
     from causalnet.discovery.methods import method_of
-    from causalnet.discovery.units import CircuitGrain
     from causalnet.interventions import READOUTS
 
     _one_of("--ablation", asked.ablation, ABLATIONS)
-    _one_of("--grain", asked.grain, [each.value for each in CircuitGrain])
+    _one_of("--grain", asked.grain, GRAINS)
     _one_of("--readout", asked.readout, list(READOUTS))
     _one_of("--direction", asked.direction, DIRECTIONS)
     if asked.connect is not None:
@@ -306,6 +306,8 @@ def _scored(asked: Search, question: "Question", line: ProgressLine) -> "Scores"
 
     tell(0, 0)
     settings = options_of("--set", asked.settings)
+    if asked.size is not None and "size" in METHODS[method].options:
+        settings.setdefault("size", asked.size)
     return discover(question, method, progress=tell, journal=journal, **settings)
 
 

@@ -17,12 +17,14 @@ and logits, the graph says are used.  Attention is invisible in it and is kept.
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from causalnet.discovery.circuits import Circuit
 from causalnet.discovery.question import Question
 from causalnet.discovery.units import CircuitGrain
 from causalnet.errors import ParameterError
+from causalnet.graphs import MediatorGraph
 from causalnet.graphs.formats import AttributionGraph, AttributionNode
 from causalnet.graphs.formats.attribution_nodes import EMBEDDING, LOGIT
 
@@ -110,10 +112,17 @@ def circuit_of_graph(
     rule += " and all of attention" if always else ""
     circuit = Circuit(question, tuple(numbers), "attribution graph", rule, len(numbers))
     counts = Counter(mapped.values())
-    nodes = {name: counts[name] for name in sorted(counts, key=question.net.graph.names().index)}
+    graph_here = question.net.graph
+    nodes = {name: counts[name] for name in sorted(counts, key=partial(place_of, graph_here))}
     return GraphCircuit(
         circuit, nodes, dict(left_out), len(always - wanted), tuple(_notes(graph, own))
     )
+
+
+def place_of(graph: MediatorGraph, name: str) -> tuple[int, str]:
+    """Return where a mediator stands in the order of a graph; K/V groups stand at their keys."""
+    names = graph.names()
+    return names.index(f"{name}.k" if ".KV" in name else name), name
 
 
 def _check_depth(graph: AttributionGraph, question: Question) -> None:
@@ -135,6 +144,7 @@ def _check_depth(graph: AttributionGraph, question: Question) -> None:
 def _mapped(graph: AttributionGraph, question: Question) -> tuple[dict[str, str], Counter[str]]:
     """Return the mediator of each node that has one, by its id, and why others have none."""
     names = set(question.net.graph.names())
+    names |= {name[:-2] for name in names if ".KV" in name}
     found: dict[str, str] = {}
     left_out: Counter[str] = Counter()
     for node in graph.nodes:

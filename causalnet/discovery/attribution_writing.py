@@ -9,13 +9,15 @@ it takes away, a total and no direct effect.
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import torch
 
-from causalnet.discovery.attribution_graphs import MEDIATOR, RECEIVERS
+from causalnet.discovery.attribution_graphs import MEDIATOR, RECEIVERS, place_of
 from causalnet.discovery.circuits import Circuit
 from causalnet.discovery.scores import Scores
 from causalnet.discovery.units import CircuitGrain
+from causalnet.errors import ParameterError
 from causalnet.graphs.formats import (
     AttributionGraph,
     AttributionLink,
@@ -36,11 +38,21 @@ def attribution_of(circuit: Circuit, scores: Scores | None = None) -> Attributio
     Args:
         circuit: The circuit.
         scores: Where weights come from; without them every weight is 0.
+
+    Raises:
+        ParameterError: A circuit of nodes at named positions.
     """
     asked = circuit.question
+    if asked.grain is CircuitGrain.POSITIONS:
+        raise ParameterError(
+            "An attribution graph of nodes at named positions.",
+            "Its nodes stand for all positions.",
+            "Use another grain.",
+        )
     links = tuple(_links(circuit, scores))
-    names = dict.fromkeys(name for link in links for name in (link.source, link.target))
-    nodes = {name: _node(circuit, name) for name in ["embed", *names, "logits"]}
+    ends = {name for link in links for name in (link.source, link.target)} | {"embed", "logits"}
+    names = sorted(ends, key=partial(place_of, asked.net.graph))
+    nodes = {name: _node(circuit, name) for name in names}
     ids = {name: node.node_id for name, node in nodes.items()}
     prompts = asked.pairs.base
     metadata = {

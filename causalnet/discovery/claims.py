@@ -89,8 +89,15 @@ def claim_text(
 
     Raises:
         ClaimFileError: A model that was not loaded from anywhere.
-        ParameterError: A circuit of everything, an ablation that no claim file can name.
+        ParameterError: A circuit of everything, or of nodes at positions; an ablation that no claim
+            file can name.
     """
+    if circuit.question.grain is CircuitGrain.POSITIONS:
+        raise ParameterError(
+            "A claim file about nodes at positions.",
+            "A claim file has one list of positions for all nodes of its circuits.",
+            "Write a claim with 'ablation: {at: [...]}' for each list, or use the grain nodes.",
+        )
     if len(circuit) == len(circuit.question.units):
         raise ParameterError(
             f"The circuit is all {len(circuit):,} {circuit.question.grain}.",

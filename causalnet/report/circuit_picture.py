@@ -21,10 +21,11 @@ __all__ = ["CircuitPicture", "DrawnEdge", "DrawnNode", "write_circuit_png"]
 MOST_EDGES = 60
 MOST_NODES = 90
 _INK, _MUTED, _GROUND, _LINE = "#1b1d23", "#5a606b", "#ffffff", "#dfddd7"
-_WIDTH, _HEAD, _FOOT, _ROW, _LEAST = 12.0, 1.25, 0.75, 0.82, 3.0  # inches
+_WIDTH, _HEAD, _FOOT, _ROW, _LEAST = 12.0, 1.05, 0.7, 0.9, 3.0  # inches
 _FILLS = {"input": "#eceae4", "head": "#e3ecf7", "mlp": "#f7ecdf", "kv": "#ffffff"}
 _APART = {"q": -0.16, "v": 0.16}  # edges between the same nodes, and where they are named
-_ALONG = {"q": 0.66, "k": 0.58, "v": 0.66}
+_ALONG = {"q": 0.5, "k": 0.42, "v": 0.5}
+_STAGGER = 0.05  # by which rows of one or two nodes stand aside, so that lines pass them
 _SETTINGS: dict[Any, Any] = {
     "text.usetex": False,
     "text.parse_math": False,
@@ -165,7 +166,16 @@ def places(picture: CircuitPicture) -> dict[str, tuple[float, float]]:
             }
             row.sort(key=lambda name: (means[name], name))
     x = _across(order)
-    return {name: (x[name], float(y)) for y, row in enumerate(order) for name in row}
+    return {
+        name: (x[name] + _aside(y, len(row), len(order)), float(y))
+        for y, row in enumerate(order)
+        for name in row
+    }
+
+
+def _aside(y: int, nodes: int, rows: int) -> float:
+    """Move every second narrow row to the left and the others to the right."""
+    return 0.0 if nodes > 2 or y in (0, rows - 1) else _STAGGER * (-1) ** y
 
 
 def _neighbours(edges: Iterable[DrawnEdge]) -> Mapping[str, list[str]]:
@@ -230,7 +240,7 @@ def _edges(axes: "Axes", picture: CircuitPicture, where: Mapping[str, tuple[floa
         start, end = where[edge.sender], where[edge.receiver]
         share = abs(edge.value or 0.0) / largest
         # Edges that skip rows bend, so that they do not run through the nodes between.
-        bend = min(0.3, 0.06 * (end[1] - start[1] - 1)) * (1 if start[0] <= 0.5 else -1)
+        bend = min(0.42, 0.13 * (end[1] - start[1] - 1)) * (1 if end[0] <= start[0] else -1)
         if beside[edge.sender, edge.receiver] > 1:
             bend += _APART.get(edge.channel, 0.0)
         axes.add_patch(
@@ -263,7 +273,7 @@ def _channel(
     """Write what is read near the arrow's head, on the arc that matplotlib draws."""
     (x1, y1), (x2, y2) = axes.transData.transform([start, end])
     middle = ((x1 + x2) / 2 + bend * (y2 - y1), (y1 + y2) / 2 - bend * (x2 - x1))
-    t = _ALONG.get(channel, 0.7)
+    t = _ALONG.get(channel, 0.5)
     parts = ((1 - t) ** 2, 2 * t * (1 - t), t**2)
     place = [
         sum(part * at for part, at in zip(parts, along, strict=True))
@@ -290,10 +300,10 @@ def _nodes(axes: "Axes", picture: CircuitPicture, where: Mapping[str, tuple[floa
     for node in picture.nodes:
         x, y = where[node.name]
         fill, ink = _FILLS[node.kind], _INK
-        label = node.name
+        label = _flat(node.name)
         if node.value is not None:
             fill, ink = _mixed(node.value, abs(node.value) / largest, picture.is_signed)
-            label = f"{node.name}\n{node.value:+.2g}" if picture.is_signed else label
+            label = f"{label}\n{node.value:+.2g}" if picture.is_signed else label
         axes.text(
             x,
             y,
