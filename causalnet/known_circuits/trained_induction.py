@@ -215,7 +215,7 @@ def measure_induction(
     """
     shape, generator = module.config, torch.Generator().manual_seed(seed)
     ids, first = draw_repeats(shape.vocabulary, shape.length, count, generator)
-    known, run = _determined(ids, first), _Run(module, ids)
+    known, run = _determined(ids, first), Composition(module, ids)
     previous = run.patterns[0].diagonal(-1, -2, -1).mean((0, 2))
     here = torch.nn.functional.pad(known, (0, 1), value=True)
     matching = (run.patterns[1] * _behind_earlier(ids)[:, None]).sum(-1).transpose(1, 2)[here]
@@ -225,7 +225,7 @@ def measure_induction(
 
     shortest, longest = _periods(shape.length)
 
-    def accuracy(side: _Side | None) -> float:
+    def accuracy(side: Side | None) -> float:
         logits = run.logits(side, senders, receivers)
         return float((logits[:, :-1].argmax(-1) == ids[:, 1:])[known].double().mean())
 
@@ -245,14 +245,20 @@ def _behind_earlier(ids: Tensor) -> Tensor:
     return same.tril()
 
 
-_Side = Literal["k", "q", "v"]
-_SIDES: tuple[_Side, ...] = ("k", "q", "v")
+Side = Literal["k", "q", "v"]
+_SIDES: tuple[Side, ...] = ("k", "q", "v")
 
 
-class _Run:
-    """One run of two layers of attention, its parts apart."""
+class Composition:
+    """One run of two layers of attention, its parts apart.
+
+    Args:
+        module: Two layers, silent MLPs.
+        ids: Tokens [B, T].
+    """
 
     def __init__(self, module: SmallTransformer, ids: Tensor) -> None:
+        """Run both layers."""
         first, second = module.blocks
         assert isinstance(first, SmallBlock) and isinstance(second, SmallBlock)
         self.module, self.second, self.mask = module, second.attention, torch.ones_like(ids)
@@ -267,8 +273,15 @@ class _Run:
         written: Tensor = self.output(heads.transpose(1, 2).flatten(2))
         return written
 
-    def logits(self, side: _Side | None, senders: list[bool], receivers: list[bool]) -> Tensor:
-        """Return logits [B, T, V], senders taken out of one input of the receivers."""
+    def logits(self, side: Side | None, senders: list[bool], receivers: list[bool]) -> Tensor:
+        """Return logits [B, T, V], some heads of layer 0 taken out of one input of some of layer 1.
+
+        Args:
+            side: Which input; None for none.
+            senders: Whether each head of layer 0 is taken out, and its mean over the batch at
+                each position put in.
+            receivers: Whether each head of layer 1 reads the stream without them.
+        """
         away = (self.heads - self.heads.mean(0)) * torch.tensor(senders)[:, None, None]
         without = self.stream - self._written(away)
         q, k, v = (without if side == name else self.stream for name in ("q", "k", "v"))

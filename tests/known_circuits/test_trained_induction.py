@@ -2,11 +2,13 @@
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from causalnet.errors import ParameterError
 from causalnet.known_circuits.trained_induction import (
+    Composition,
     InductionSetting,
+    Side,
     draw_repeats,
     measure_induction,
     train_induction,
@@ -80,3 +82,31 @@ def test_settings_that_cannot_be_are_refused() -> None:
         InductionSetting(tokens=10, length=24)
     with pytest.raises(ParameterError, match="3 heads share a width of 64"):
         InductionSetting(heads=3)
+
+
+@pytest.mark.parametrize(("side", "projection"), [("k", "key"), ("q", "query"), ("v", "value")])
+def test_cutting_an_input_is_what_a_hook_on_that_projection_does(
+    side: Side, projection: str
+) -> None:
+    """The oracle takes head 1 of layer 0 out of one projection's input by a hook; to 1e-10."""
+    module = fresh(SMALL.shape(), seed=4, gain=2.0).double()
+    ids, _ = draw_repeats(24, 24, 8, torch.Generator().manual_seed(0))
+    fetched: list[Tensor] = []
+    first, second = (module.get_submodule(f"blocks.{at}.attention") for at in (0, 1))
+    output = module.get_parameter("blocks.0.attention.output.weight")
+
+    def without(_: nn.Module, given: tuple[Tensor]) -> tuple[Tensor]:
+        written = fetched[0][:, 1] @ output[:, 16:].T
+        return (given[0] - written + written.mean(0),)
+
+    handles = [
+        first.get_submodule("mixing").register_forward_hook(lambda _, __, z: fetched.append(z)),
+        second.get_submodule(projection).register_forward_pre_hook(without),
+    ]
+    with torch.no_grad():
+        expected = module(ids)
+        for handle in handles:
+            handle.remove()
+        found = Composition(module, ids).logits(side, [False, True], [True, True])
+        assert not torch.allclose(found, module(ids), atol=1e-2)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-10)
