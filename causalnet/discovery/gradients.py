@@ -43,6 +43,11 @@ CLEAN_CORRUPTED = EAP.but(
     error="the trapezoid rule on one interval; exact where the outcome is quadratic on the way of "
     "the inputs and the edge leads there alone, otherwise without a bound",
     source="Hanna et al. 2024",
+    measured=(
+        "a saturated head with an effect of -0.33 logits: bias -0.08, intervals cover 78 %",
+        "a backup that waits scores -1.05 where removing it alone does nothing, always found",
+        "heads of a conjunction, -0.78 each: bias +0.26, intervals never cover",
+    ),
 )
 
 
@@ -70,7 +75,9 @@ def eap(
 ) -> Scores:
     """Score units by (reference - own value) . gradient at the receivers' slots, nothing removed.
 
-    One backward pass gives every edge; any ablation.
+    One backward pass gives every edge; any ablation.  Where effects are known, saturated heads
+    score 0, waiting backups score though removing them alone does nothing, and intervals over
+    prompts cover 66 % of what they state as 95 %: `EAP.measured`.
 
     Args:
         question: What is asked.

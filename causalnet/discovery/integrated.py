@@ -6,7 +6,9 @@
 | `eap_ig_activations` | all writers of the sender's stage together | any | steps for each stage |
 | `mask_ig` | the masks of all units together | any | steps |
 
-Points are midpoints (j - 1/2) / steps.
+Points are midpoints (j - 1/2) / steps.  Where effects are known, a way repairs what saturated
+attention hides from EAP; it shares the effect of a conjunction out, a third too little for each of
+its heads, and scores backups that wait (`measured` of each method).
 """
 
 from collections.abc import Callable

@@ -36,6 +36,10 @@ HISP = ATP.but(
     "rank high",
     source="Michel, Levy, Neubig 2019",
     sign="magnitude",
+    measured=(
+        "a saturated head with an effect of -0.33 logits is never among the best ranked",
+        "a backup that waits is always among them, though removing it alone does nothing",
+    ),
 )
 NODES = (CircuitGrain.NODES, CircuitGrain.HEADS)
 

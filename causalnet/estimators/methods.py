@@ -1,4 +1,10 @@
-"""The estimators by name: what each computes, what it stands in for, how it is known to fail."""
+"""The estimators by name: what each computes, what it stands in for, how it is known to fail.
+
+What is `measured` comes from networks with planted mechanisms, where the effect of removing a head
+alone is known, and from written networks whose live edges are known: 40 sets of 32 prompts,
+counterfactual ablation, 95 % intervals (`causalnet.discovery.trial`, `trial_table`).  Exact
+patching has a coverage of 96 % there.
+"""
 
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
@@ -31,6 +37,7 @@ class Method:
         fails: Where it is known to fail.
         source: Who published it.
         sign: Whether scores have the sign of the effect, or are magnitudes.
+        measured: How far it was from effects that are known.
     """
 
     name: str
@@ -41,8 +48,9 @@ class Method:
     fails: tuple[str, ...]
     source: str
     sign: Sign = "effect"
+    measured: tuple[str, ...] = ()
 
-    def but(self, **changes: str) -> "Method":
+    def but(self, **changes: str | tuple[str, ...]) -> "Method":
         """Return the method with some of its texts changed."""
         return replace(self, **changes)  # type: ignore[arg-type]  # texts only
 
@@ -55,6 +63,7 @@ class Method:
             f"  stands in for {self.approximates}",
             f"  error         {self.error}",
             *(f"  fails         {each}" for each in self.fails),
+            *(f"  measured      {each}" for each in self.measured),
         )
         return "\n".join(lines)
 
@@ -64,6 +73,18 @@ _ONE_EDGE = "the exact effect of letting the receiver alone read the sender's ot
 _FIRST_ORDER = "exact where the outcome is linear along the patch, otherwise without a bound"
 _SATURATED = "attention that is saturated: its gradient is near 0 though a patch may turn it"
 _CANCELLING = "effects of one sign on a path and another beside it, or over positions: they cancel"
+_FIRST_ORDERS = (
+    "a saturated head with an effect of -0.33 logits scores 0, and is never found",
+    "a backup that waits scores -1.05 where removing it alone does nothing, and is always found",
+    "heads of a conjunction, -0.78 each: bias -0.22, intervals cover 46 %",
+    "intervals cover 66 % over all heads, of 95 % that they state",
+)
+_INTEGRATED = (
+    "a saturated head with an effect of -0.33 logits: bias +0.02, always found",
+    "a backup that waits scores -1.05 where removing it alone does nothing, and is always found",
+    "heads of a conjunction, -0.78 each: bias +0.26, intervals cover 6 %",
+    "intervals cover 68 % over all heads, of 95 % that they state",
+)
 _FLAT = "read-outs whose gradient is 0 where it is taken: kl at its own reference, accuracy"
 
 ATP = Method(
@@ -74,6 +95,7 @@ ATP = Method(
     error=_FIRST_ORDER,
     fails=(_SATURATED, _CANCELLING, _FLAT),
     source="Nanda 2023",
+    measured=_FIRST_ORDERS,
 )
 ATP_STAR = Method(
     name="AtP*/v1",
@@ -94,6 +116,11 @@ EAP = Method(
     error=_FIRST_ORDER,
     fails=(_SATURATED, _CANCELLING, _FLAT),
     source="Syed et al. 2024",
+    measured=(
+        *_FIRST_ORDERS,
+        "hard attention, zero ablation, sorting: 0.88 of pairs of a live edge and another ranked "
+        "right; 1.00 by mask-IG",
+    ),
 )
 EAP_IG_INPUTS = EAP.but(
     name="EAP-IG-inputs/v1",
@@ -101,6 +128,7 @@ EAP_IG_INPUTS = EAP.but(
     error="first order in the edge, averaged along the way of the inputs; the edges out of the "
     "embedding add up to the total effect as steps grow, other edges to nothing in particular",
     source="Hanna et al. 2024",
+    measured=_INTEGRATED,
 )
 EAP_IG_ACTIVATIONS = EAP.but(
     name="EAP-IG-activations/v1",
@@ -109,6 +137,7 @@ EAP_IG_ACTIVATIONS = EAP.but(
     error="the edges out of one stage add up to the exact effect of patching that stage whole, "
     "as steps grow; the share of one edge is not its own effect",
     source="Hanna et al. 2024; Mueller et al. 2025",
+    measured=_INTEGRATED,
 )
 EAP_IG_RECEIVERS = EAP.but(
     name="EAP-IG-receivers/v1",
@@ -117,6 +146,7 @@ EAP_IG_RECEIVERS = EAP.but(
     error="the edges into one stage's receivers add up to the exact effect of patching them all, "
     "as steps grow; the share of one edge is not its own effect",
     source="Sundararajan et al. 2017, at each stage",
+    measured=(),
 )
 MASK_IG = EAP.but(
     name="mask-IG/v1",
@@ -126,4 +156,5 @@ MASK_IG = EAP.but(
     error="all edges together add up to the total effect as steps grow; the share of one edge is "
     "not its own effect",
     source="Sundararajan et al. 2017, on the masks of edges",
+    measured=_INTEGRATED,
 )
