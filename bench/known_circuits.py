@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import torch
 
+from causalnet.examples.strict_interchange import lifted, measured_by_terms
 from causalnet.known_circuits.interchange import modular_sum
 from causalnet.known_circuits.interchange_training import train_strict
 from causalnet.known_circuits.modular_addition import AdditionSetting, train_addition
@@ -46,6 +47,9 @@ def interchange(seed: int, progress: Progress) -> None:
             detached=bool(form["detached"]),
         )
         print(f"\n{name}: {trained.looks[-1].step} steps, {_spent(started)}\n{trained.report}")
+        shares = measured_by_terms(lifted(trained.module), high, pairs=200)
+        said = ", ".join(f"{label} {share:.3f}" for label, share in shares.items())
+        print(f"  by terms on the lifted network, 200 pairs: {said}", flush=True)
 
 
 def induction(seed: int, progress: Progress) -> None:

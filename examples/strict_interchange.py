@@ -30,7 +30,7 @@ def trained(strict: float) -> TrainedCircuit:
 
 
 def lifted(module: SmallTransformer) -> cn.LiftedNetwork:
-    words = [*map(str, range(MODULUS)), "="]
+    words = [*map(str, range(module.config.vocabulary - 1)), "="]
     return cn.lift(cn.load(module, tokenizer=word_tokenizer(words)))
 
 
@@ -40,7 +40,7 @@ def measured_by_terms(
     """Return interchange accuracies by variable, and how often answers stay by other node."""
     base, source = draw_pairs(high, pairs, "held out", torch.Generator().manual_seed(seed))
     right = high.run(base)["answer"]
-    wrong = (right + 1) % MODULUS  # asked for, and not used by an accuracy
+    wrong = (right + 1) % high.inputs.max()  # asked for, though an accuracy needs none
     rows = [
         {"base_ids": b, "source_ids": s, "answer_ids": [r], "foil_ids": [w]}
         for b, s, r, w in zip(
