@@ -1,5 +1,7 @@
 """`causalnet discover`: from a model and a task to a circuit, its claims, its picture."""
 
+import hashlib
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Search", "run_discover"]
 
 JOURNAL = "search.journal"
+LEFT = "search-{}.scores"  # what a method without a journal found, until a circuit is made of it
 CLAIMS = "claims.yaml"
 ABLATIONS = ("counterfactual", "zero", "mean", "mean_per_position", "resample", "noise")
 GRAINS = ("nodes", "heads", "edges", "receivers")
@@ -99,7 +102,8 @@ def run_discover(asked: Search, terminal: Terminal) -> int:
         raise
     for text in (*found_lines(found), "", *(f" wrote    {path}" for path in written)):
         terminal.say(text)
-    terminal.say(f" next     causalnet verify {asked.output / CLAIMS}")
+    if asked.output / CLAIMS in written:
+        terminal.say(f" next     causalnet verify {asked.output / CLAIMS}")
     terminal.result(
         {
             "exit_status": int(Status.SUPPORTED),
@@ -114,8 +118,9 @@ def run_discover(asked: Search, terminal: Terminal) -> int:
 def _left(asked: Search) -> str:
     """Say what an interrupted search leaves."""
     journal = asked.resume or asked.output / JOURNAL
-    if journal.is_file():
-        return f"causalnet: {str(journal)!r} keeps what was found; the same command goes on there."
+    for path in (journal, *asked.output.glob(LEFT.format("*"))):
+        if path.is_file():
+            return f"causalnet: {str(path)!r} keeps what was found; the same command goes on there."
     return "causalnet: Nothing was written; the same command begins anew."
 
 
@@ -136,7 +141,8 @@ def _searched(asked: Search, task: str, terminal: Terminal) -> "tuple[Found, lis
         )
         line("write")
         written = write_found(found, asked.output, terminal)
-    (asked.output / JOURNAL).unlink(missing_ok=True)
+    for path in (asked.output / JOURNAL, *asked.output.glob(LEFT.format("*"))):
+        path.unlink(missing_ok=True)
     return found, written
 
 
@@ -267,6 +273,13 @@ def _asked(asked: Search, task: str, line: ProgressLine) -> "tuple[Question, Sea
         reference,
         asked.seed,
     )
+    total = len(question.units)
+    if asked.size is not None and not 1 <= asked.size <= total:
+        raise ParameterError(
+            f"--size {asked.size:,} at the grain {asked.grain}.",
+            f"The graph has {total:,}, and a circuit has one at least.",
+            f"Write a size from 1 to {total}.",
+        )
     return question, prompts
 
 
@@ -292,23 +305,37 @@ def _ablation(
 
 
 def _scored(asked: Search, question: "Question", line: ProgressLine) -> "Scores":
-    """Score the units; an interrupted search says how to go on."""
+    """Score the units, or read them where an earlier run of this search left them."""
     from causalnet.cli.discover_prompts import options_of
     from causalnet.discovery.journal import Journal
     from causalnet.discovery.methods import METHODS, discover
+    from causalnet.discovery.saving import open_scores, save_scores
 
     method = asked.method or _fitting(question)
-    path = asked.resume or asked.output / JOURNAL
-    journal = Journal(path) if METHODS[method].keeps_journal else None
+    settings = options_of("--set", asked.settings)
+    if asked.size is not None and "size" in METHODS[method].options:
+        settings.setdefault("size", asked.size)
 
     def tell(done: int, total: int) -> None:
         line(f"score {question.grain} by {method}", done, total)
 
     tell(0, 0)
-    settings = options_of("--set", asked.settings)
-    if asked.size is not None and "size" in METHODS[method].options:
-        settings.setdefault("size", asked.size)
-    return discover(question, method, progress=tell, journal=journal, **settings)
+    if METHODS[method].keeps_journal:
+        journal = Journal(asked.resume or asked.output / JOURNAL)
+        return discover(question, method, progress=tell, journal=journal, **settings)
+    if asked.resume is not None:
+        raise ParameterError(
+            f"--resume with the method {method!r}.",
+            "It runs in one go and keeps no journal.",
+            "Leave --resume out.",
+        )
+    told = f"{question.digest()} {method} {json.dumps(settings, sort_keys=True)}"
+    left = asked.output / LEFT.format(hashlib.sha256(told.encode()).hexdigest()[:12])
+    if left.is_file():
+        return open_scores(left, question)
+    scores = discover(question, method, progress=tell, **settings)
+    save_scores(scores, left)
+    return scores
 
 
 def _fitting(question: "Question") -> str:
@@ -326,24 +353,40 @@ def _circuit(
 
     if scores is None:
         return _from_graph(asked, question)
-    of_edges = question.grain == "edges"
-    if asked.threshold is not None or (scores.sign == "survival" and asked.size is None):
-        connect = asked.connect or ("prune" if of_edges else "no")
-        return circuit_above(scores, asked.threshold or 0.0, connect=connect), ()  # type: ignore[arg-type]  # _one_of
-    total = len(question.units)
+    notes: list[str] = []
     size = asked.size
-    notes: tuple[str, ...] = ()
-    if size is None:
-        size = min(max(round(SHARE * total), LEAST), MOST, total - 1)
-        size = min(size, max(1, int((scores.ranking() != 0).sum())))
-        notes = (f"The size {size} is a default, not a finding; choose one with --size.",)
-    connect = asked.connect or ("greedy" if of_edges else "no")
-    circuit = circuit_of_size(scores, size, connect=connect)  # type: ignore[arg-type]  # _one_of
+    if asked.threshold is None and size is None:
+        size = _default_size(scores)
+        notes.append(f"The size {size} is a default, not a finding; choose one with --size.")
+
+    def chosen(connect: str) -> "Circuit":
+        if asked.threshold is not None:
+            return circuit_above(scores, asked.threshold, connect=connect)  # type: ignore[arg-type]  # _one_of
+        assert size is not None
+        return circuit_of_size(scores, size, connect=connect)  # type: ignore[arg-type]  # _one_of
+
+    if asked.connect is not None or question.grain != "edges":
+        circuit = chosen(asked.connect or "no")
+    else:
+        loose = chosen("no")
+        try:
+            circuit = chosen("prune" if asked.threshold is not None else "greedy")
+        except ParameterError:
+            circuit = loose
+            notes.append("The edges hang together nowhere from embedding to logits; none dropped.")
     empty = int((scores.ranking()[list(circuit.kept)] == 0).sum())
     if empty:
         noted = f"{empty} of the {len(circuit)} units score 0: order chose them, not evidence."
-        notes = (*notes, noted)
-    return circuit, notes
+        notes.append(noted)
+    return circuit, tuple(notes)
+
+
+def _default_size(scores: "Scores") -> int:
+    """Return all that a search let survive, or a tenth of the units, none of which scores 0."""
+    total, scored = len(scores), int((scores.ranking() != 0).sum())
+    if scores.sign == "survival" and set(scores.values.tolist()) <= {0.0, 1.0}:
+        return max(1, scored)
+    return max(1, min(max(round(SHARE * total), LEAST), MOST, total - 1, scored))
 
 
 def _from_graph(asked: Search, question: "Question") -> "tuple[Circuit, tuple[str, ...]]":

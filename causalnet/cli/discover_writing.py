@@ -10,7 +10,7 @@ from causalnet.discovery.attribution_writing import attribution_of
 from causalnet.discovery.claims import ClaimPrompts, claim_text
 from causalnet.discovery.saving import circuit_json, save_scores, scores_json
 from causalnet.discovery.units import CircuitGrain
-from causalnet.errors import CausalNetError
+from causalnet.errors import CausalNetError, ParameterError
 from causalnet.graphs import Kind
 from causalnet.graphs.formats.attribution_json import attribution_text
 from causalnet.report.circuit_picture import (
@@ -26,8 +26,12 @@ __all__ = ["picture_of", "write_found"]
 
 def write_found(found: Found, folder: Path, terminal: Terminal) -> list[Path]:
     """Write everything into a folder and return the paths; a picture only where it can be drawn."""
-    written = [
-        _text(folder / "claims.yaml", _claims(found)),
+    try:
+        written = [_text(folder / "claims.yaml", _claims(found))]
+    except ParameterError as error:
+        terminal.note(f"causalnet: No claims are written. {error}")
+        written = []
+    written += [
         _text(folder / "circuit.json", _json(found)),
         _text(
             folder / "attribution.json",

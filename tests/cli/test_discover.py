@@ -158,6 +158,7 @@ def test_the_attribution_graph_of_a_circuit_gives_the_circuit(
         (("--method", "eap_ig_inputs", "--ablation", "zero"), "only the counterfactual"),
         (("--method", "eap", "--set", "steps=3"), "has no option 'steps'"),
         (("--set", "steps"), "Write --set name=value"),
+        (("--resume", __file__), "keeps no journal"),
         (("--resume", "nowhere.journal"), "There is no journal 'nowhere.journal'"),
         (("--from", "g.json", "--size", "3"), "--from beside --method"),
         (("--option", "corruption=abc"), "corruption"),
@@ -192,6 +193,36 @@ def test_claims_that_are_there_are_not_written_over(tmp_path: Path, capsys: Outp
     assert (tmp_path / "claims.yaml").read_text() == "edited by hand"
     assert discover(tmp_path, "--force", "--quiet") == 0
     assert read_claim_file(tmp_path / "claims.yaml").circuit
+
+
+def test_scores_are_not_lost_to_a_threshold_that_nothing_passes(
+    tmp_path: Path, capsys: Output
+) -> None:
+    assert discover(tmp_path, "--ablation", "zero", "--threshold", "1000") == 3
+    assert "score nodes by exact_patching 8/8" in capsys.readouterr().err
+    (left,) = tmp_path.glob("*.scores")
+    assert discover(tmp_path, "--ablation", "zero", "--threshold", "1") == 0
+    assert "score nodes by exact_patching 8/8" not in capsys.readouterr().err
+    assert not left.exists()
+    told = json.loads((tmp_path / "circuit.json").read_text())
+    assert told["circuit"]["names"] == TRUE_HEADS
+
+
+def test_a_circuit_of_everything_has_no_claims(tmp_path: Path, capsys: Output) -> None:
+    assert discover(tmp_path, "--size", "8") == 0
+    output = capsys.readouterr()
+    assert "nothing left to ablate" in output.err and "causalnet verify" not in output.out
+    assert not (tmp_path / "claims.yaml").exists() and (tmp_path / "circuit.json").exists()
+
+
+def test_edges_that_do_not_hang_together_are_kept_and_it_is_said(
+    tmp_path: Path, capsys: Output
+) -> None:
+    options = ("--grain", "edges", "--method", "greedy_search")
+    assert discover(tmp_path, *options) == 0
+    assert "The edges hang together nowhere" in capsys.readouterr().out
+    assert discover(tmp_path, *options, "--force", "--connect", "greedy") == 3
+    assert "lies on a path" in capsys.readouterr().err
 
 
 def turned_round(tmp_path: Path, longer: bool = False) -> Path:
