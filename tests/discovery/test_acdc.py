@@ -1,5 +1,6 @@
 """ACDC against a loop over one candidate after the other, by masks and by hooks; float64."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,15 @@ from numpy.typing import NDArray
 from causalnet.discovery.acdc import Senders, acdc, acdc_cost
 from causalnet.discovery.exact import outcome_of
 from causalnet.discovery.journal import Journal
+from causalnet.discovery.live_truth import live_truth
 from causalnet.discovery.question import Question
 from causalnet.effects import counterfactual, zero
 from causalnet.errors import CausalNetError, ParameterError
 from causalnet.interventions import kl, logit_diff, logit_distance
+from causalnet.known_circuits import known_circuit
+from causalnet.lift import lift
+from causalnet.models import load
+from causalnet.tasks import PromptPairs
 from tests.masked.test_edge_runs import PAIRS, by_hooks
 from tests.toys import net, word_pairs
 
@@ -59,7 +65,7 @@ def one_at_a_time(question: Question, tau: float, senders: Senders = "early") ->
     return np.flatnonzero(kept).tolist()
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(
     model=st.sampled_from(["llama", "gpt2"]),
     readout=st.sampled_from(sorted(READOUTS)),
@@ -86,7 +92,7 @@ def test_many_at_once_decide_as_one_at_a_time(
     assert found.cost.forwards <= acdc_cost(question)
 
 
-@pytest.mark.parametrize(("model", "readout"), [("llama", "kl"), ("gpt2", "logit_difference")])
+@pytest.mark.parametrize(("model", "readout"), [("llama", "logit_difference")])
 def test_the_same_by_hooks(model: str, readout: str) -> None:
     question = question_of(model, readout)
     tau, removed = 1e-2, list[int]()
@@ -163,7 +169,7 @@ def test_a_search_goes_on_bit_by_bit(tmp_path: Path, error: type[BaseException])
 
 
 def test_early_decisions_are_those_of_all_prompts_where_effects_are_clear() -> None:
-    question = Question(net("llama"), word_pairs(48, seed=2), counterfactual(), kl, batch_size=8)
+    question = Question(net("llama"), word_pairs(32, seed=2), counterfactual(), kl, batch_size=8)
     exact, early = acdc(question, 1e-2), acdc(question, 1e-2, early=0.05)
     assert early.cost.forwards < exact.cost.forwards
     assert np.mean(exact.values == early.values) > 0.9
@@ -189,3 +195,36 @@ def test_denoising_is_refused() -> None:
     question = Question(net("llama"), PAIRS, counterfactual(), kl, direction="denoising")
     with pytest.raises(ParameterError, match="noising"):
         acdc(question)
+
+
+#: Name -> AUROC against the structural and the live truth under counterfactuals; measured on 16
+#: items by an implementation of its own, +-0.03.
+ANCHORS = {
+    "induction_soft": (0.86, 1.00),
+    "indirect_object": (0.64, 0.90),
+    "indirect_object_soft": (0.75, 0.94),
+}
+
+
+@pytest.mark.parametrize("name", sorted(ANCHORS))
+def test_known_circuits_are_found_as_far_as_they_were_elsewhere(name: str) -> None:
+    """Its failures included: of two edges that back each other up, the first in the order goes."""
+    circuit = known_circuit(name)
+    tokenizer = circuit.tokenizer()
+    network = lift(load(circuit.module(), tokenizer=tokenizer, dtype="float64"))
+    pairs = PromptPairs.build(tokenizer, list(circuit.rows(16)))
+    everywhere = replace(logit_distance, at="all")
+    question = Question(network, pairs, counterfactual(), everywhere)
+    found = acdc(question, (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0))
+    truths = live_truth(question, circuit.truth)
+    for truth, anchor in zip((truths.structural, truths.live), ANCHORS[name], strict=True):
+        assert auroc_of(found.values, question.units.names, truth) == pytest.approx(
+            anchor, abs=0.03
+        )
+
+
+def auroc_of(values: NDArray[np.float64], names: tuple[str, ...], truth: frozenset[str]) -> float:
+    """The share of pairs of a true edge and another that are ranked right, ties half."""
+    is_true = np.array([name in truth for name in names])
+    ours, others = values[is_true][:, None], values[~is_true][None]
+    return float(((ours > others) + 0.5 * (ours == others)).mean())
