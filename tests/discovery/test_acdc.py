@@ -92,7 +92,7 @@ def test_many_at_once_decide_as_one_at_a_time(
     assert found.cost.forwards <= acdc_cost(question)
 
 
-@pytest.mark.parametrize(("model", "readout"), [("llama", "logit_difference")])
+@pytest.mark.parametrize(("model", "readout"), [("llama", "kl")])
 def test_the_same_by_hooks(model: str, readout: str) -> None:
     question = question_of(model, readout)
     tau, removed = 1e-2, list[int]()
