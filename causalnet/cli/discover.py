@@ -15,7 +15,6 @@ from causalnet.errors import CausalNetError, ParameterError
 if TYPE_CHECKING:
     from causalnet.cli.discover_found import Found
     from causalnet.cli.discover_prompts import SearchPrompts
-    from causalnet.discovery.circuits import Circuit
     from causalnet.discovery.question import Question
     from causalnet.discovery.scores import Scores
     from causalnet.interventions import Ablation, ReadOut
@@ -31,7 +30,6 @@ GRAINS = ("nodes", "heads", "edges", "receivers")
 DIRECTIONS = ("noising", "denoising")
 CONNECT = ("no", "prune", "greedy")
 FEW = 1_000  # units that are patched one by one where no method is asked for
-SHARE, LEAST, MOST = 0.1, 5, 100  # of units, where no size is asked for
 KNOWN = "known:"
 
 
@@ -125,6 +123,7 @@ def _left(asked: Search) -> str:
 
 
 def _searched(asked: Search, task: str, terminal: Terminal) -> "tuple[Found, list[Path]]":
+    from causalnet.cli.discover_circuit import chosen_circuit
     from causalnet.cli.discover_found import Found
     from causalnet.cli.discover_writing import write_found
     from causalnet.discovery.behaviour import check_behaviour
@@ -134,7 +133,7 @@ def _searched(asked: Search, task: str, terminal: Terminal) -> "tuple[Found, lis
         line("check the behaviour")
         behaviour = check_behaviour(question, asked.force)
         scores = None if asked.graph else _scored(asked, question, line)
-        circuit, notes = _circuit(asked, question, scores)
+        circuit, notes = chosen_circuit(asked, question, scores)
         line("test on other prompts")
         found = Found.of(
             circuit, scores, prompts, behaviour, (*prompts.notes, *notes), task, asked.seed
@@ -343,64 +342,3 @@ def _fitting(question: "Question") -> str:
     if len(question.units) <= FEW:
         return "exact_patching"
     return "eap_ig_inputs" if question.ablation.kind == "counterfactual" else "eap_ig_activations"
-
-
-def _circuit(
-    asked: Search, question: "Question", scores: "Scores | None"
-) -> "tuple[Circuit, tuple[str, ...]]":
-    """Make the circuit that was asked for, and what should be said of it."""
-    from causalnet.discovery.circuits import circuit_above, circuit_of_size
-
-    if scores is None:
-        return _from_graph(asked, question)
-    notes: list[str] = []
-    size = asked.size
-    if asked.threshold is None and size is None:
-        size = _default_size(scores)
-        notes.append(f"The size {size} is a default, not a finding; choose one with --size.")
-
-    def chosen(connect: str) -> "Circuit":
-        if asked.threshold is not None:
-            return circuit_above(scores, asked.threshold, connect=connect)  # type: ignore[arg-type]  # _one_of
-        assert size is not None
-        return circuit_of_size(scores, size, connect=connect)  # type: ignore[arg-type]  # _one_of
-
-    if asked.connect is not None or question.grain != "edges":
-        circuit = chosen(asked.connect or "no")
-    else:
-        loose = chosen("no")
-        try:
-            circuit = chosen("prune" if asked.threshold is not None else "greedy")
-        except ParameterError:
-            circuit = loose
-            notes.append("The edges hang together nowhere from embedding to logits; none dropped.")
-    empty = int((scores.ranking()[list(circuit.kept)] == 0).sum())
-    if empty:
-        noted = f"{empty} of the {len(circuit)} units score 0: order chose them, not evidence."
-        notes.append(noted)
-    return circuit, tuple(notes)
-
-
-def _default_size(scores: "Scores") -> int:
-    """Return all that a search let survive, or a tenth of the units, none of which scores 0."""
-    total, scored = len(scores), int((scores.ranking() != 0).sum())
-    if scores.sign == "survival" and set(scores.values.tolist()) <= {0.0, 1.0}:
-        return max(1, scored)
-    return max(1, min(max(round(SHARE * total), LEAST), MOST, total - 1, scored))
-
-
-def _from_graph(asked: Search, question: "Question") -> "tuple[Circuit, tuple[str, ...]]":
-    from causalnet.discovery.attribution_graphs import circuit_of_graph
-    from causalnet.discovery.influence import pruned
-    from causalnet.graphs.formats import read_graph
-
-    assert asked.graph is not None
-    graph = read_graph(asked.graph, "attribution")
-    mapped = circuit_of_graph(pruned(graph) if asked.prune else graph, question)
-    kept = f"{mapped.kept} units of attention are kept: the graph says nothing of them."
-    notes = (
-        *([kept] if mapped.kept else []),
-        *(f"Left out: {count} {reason}." for reason, count in mapped.left_out.items()),
-        *(f"{note[:1].upper()}{note[1:]}." for note in mapped.notes),
-    )
-    return mapped.circuit, notes

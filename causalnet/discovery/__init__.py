@@ -8,6 +8,8 @@
 | choose | `circuit_of_size`, `circuit_above`, `circuit_of` give a `Circuit` | `circuits` |
 | test | `Circuit.scores(pairs)`, `faithfulness_curve`, `stability` | `evaluation` |
 | compare | `ranking_score` with a known circuit, `live_truth`: which of its edges are live | |
+| keep | `save_scores`, `open_scores`; `claim_text` for `causalnet verify` | `saving`, `claims` |
+| draw | `attribution_of`; back by `circuit_of_graph` | `attribution_writing`, `…_graphs` |
 | try | `put_on_trial`: bias, coverage and power where effects are known | `trial` |
 
 | method | source |
