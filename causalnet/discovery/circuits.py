@@ -12,7 +12,7 @@ from causalnet.discovery.exact import outcome_of
 from causalnet.discovery.question import Question
 from causalnet.discovery.scores import Scores
 from causalnet.discovery.scoring import Convention
-from causalnet.discovery.units import CircuitGrain
+from causalnet.discovery.units import CircuitGrain, Units
 from causalnet.errors import ParameterError
 from causalnet.faithfulness import CircuitScores
 from causalnet.tasks import PromptPairs
@@ -78,9 +78,9 @@ class Circuit:
         """
         asked = self.question if pairs is None else asked_of(self.question, pairs)
         own = self.row()
-        rows = np.stack([np.ones_like(own), own, np.zeros_like(own), 1.0 - own])
-        model, kept, empty, rest = outcome_of(asked, rows)
-        return CircuitScores(model, kept, empty, rest)
+        rows = np.stack([own, np.zeros_like(own), 1.0 - own])
+        kept, empty, rest = outcome_of(asked, rows)
+        return CircuitScores(asked.intact(), kept, empty, rest)
 
     def __repr__(self) -> str:
         """Return its size, how it was found, and its first units."""
@@ -142,12 +142,7 @@ def circuit_of_size(
             edges, a rule that is none.
     """
     units = scores.question.units
-    if not 1 <= size <= len(units):
-        raise ParameterError(
-            f"A circuit of {size:,} {units.grain}.",
-            f"The graph has {len(units):,}, and a circuit has one at least.",
-            f"Write a size from 1 to {len(units)}.",
-        )
+    check_size(size, units)
     _check(connect, by, units.grain)
     words = f"the {size:,} {_words(by)}"
     if connect == "greedy":
@@ -156,7 +151,25 @@ def circuit_of_size(
         numbers = np.flatnonzero(kept)
         rule = f"{words}, grown from the logits"
         return _circuit(scores, numbers, rule, "prune")
-    return _circuit(scores, scores.order(by)[:size], words, connect)
+    chosen = scores.order(by)[:size]
+    idle = int((scores.ranking(by)[chosen] == 0).sum())
+    if idle:
+        words += f" ({idle:,} of them score 0 and are taken in the order of the graph)"
+    return _circuit(scores, chosen, words, connect)
+
+
+def check_size(size: int, units: Units) -> None:
+    """Check that a circuit can have a size.
+
+    Raises:
+        ParameterError: A size below 1 or beyond the graph.
+    """
+    if not 1 <= size <= len(units):
+        raise ParameterError(
+            f"A circuit of {size:,} {units.grain}.",
+            f"The graph has {len(units):,}, and a circuit has one at least.",
+            f"Write a size from 1 to {len(units)}.",
+        )
 
 
 def circuit_above(

@@ -1,12 +1,12 @@
 """How good scores are: against a known circuit, by their circuits, over resampled prompts."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from causalnet.discovery.circuits import asked_of
+from causalnet.discovery.circuits import asked_of, check_size
 from causalnet.discovery.exact import outcome_of
 from causalnet.discovery.scores import Scores
 from causalnet.discovery.scoring import (
@@ -103,13 +103,12 @@ def faithfulness_curve(
     total, order = len(asked.units), scores.order(by)
     shares = np.asarray(sizes, dtype=np.float64)
     counts = sorted({int(np.clip(round(share * total), 1, total)) for share in shares.tolist()})
-    rows = np.zeros((len(counts) + 2, total))
-    rows[0] = 1.0
-    for row, count in enumerate(counts, start=2):
+    rows = np.zeros((len(counts) + 1, total))
+    for row, count in enumerate(counts, start=1):
         rows[row, order[:count]] = 1.0
-    outcomes = outcome_of(asked, rows)
-    _check_defined(outcomes[0] - outcomes[1], asked.readout.unit, scores.rounding)
-    model, empty, *kept = outcomes.mean(1).tolist()
+    outcomes, intact = outcome_of(asked, rows), asked.intact()
+    _check_defined(intact - outcomes[0], asked.readout.unit, scores.rounding)
+    model, (empty, *kept) = float(intact.mean()), outcomes.mean(1).tolist()
     values = [(each - empty) / (model - empty) for each in kept]
     kept_shares = [count / total for count in counts]
     found = score_curve(values, convention=by, sizes=kept_shares)
@@ -145,7 +144,8 @@ def stability(
         resamples: How often prompts are drawn anew.
 
     Raises:
-        ParameterError: Scores without those of single prompts, or fewer prompts than two.
+        ParameterError: Scores without those of single prompts, fewer prompts than two, or a size
+            below 1 or beyond the graph.
     """
     if scores.per_prompt is None:
         raise ParameterError(
@@ -153,11 +153,10 @@ def stability(
             "Stability resamples prompts.",
             "Run the method on several sets of prompts, and compare circuits.",
         )
-    sign = 1.0 if by == "absolute" or scores.total >= 0 else -1.0
+    check_size(size, scores.question.units)
 
     def largest(means: NDArray[np.float64]) -> NDArray[np.int64]:
-        ranked = np.abs(means) if by == "absolute" else sign * means
-        return np.argsort(-ranked, kind="stable")[:size]
+        return replace(scores, values=means).order(by)[:size]
 
     templates = scores.question.pairs.base.templates
     clusters = templates if len(set(templates)) > 2 else None

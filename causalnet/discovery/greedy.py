@@ -8,12 +8,13 @@ in `connecting`.
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from causalnet.discovery.exact import Progress, by_first_stage, total_effect
 from causalnet.discovery.journal import Journal, log_of
 from causalnet.discovery.question import Question
-from causalnet.discovery.scores import Cost, Scores
+from causalnet.discovery.scores import ROUNDINGS, Cost, Scores
 from causalnet.discovery.scoring import Convention
 from causalnet.errors import ParameterError
 from causalnet.estimators.methods import Method
@@ -124,6 +125,7 @@ class _Search:
         chosen: The units, in order.
         joint: The joint effect after each of them.
         cost: What it cost.
+        rounding: What is below is rounding of outcomes.
     """
 
     def __init__(self, question: Question, asked: NDArray[np.int64]) -> None:
@@ -133,6 +135,8 @@ class _Search:
         for stage, members in by_first_stage(question):
             self.first[members] = stage
         self.unpatched = self._outcomes(np.zeros((1, 0), dtype=np.int64), 0)[0]
+        size = max(1.0, float(np.abs(self.unpatched).max()))
+        self.rounding = ROUNDINGS * torch.finfo(question.net.model.dtype).eps * size
 
     def best(self, by: Convention, wanted: float) -> dict[str, object]:
         """Return the best candidate: its number, or -1, the joint effect and the work it took."""
@@ -149,8 +153,9 @@ class _Search:
         reached = self.joint[-1] if self.joint else 0.0
         gains = effects - reached
         gains = np.abs(gains) if by == "absolute" else wanted * gains
-        place = int(np.argmax(gains))
-        unit = int(self.left[place]) if gains[place] > 0 else -1
+        # Gains that differ by rounding are equal, and the first of them is taken.
+        place = int(np.argmax(gains >= gains.max() - self.rounding))
+        unit = int(self.left[place]) if gains[place] > self.rounding else -1
         work = {"forwards": forwards, "looked_at": len(self.left)}
         return {"unit": unit, "effect": float(effects[place]), **work}
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,9 +11,10 @@ from numpy.typing import NDArray
 
 from causalnet.discovery.units import CircuitGrain, Units, units_of
 from causalnet.effects import Conventions
-from causalnet.interventions import Ablation, Direction, Position, ReadOut, logit_diff
+from causalnet.errors import TermError
+from causalnet.interventions import Ablation, AblationKind, Direction, Position, ReadOut, logit_diff
 from causalnet.lift import LiftedNetwork
-from causalnet.masked import EdgeRuns, cell_outcomes
+from causalnet.masked import EdgeRuns, cell_outcomes, learn_edge_constants
 from causalnet.tasks import PromptPairs, Prompts
 
 __all__ = ["Question"]
@@ -34,7 +36,8 @@ class Question:
         direction: `noising` removes from the base run, `denoising` restores in the source run.
         at: Positions at which units are removed; none means all.  At the grain of positions each
             is a unit of its own, and none means all that the prompts name.
-        reference: The reference set of means and resampling.
+        reference: The reference set of means and resampling; for optimal ablation the pairs that
+            constants are learned on, once, with every unit removed.
         seed: Seed of everything that is drawn.
         batch_size: Pairs in a batch.
         units: The units of the grain.
@@ -52,7 +55,7 @@ class Question:
     grain: CircuitGrain | str = CircuitGrain.EDGES
     direction: Direction = "noising"
     at: tuple[Position, ...] = ()
-    reference: Prompts | None = None
+    reference: Prompts | PromptPairs | None = None
     seed: int = 0
     batch_size: int = 16
     units: Units = field(init=False)
@@ -71,11 +74,26 @@ class Question:
             self.readout,
             self.direction,
             self.at,
-            self.reference,
+            self.reference.base if isinstance(self.reference, PromptPairs) else self.reference,
             self.seed,
             self.batch_size,
+            self._learned(),
         )
         object.__setattr__(self, "runs", runs)
+
+    def _learned(self) -> Mapping[str, torch.Tensor]:
+        """Return the constants of optimal ablation, by sender; none for other ablations."""
+        if self.ablation.kind is not AblationKind.OPTIMAL:
+            return {}
+        if not isinstance(self.reference, PromptPairs):
+            raise TermError(
+                "Optimal ablation without pairs to learn its constants on.",
+                "They are learned where every unit is removed.",
+                "Pass the pairs that the ablation was made with: reference=pairs.",
+            )
+        none = self.units.masks(np.zeros((1, len(self.units))))[0]
+        learned = learn_edge_constants(self.net, none, self.ablation, self.reference, self.at)
+        return learned.constants
 
     @property
     def is_distance(self) -> bool:
@@ -108,6 +126,19 @@ class Question:
             return cell_outcomes(self.runs, weights, self.units.places, first=first)
         return self.runs.outcomes(torch.from_numpy(self.masks(kept)), first=first)
 
+    def intact(self) -> NDArray[np.float64]:
+        """Return the outcome of the whole network on the base prompts, [n].
+
+        Denoising runs the source, where the whole network is not the mask of any circuit.
+        """
+        if self.direction == "noising":
+            return np.asarray(self.outcomes(np.ones((1, len(self.units))))[0])
+        removes_nothing = Ablation(AblationKind.ZERO)
+        runs = EdgeRuns(
+            self.net, self.pairs, removes_nothing, self.readout, batch_size=self.batch_size
+        )
+        return np.asarray(runs.outcomes(torch.ones(1, len(runs.sites)))[0])
+
     def conventions(self, estimand: str, estimator: str = "", error: str = "") -> Conventions:
         """Return what a number of this question means.
 
@@ -137,13 +168,25 @@ class Question:
             "weights": self.net.model.provenance.weights_sha256,
             "graph": self.net.graph.fingerprint(),
             "pairs": self.pairs.digest(),
+            "prompts": self._prompts_digest(),
             "ablation": self.ablation.to_json(),
             "readout": self.readout.described,
+            "readout_digest": self.readout.digest.hex(),
             "grain": str(self.grain),
             "direction": self.direction,
             "at": [str(position) for position in self.at],
             "seed": self.seed,
+            "dtype": str(self.net.model.dtype),
         }
+
+    def _prompts_digest(self) -> str:
+        """Return the sha256 of what prompts are beside their ids: positions, templates, rows."""
+        pairs, reference = self.pairs, self.reference
+        sides = [pairs.base, pairs.source]
+        if reference is not None:
+            sides += [reference] if isinstance(reference, Prompts) else [reference.base]
+        facts = [[each.ids, each.templates, sorted(each.positions.items())] for each in sides]
+        return hashlib.sha256(json.dumps([facts, pairs.record.rows]).encode()).hexdigest()
 
     def digest(self) -> str:
         """Return the sha256 of the question, by which interrupted work is known again."""

@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from causalnet.errors import ParameterError
 from causalnet.execute import Progress
 from causalnet.graphs import Mediator
 from causalnet.interventions import Ablation, Direction, Edge, Position, ReadOut, Regime, Scalar
@@ -32,6 +33,10 @@ Wanted: TypeAlias = tuple[Regime, tuple[Member, ...]] | Scalar
 """A part and the circuit it is about (MODEL and EMPTY need no circuit), or a scalar of its own."""
 
 
+ROUNDING = 1e-6
+"""Share of an outcome below which a difference may be rounding, in float32 too."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CircuitScores:
     """A read-out on every prompt, [n] each, in the read-out's unit.
@@ -52,13 +57,32 @@ class CircuitScores:
 
     @property
     def faithfulness(self) -> float:
-        """(kept - empty) / (model - empty), a ratio of means."""
-        return float((self.kept - self.empty).mean() / (self.model - self.empty).mean())
+        """(kept - empty) / (model - empty), a ratio of means.
+
+        Raises:
+            ParameterError: Model and empty do not differ, so that it is undefined.
+        """
+        return float((self.kept - self.empty).mean() / self._whole())
 
     @property
     def drop(self) -> float:
-        """(model - knocked out) / (model - empty), a ratio of means."""
-        return float((self.model - self.knocked_out).mean() / (self.model - self.empty).mean())
+        """(model - knocked out) / (model - empty), a ratio of means.
+
+        Raises:
+            ParameterError: Model and empty do not differ, so that it is undefined.
+        """
+        return float((self.model - self.knocked_out).mean() / self._whole())
+
+    def _whole(self) -> float:
+        """Return what shares are taken of, mean(model - empty)."""
+        whole = float((self.model - self.empty).mean())
+        if abs(whole) <= ROUNDING * max(1.0, float(np.abs(self.model).max())):
+            raise ParameterError(
+                f"The model and the model with everything ablated differ by {whole:.1e}.",
+                "A share of a difference that is not there is undefined.",
+                "Use a task that the model does, or another ablation.",
+            )
+        return whole
 
 
 @dataclass(frozen=True, slots=True, eq=False)

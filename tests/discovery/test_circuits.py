@@ -10,11 +10,11 @@ from causalnet.discovery.circuits import circuit_above, circuit_of, circuit_of_s
 from causalnet.discovery.evaluation import faithfulness_curve, ranking_score, stability
 from causalnet.discovery.exact import exact_patching
 from causalnet.discovery.question import Question
-from causalnet.discovery.scores import Scores
+from causalnet.discovery.scores import Scores, Sign
 from causalnet.effects import counterfactual, run, zero
 from causalnet.errors import AlignmentError, ParameterError, UnknownMediatorError
 from causalnet.faithfulness import CircuitScorer
-from causalnet.interventions import Direction, ablation_effect, kl, logit_diff
+from causalnet.interventions import Base, Direction, ablation_effect, kl, logit_diff
 from causalnet.lift import raised_casts
 from tests.toys import net, word_pairs
 
@@ -69,6 +69,20 @@ def test_units_at_all_tokens_together_are_the_nodes() -> None:
             np.testing.assert_allclose(ours, theirs, atol=EXACT, rtol=0)
 
 
+def test_questions_that_differ_have_digests_that_differ() -> None:
+    against = replace(kl, reference=Base("source"))
+    one = Question(net("llama"), PAIRS, zero(), kl, "heads")
+    other = Question(net("llama"), PAIRS, zero(), against, "heads")
+    assert one.digest() != other.digest()
+    renamed = ("another",) * len(PAIRS)
+    base, source = (replace(each, templates=renamed) for each in (PAIRS.base, PAIRS.source))
+    moved = replace(PAIRS, base=base, source=source)
+    assert one.digest() != replace(one, pairs=moved).digest()
+    named = {**PAIRS.base.positions, "S": (1,) * len(PAIRS)}
+    there = replace(PAIRS, base=replace(PAIRS.base, positions=named))
+    assert one.digest() != replace(one, pairs=there).digest()
+
+
 def test_two_names_of_one_token_are_refused() -> None:
     question = Question(net("llama"), PAIRS, counterfactual(), grain="positions", at=(5, "end"))
     with pytest.raises(AlignmentError, match="one token of a prompt"):
@@ -89,7 +103,7 @@ def test_circuits_of_nodes_score_as_by_hooks(direction: Direction, kind: str) ->
         scorer = CircuitScorer(question.net, logit_diff, ablation, universe, direction=direction)
         wanted = scorer.score(PAIRS, members)
     found = circuit.scores()
-    for part in ("kept", "empty", "knocked_out"):
+    for part in ("model", "kept", "empty", "knocked_out"):
         theirs = getattr(wanted, part)
         np.testing.assert_allclose(getattr(found, part), theirs, atol=EXACT, rtol=0)
 
@@ -139,6 +153,24 @@ def test_a_ranking_is_scored_against_names_of_units() -> None:
     scores = scored("nodes")
     best = scores.top(1)[0][0]
     assert ranking_score(scores, [best]).auroc == 1.0
+
+
+@pytest.mark.parametrize("sign", ["effect", "magnitude", "survival"])
+def test_stability_ranks_as_circuits_do(sign: Sign) -> None:
+    scores = replace(scored("nodes"), sign=sign, total=-1.0)
+    full = stability(scores, 3, by="signed", resamples=3).full
+    assert full == circuit_of_size(scores, 3, by="signed").kept
+    with pytest.raises(ParameterError, match="a circuit has one at least"):
+        stability(scores, -1)
+
+
+def test_a_share_of_nothing_is_undefined() -> None:
+    same = replace(PAIRS, source=PAIRS.base)
+    circuit = circuit_of(Question(net("llama"), same, counterfactual(), grain="nodes"), ["L0.H1"])
+    with pytest.raises(ParameterError, match="undefined"):
+        circuit.scores().faithfulness  # noqa: B018
+    scores = exact_patching(circuit.question)
+    assert "score 0" in circuit_of_size(scores, 4).rule
 
 
 def test_stability_is_that_of_circuits_of_resampled_prompts() -> None:
