@@ -79,8 +79,7 @@ def verified(
     at_most = most_among(missed, len(sample), len(rest), alpha) - missed
     what = f"have an effect larger in size than {threshold:.3g}"
     bound = ControlBound(what, missed, len(sample), len(rest) - len(sample), at_most, 1 - alpha)
-    estimates = scores.values if scores.sign != "survival" else np.zeros(len(scores))
-    values = estimates.copy()
+    values = scores.values.copy() if _is_estimate(scores) else np.zeros(len(scores))
     values[run] = means
     return Scores(
         question,
@@ -149,11 +148,16 @@ def _groups(
             yield first, chosen[start : start + AT_ONCE]
 
 
+def _is_estimate(scores: Scores) -> bool:
+    """Return whether scores are in the unit of effects, signed or not."""
+    return scores.sign != "survival" and scores.unit == scores.question.readout.unit
+
+
 def _by_prompt(
     scores: Scores, run: NDArray[np.int64], effects: NDArray[np.float64]
 ) -> NDArray[np.float64] | None:
     """Return every prompt's scores, or None where the screen has none for the others."""
-    if scores.per_prompt is None or scores.sign == "survival":
+    if scores.per_prompt is None or not _is_estimate(scores):
         return None
     found = scores.per_prompt.copy()
     found[run] = effects
@@ -172,15 +176,15 @@ def _notes(
     if len(run) > k:
         yield f"exact because they were drawn: {_listed(names, run[k:])}"
     yield str(bound).replace("rows", "units").replace("row", "unit")
-    if scores.sign == "effect":
+    if not _is_estimate(scores):
+        yield "units that were not run have the score 0: the screen ranks, and has no estimate"
+    elif scores.sign == "effect":
         for what, part in (("ranked high", slice(0, k)), ("drawn", slice(k, None))):
             error = ScreenError.of(scores.values[run[part]], means[part])
             if error.n:
                 yield f"screen - exact, units {what}: {error}"
-    elif scores.sign == "magnitude":
-        yield "the scores of units that were not run are magnitudes, without a sign"
     else:
-        yield "units that were not run have the score 0: the screen ranks, and has no estimate"
+        yield "the scores of units that were not run are magnitudes, without a sign"
     yield from scores.notes
 
 

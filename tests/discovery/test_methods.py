@@ -109,6 +109,15 @@ def test_what_only_ranks_has_no_estimate() -> None:
     found = discover(asked(), "screen_then_verify", by="information_flow", k=3, control=2)
     assert np.count_nonzero(found.values) <= 5 and found.per_prompt is None
     assert any("has no estimate" in note for note in found.notes)
+    shares = discover(
+        asked("nodes"),
+        "screen_then_verify",
+        by="hisp",
+        by_options={"normalised": True},
+        k=2,
+        control=2,
+    )
+    assert np.count_nonzero(shares.values) <= 4 and shares.per_prompt is None
 
 
 def test_the_bound_counts_what_the_screen_missed() -> None:
