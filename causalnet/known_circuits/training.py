@@ -237,6 +237,8 @@ class _State:
         if self.course.clip is not None:
             nn.utils.clip_grad_norm_(self.parameters.values(), self.course.clip)
         self.optimiser.step()
+        if isinstance(self.module, SmallTransformer):
+            self.module.silence()  # what is silent has gradients, and stays so
 
     @torch.no_grad()
     def _add_slow(self, share: float, decay: float) -> None:

@@ -14,6 +14,8 @@ from causalnet.known_circuits.trained_induction import (
     train_induction,
 )
 from causalnet.known_circuits.training import Course, fresh
+from causalnet.lift import lift
+from causalnet.models import load
 
 SMALL = InductionSetting(tokens=24, length=24, width=32, heads=2, course=Course(steps=600))
 
@@ -21,6 +23,8 @@ SMALL = InductionSetting(tokens=24, length=24, width=32, heads=2, course=Course(
 def test_a_small_network_learns_induction_by_k_composition() -> None:
     trained = train_induction(SMALL)
     report = trained.report
+    names = lift(load(trained.module)).graph.names()  # refuses if a silent MLP writes
+    assert "L1.H1" in names and "L1.mlp" not in names
     assert report.accuracy > 0.98
     assert report.previous_token_heads and report.induction_heads
     assert max(report.previous_token.values()) > 0.5
