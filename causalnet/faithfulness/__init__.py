@@ -5,17 +5,17 @@
 | `CircuitScorer` | per-prompt scores of circuits of nodes | Wang et al. 2023 |
 | `EdgeCircuitScorer` | the same of circuits of edges, by masked runs | Miller et al. 2024 |
 | `CircuitScores` | model, kept, empty, knocked out, [n] each | |
-| `faithfulness_curve` | F with each of the rest kept by chance | |
+| `partial_faithfulness` | F with each of the rest kept by chance | |
 | `robust_fidelity` | Fid+, Fid- and their difference, partly ablated | Zheng et al. 2024 |
 """
 
 from causalnet.faithfulness.circuits import CircuitScorer
 from causalnet.faithfulness.edge_circuits import EdgeCircuitScorer
 from causalnet.faithfulness.partial import (
-    FaithfulnessCurve,
+    PartialFaithfulness,
     RobustFidelity,
     draw_with,
-    faithfulness_curve,
+    partial_faithfulness,
     partly,
     robust_fidelity,
 )
@@ -33,16 +33,16 @@ __all__ = [
     "CircuitScorer",
     "CircuitScores",
     "EdgeCircuitScorer",
-    "FaithfulnessCurve",
     "Level",
     "Member",
     "PartScores",
+    "PartialFaithfulness",
     "Regime",
     "RobustFidelity",
     "Scorer",
     "Wanted",
     "draw_with",
-    "faithfulness_curve",
+    "partial_faithfulness",
     "partly",
     "robust_fidelity",
 ]

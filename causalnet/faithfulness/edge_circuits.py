@@ -195,6 +195,13 @@ class EdgeCircuitScorer:
     def _masked(
         self, pairs: PromptPairs, parts: Mapping[Wanted, Tensor], size: int, counted: "_Count"
     ) -> dict[Wanted, Numbers]:
+        # The whole model is the base run: restored at some positions alone, the source is another.
+        is_apart = self.direction == "denoising" and bool(self.at)
+        apart = [one for one in parts if is_apart and _is_whole(one)]
+        if apart:
+            base = self._whole(pairs, size, counted)
+            rest = {one: mask for one, mask in parts.items() if one not in apart}
+            return dict.fromkeys(apart, base) | self._masked(pairs, rest, size, counted)
         distinct = {mask.numpy().tobytes(): mask for mask in parts.values()}
         found: dict[bytes, Numbers] = {}
         for runs, keys in self._grouped(pairs, distinct, size, counted):
@@ -202,6 +209,13 @@ class EdgeCircuitScorer:
             found |= dict(zip(keys, rows, strict=True))
             counted.add(-(-len(pairs) // size) * len(keys) * self.ablation.draws)
         return {one: found[mask.numpy().tobytes()] for one, mask in parts.items()}
+
+    def _whole(self, pairs: PromptPairs, size: int, counted: "_Count") -> Numbers:
+        """Return the outcome of the base run, [n]."""
+        removes_nothing = Ablation(AblationKind.ZERO)
+        runs = EdgeRuns(self.net, pairs, removes_nothing, self.readout, batch_size=size)
+        counted.add(-(-len(pairs) // size))
+        return np.asarray(runs.outcomes(torch.ones(1, len(runs.sites)))[0])
 
     def _grouped(
         self, pairs: PromptPairs, masks: Mapping[bytes, Tensor], size: int, counted: "_Count"
@@ -227,7 +241,8 @@ class EdgeCircuitScorer:
         return self._learned[key].constants
 
     def _runs(self, pairs: PromptPairs, size: int, counted: "_Count") -> EdgeRuns:
-        key = f"{size} {pairs.digest()} {pairs.record.rows}"
+        sides = hash((pairs.base, pairs.source, pairs.base.templates))
+        key = f"{size} {sides} {pairs.digest()} {pairs.record.rows}"
         if key not in self._kept:
             before = next(iter(self._kept.values()), None)
             means = None if before is None else before.references.means_of_reference
@@ -273,6 +288,10 @@ class EdgeCircuitScorer:
         )  # fmt: skip
         values = {leaf: value.cpu().double().numpy() for leaf, value in result.values.items()}
         return {one: evaluate_scalar(one, values) for one in scalars}
+
+
+def _is_whole(wanted: Wanted) -> bool:
+    return isinstance(wanted, tuple) and wanted[0] is Regime.MODEL
 
 
 @dataclass(slots=True)

@@ -23,15 +23,15 @@ from numpy.typing import NDArray
 
 from causalnet.errors import ParameterError
 from causalnet.execute import Progress
-from causalnet.faithfulness.parts import Member, Scorer, Wanted
+from causalnet.faithfulness.parts import Member, Scorer, Wanted, whole_effect
 from causalnet.interventions import Regime
 from causalnet.tasks import PromptPairs
 
 __all__ = [
-    "FaithfulnessCurve",
+    "PartialFaithfulness",
     "RobustFidelity",
     "draw_with",
-    "faithfulness_curve",
+    "partial_faithfulness",
     "partly",
     "robust_fidelity",
 ]
@@ -107,7 +107,7 @@ class RobustFidelity:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FaithfulnessCurve:
+class PartialFaithfulness:
     """Faithfulness with a part of the rest kept, by the probability with which it is.
 
     Attributes:
@@ -210,7 +210,7 @@ def robust_fidelity(
     )
 
 
-def faithfulness_curve(
+def partial_faithfulness(
     scorer: Scorer,
     pairs: PromptPairs,
     circuit: Sequence[Member],
@@ -219,7 +219,7 @@ def faithfulness_curve(
     draws: int = 20,
     seed: int = 0,
     progress: Progress | None = None,
-) -> FaithfulnessCurve:
+) -> PartialFaithfulness:
     """Return faithfulness with each of the rest kept with growing probability.
 
     Args:
@@ -232,7 +232,8 @@ def faithfulness_curve(
         progress: Told about every forward pass.
 
     Raises:
-        ParameterError: A probability outside 0 to 1, none, or not in rising order; no draw.
+        ParameterError: A probability outside 0 to 1, none, or not in rising order; no draw; model
+            and empty that do not differ.
         TermError: A member that is not in the universe.
     """
     given = tuple(alphas)
@@ -249,9 +250,9 @@ def faithfulness_curve(
     flat = [one for row in wanted for one in row]
     found = scorer.read(pairs, [*ends, *flat], progress=progress).values
     model, empty = (found[one] for one in ends)
-    behaviour = (model - empty).mean()
+    behaviour = whole_effect(model, empty)
     values = [[(found[one] - empty).mean() / behaviour for one in row] for row in wanted]
-    return FaithfulnessCurve(
+    return PartialFaithfulness(
         alphas=given,
         draws=draws,
         seed=seed,

@@ -21,6 +21,7 @@ __all__ = [
     "Scorer",
     "Wanted",
     "conventions_of_scores",
+    "whole_effect",
 ]
 
 Level: TypeAlias = Literal["nodes", "edges"]
@@ -62,7 +63,7 @@ class CircuitScores:
         Raises:
             ParameterError: Model and empty do not differ, so that it is undefined.
         """
-        return float((self.kept - self.empty).mean() / self._whole())
+        return float((self.kept - self.empty).mean() / whole_effect(self.model, self.empty))
 
     @property
     def drop(self) -> float:
@@ -71,18 +72,23 @@ class CircuitScores:
         Raises:
             ParameterError: Model and empty do not differ, so that it is undefined.
         """
-        return float((self.model - self.knocked_out).mean() / self._whole())
+        return float((self.model - self.knocked_out).mean() / whole_effect(self.model, self.empty))
 
-    def _whole(self) -> float:
-        """Return what shares are taken of, mean(model - empty)."""
-        whole = float((self.model - self.empty).mean())
-        if abs(whole) <= ROUNDING * max(1.0, float(np.abs(self.model).max())):
-            raise ParameterError(
-                f"The model and the model with everything ablated differ by {whole:.1e}.",
-                "A share of a difference that is not there is undefined.",
-                "Use a task that the model does, or another ablation.",
-            )
-        return whole
+
+def whole_effect(model: NDArray[np.float64], empty: NDArray[np.float64]) -> float:
+    """Return what shares of a behaviour are taken of, mean(model - empty).
+
+    Raises:
+        ParameterError: The two do not differ.
+    """
+    whole = float((model - empty).mean())
+    if abs(whole) <= ROUNDING * max(1.0, float(np.abs(model).max())):
+        raise ParameterError(
+            f"The model and the model with everything ablated differ by {whole:.1e}.",
+            "A share of a difference that is not there is undefined.",
+            "Use a task that the model does, or another ablation.",
+        )
+    return whole
 
 
 @dataclass(frozen=True, slots=True, eq=False)

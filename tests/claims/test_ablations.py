@@ -16,7 +16,7 @@ from causalnet.errors import ClaimFileError
 from causalnet.faithfulness import (
     CircuitScorer,
     EdgeCircuitScorer,
-    faithfulness_curve,
+    partial_faithfulness,
     robust_fidelity,
 )
 from causalnet.interventions import Edge, Learning, logit_diff
@@ -190,7 +190,7 @@ def test_members_by_chance(name: str, net: LiftedNetwork, folder: Path) -> None:
         lost = found.minus if claim == "enough" else found.plus
         expected = 1 - lost / behaviour if claim == "enough" else lost / behaviour
         assert report[claim].decision.estimate == approx(expected, abs=1e-9)
-    curve = faithfulness_curve(scorer, pairs, circuit, [0.4], draws=3, seed=5)
+    curve = partial_faithfulness(scorer, pairs, circuit, [0.4], draws=3, seed=5)
     if report["enough"].decision.n == len(pairs):
         assert report["enough"].decision.estimate == approx(curve.faithfulness[0], abs=1e-9)
 

@@ -1,6 +1,7 @@
 """Circuits of edges against circuits of nodes, whose outgoing edges are kept or cut together."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -10,8 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from causalnet.effects import counterfactual, mean, noise, optimal, resample, zero
-from causalnet.errors import OutOfMemoryError, TermError
-from causalnet.faithfulness import CircuitScorer, EdgeCircuitScorer, Regime, Wanted
+from causalnet.errors import OutOfMemoryError, ParameterError, TermError
+from causalnet.faithfulness import (
+    CircuitScorer,
+    EdgeCircuitScorer,
+    Regime,
+    Wanted,
+    partial_faithfulness,
+)
 from causalnet.interventions import Ablation, Edge, Learning, kl, logit_diff, te
 from causalnet.lift import raised_casts
 from causalnet.masked import EdgeRuns
@@ -157,3 +164,28 @@ def test_refusals() -> None:
         back.score(pairs, scorer.universe[:3])
     with pytest.raises(TermError, match="Masked runs take pairs"):
         EdgeCircuitScorer(network, kl, optimal(pairs.base), reference=pairs.base)
+
+
+def test_restored_at_a_position_the_whole_model_is_the_base_run() -> None:
+    """As for nodes: every edge out of them, at the last token; hooks at 1e-9."""
+    network = net("llama")
+    pairs = word_pairs(4, seed=6)
+    nodes = tuple(each for each in (*network.heads(), *network.mlps()))
+    by_nodes = CircuitScorer(
+        network, logit_diff, counterfactual(), nodes, at=("end",), direction="denoising"
+    ).score(pairs, nodes[:3])
+    edges = EdgeCircuitScorer(
+        network, logit_diff, counterfactual(), at=("end",), direction="denoising"
+    )
+    names = {node.name for node in nodes[:3]}
+    members = tuple(edge for edge in edges.universe if edge.sender in names)
+    found = edges.score(pairs, members)
+    np.testing.assert_allclose(found.model, by_nodes.model, atol=1e-9, rtol=0)
+    np.testing.assert_allclose(found.kept, by_nodes.kept, atol=1e-9, rtol=0)
+
+
+def test_a_curve_of_nothing_is_undefined() -> None:
+    network, pairs = net("llama"), word_pairs(4, seed=6)
+    scorer = EdgeCircuitScorer(network, logit_diff, counterfactual())
+    with pytest.raises(ParameterError, match="undefined"):
+        partial_faithfulness(scorer, replace(pairs, source=pairs.base), scorer.universe[:3])

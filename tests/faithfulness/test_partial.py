@@ -15,7 +15,7 @@ from causalnet.faithfulness import (
     EdgeCircuitScorer,
     Regime,
     draw_with,
-    faithfulness_curve,
+    partial_faithfulness,
     robust_fidelity,
 )
 from causalnet.interventions import logit_diff, probability
@@ -34,7 +34,7 @@ def test_the_ends_are_faithfulness_and_one() -> None:
     universe = (*network.heads(), *network.mlps())
     scorer = CircuitScorer(network, logit_diff, counterfactual(), universe)
     circuit = (network["L0.H1"], network["L1.mlp"], network["L1.H2"])
-    curve = faithfulness_curve(scorer, pairs, circuit, (0.0, 0.5, 1.0), draws=3)
+    curve = partial_faithfulness(scorer, pairs, circuit, (0.0, 0.5, 1.0), draws=3)
     scores = scorer.score(pairs, circuit)
     np.testing.assert_array_equal(curve.values[0], scores.faithfulness)
     np.testing.assert_array_equal(curve.values[2], 1.0)
@@ -69,7 +69,7 @@ def test_shares_that_add_up() -> None:
     scorer = CircuitScorer(network, logit_diff, counterfactual(), heads)
     alone = [scorer.score(pairs, [head]).faithfulness for head in heads]
     assert sum(alone) == pytest.approx(1.0, abs=1e-9)
-    curve = faithfulness_curve(scorer, pairs, heads[:1], (0.3, 0.6), draws=4, seed=7)
+    curve = partial_faithfulness(scorer, pairs, heads[:1], (0.3, 0.6), draws=4, seed=7)
     for row, alpha in enumerate(curve.alphas):
         for draw in range(4):
             drawn = np.random.default_rng((7, draw)).random(4) < alpha
@@ -124,7 +124,7 @@ def test_edges_have_the_same_ends(data: st.DataObject) -> None:
     scorer = EdgeCircuitScorer(network, logit_diff, counterfactual(), batch_size=2)
     circuit = data.draw(st.lists(st.sampled_from(scorer.universe), min_size=3, unique=True))
     scores = scorer.score(pairs, circuit)
-    curve = faithfulness_curve(scorer, pairs, circuit, (0.0, 0.4, 1.0), draws=2)
+    curve = partial_faithfulness(scorer, pairs, circuit, (0.0, 0.4, 1.0), draws=2)
     np.testing.assert_allclose(curve.values[0], scores.faithfulness, atol=1e-12)
     np.testing.assert_array_equal(curve.values[2], 1.0)
     fidelity = robust_fidelity(scorer, pairs, circuit, removed=1.0, kept=0.0, draws=1)
@@ -140,8 +140,8 @@ def test_refusals() -> None:
     with pytest.raises(ParameterError, match=r"probability 1\.5"):
         robust_fidelity(scorer, pairs, (), removed=1.5)
     with pytest.raises(ParameterError, match="0 draws"):
-        faithfulness_curve(scorer, pairs, (), draws=0)
+        partial_faithfulness(scorer, pairs, (), draws=0)
     with pytest.raises(ParameterError, match="they rise"):
-        faithfulness_curve(scorer, pairs, (), (0.5, 0.1))
+        partial_faithfulness(scorer, pairs, (), (0.5, 0.1))
     with pytest.raises(TermError, match=r"L0\.mlp cannot be kept"):
-        faithfulness_curve(scorer, pairs, (network["L0.mlp"],))
+        partial_faithfulness(scorer, pairs, (network["L0.mlp"],))
