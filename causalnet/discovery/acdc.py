@@ -27,6 +27,7 @@ from causalnet.discovery.scores import Cost, Scores
 from causalnet.discovery.units import CircuitGrain
 from causalnet.errors import ParameterError
 from causalnet.estimators.methods import Method
+from causalnet.interventions.techniques.measured import on_trial
 from causalnet.masked.liveness import live_edges
 from causalnet.statistics.bounds import mean_sequence_bounds
 from causalnet.statistics.moments import moments_of
@@ -52,6 +53,7 @@ ACDC = Method(
         "read-outs that do not see what changes: use kl or logit_distance",
     ),
     source="Conmy et al. 2023",
+    measured=(on_trial("acdc"),),
 )
 
 
@@ -88,6 +90,9 @@ def acdc(
     distance (`kl`, `logit_distance`), and of the absolute change of the read-out elsewhere.
     Survival at one threshold is 1 or 0.  Receivers whose owner reaches the logits by no kept edge
     lose their edges without a run: nothing changes.
+
+    On trial with planted heads, 40 sets of 32 prompts, best ranked: power 71%, false finds 50%;
+    misses additive of -0.25, saturated of -0.33; takes backup, balanced.
 
     Args:
         question: What is asked, in the direction noising.

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from causalnet.discovery.question import Question
 from causalnet.discovery.scores import Cost, Scores
 from causalnet.estimators.methods import Method
+from causalnet.interventions.techniques.measured import on_trial
 
 __all__ = ["EXACT", "Progress", "exact_patching", "total_effect"]
 
@@ -28,6 +29,7 @@ EXACT = Method(
         "read-outs that do not see what changes: score by logit_distance beside them",
     ),
     source="Vig et al. 2020; Goldowsky-Dill et al. 2023",
+    measured=(on_trial("exact_patching"),),
 )
 
 
@@ -35,6 +37,9 @@ def exact_patching(question: Question, progress: Progress | None = None) -> Scor
     """Return the exact effect of removing each unit alone, on every prompt.
 
     Units are run from the first stage that they change on, many at once.
+
+    On trial with planted heads, 200 sets of 32 prompts: coverage 96% of 95%, power 100%, false
+    finds 2%.
 
     Args:
         question: What is asked.

@@ -22,6 +22,7 @@ from causalnet.estimators import eap as eap_by_hand
 from causalnet.estimators.methods import EAP, Method
 from causalnet.estimators.outcomes import check_readout
 from causalnet.interventions import AblationKind, Base
+from causalnet.interventions.techniques.measured import on_trial
 
 __all__ = [
     "CLEAN_CORRUPTED",
@@ -43,11 +44,7 @@ CLEAN_CORRUPTED = EAP.but(
     error="the trapezoid rule on one interval; exact where the outcome is quadratic on the way of "
     "the inputs and the edge leads there alone, otherwise without a bound",
     source="Hanna et al. 2024",
-    measured=(
-        "a saturated head with an effect of -0.33 logits: bias -0.08, intervals cover 78 %",
-        "a backup that waits scores -1.05 where removing it alone does nothing, always found",
-        "heads of a conjunction, -0.78 each: bias +0.26, intervals never cover",
-    ),
+    measured=(on_trial("clean_corrupted"),),
 )
 
 
@@ -75,9 +72,10 @@ def eap(
 ) -> Scores:
     """Score units by (reference - own value) . gradient at the receivers' slots, nothing removed.
 
-    One backward pass gives every edge; any ablation.  Where effects are known, saturated heads
-    score 0, waiting backups score though removing them alone does nothing, and intervals over
-    prompts cover 66 % of what they state as 95 %: `EAP.measured`.
+    One backward pass gives every edge; any ablation.
+
+    On trial with planted heads, 200 sets of 32 prompts: coverage 69% of 95%, power 86%, false finds
+    27%; bias backup -0.99 of +0.00, conjunction -0.22 of -0.78, saturated +0.33 of -0.33.
 
     Args:
         question: What is asked.
@@ -108,6 +106,9 @@ def clean_corrupted(
     """Score units as EAP does, with the mean of the gradients of both prompts of a pair.
 
     Counterfactual ablation only: there is one other world, in which gradients can be taken.
+
+    On trial with planted heads, 200 sets of 32 prompts: coverage 68% of 95%, power 100%, false
+    finds 27%; bias backup -0.99 of +0.00, conjunction +0.25 of -0.78, saturated -0.09 of -0.33.
 
     Args:
         question: What is asked.

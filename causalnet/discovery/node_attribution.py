@@ -25,6 +25,7 @@ from causalnet.discovery.units import CircuitGrain
 from causalnet.errors import ParameterError
 from causalnet.estimators import atp_star as atp_star_by_hand
 from causalnet.estimators.methods import ATP, ATP_STAR, EAP, Method
+from causalnet.interventions.techniques.measured import on_trial
 
 __all__ = ["HISP", "atp", "atp_star", "hisp"]
 
@@ -36,10 +37,7 @@ HISP = ATP.but(
     "rank high",
     source="Michel, Levy, Neubig 2019",
     sign="magnitude",
-    measured=(
-        "a saturated head with an effect of -0.33 logits is never among the best ranked",
-        "a backup that waits is always among them, though removing it alone does nothing",
-    ),
+    measured=(on_trial("hisp"),),
 )
 NODES = (CircuitGrain.NODES, CircuitGrain.HEADS)
 
@@ -48,6 +46,9 @@ def atp(
     question: Question, *, progress: Progress | None = None, journal: Journal | None = None
 ) -> Scores:
     """Score heads and MLPs by (reference - own value) . gradient at the node.
+
+    On trial with planted heads, 200 sets of 32 prompts: coverage 69% of 95%, power 86%, false finds
+    27%; bias backup -0.99 of +0.00, conjunction -0.22 of -0.78, saturated +0.33 of -0.33.
 
     Args:
         question: What is asked, at the grain nodes or heads; any ablation.
@@ -73,6 +74,9 @@ def hisp(
     journal: Journal | None = None,
 ) -> Scores:
     """Score heads and MLPs by the mean over prompts of the magnitude of AtP.
+
+    On trial with planted heads, 100 sets of 32 prompts, best ranked: power 71%, false finds 50%;
+    misses additive of -0.25, saturated of -0.33; takes backup, balanced.
 
     Args:
         question: What is asked, at the grain nodes or heads; any ablation.
@@ -116,6 +120,9 @@ def atp_star(
     At the grain receivers a query or key has the pattern that it makes computed again (QK fix), and
     the logits have the total effect, which is exact.  At the grains nodes and heads there is no
     pattern to compute again, and what is left is GradDrop.
+
+    On trial with planted heads, 200 sets of 32 prompts: coverage 69% of 95%, power 86%, false finds
+    27%; bias backup -0.99 of +0.00, conjunction -0.22 of -0.78, saturated +0.33 of -0.33.
 
     Args:
         question: What is asked, at the grain nodes, heads or receivers; counterfactual ablation at

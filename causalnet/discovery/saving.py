@@ -61,7 +61,13 @@ def open_scores(path: str | Path, question: Question) -> Scores:
     told = content["method"]
     return Scores(
         question,
-        Method(**{**told, "fails": tuple(told["fails"])}),
+        Method(
+            **{
+                **told,
+                "fails": tuple(told["fails"]),
+                "measured": tuple(told.get("measured", ())),
+            }
+        ),
         arrays["values"],
         arrays.get("per_prompt"),
         content["sign"],

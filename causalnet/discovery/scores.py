@@ -138,5 +138,6 @@ class Scores:
         more = len(self) - _SHOWN
         lines += [f"  and {more:,} smaller"] if more > 0 else []
         lines += [f"  error: {self.method.error}"]
+        lines += [f"  measured: {each}" for each in self.method.measured]
         lines += [f"  note: {note}" for note in self.notes]
         return "\n".join(lines)

@@ -9,6 +9,8 @@ patching has a coverage of 96 % there.
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
+from causalnet.interventions.techniques.measured import on_trial
+
 __all__ = [
     "ATP",
     "ATP_STAR",
@@ -73,18 +75,6 @@ _ONE_EDGE = "the exact effect of letting the receiver alone read the sender's ot
 _FIRST_ORDER = "exact where the outcome is linear along the patch, otherwise without a bound"
 _SATURATED = "attention that is saturated: its gradient is near 0 though a patch may turn it"
 _CANCELLING = "effects of one sign on a path and another beside it, or over positions: they cancel"
-_FIRST_ORDERS = (
-    "a saturated head with an effect of -0.33 logits scores 0, and is never found",
-    "a backup that waits scores -1.05 where removing it alone does nothing, and is always found",
-    "heads of a conjunction, -0.78 each: bias -0.22, intervals cover 46 %",
-    "intervals cover 66 % over all heads, of 95 % that they state",
-)
-_INTEGRATED = (
-    "a saturated head with an effect of -0.33 logits: bias +0.02, always found",
-    "a backup that waits scores -1.05 where removing it alone does nothing, and is always found",
-    "heads of a conjunction, -0.78 each: bias +0.26, intervals cover 6 %",
-    "intervals cover 68 % over all heads, of 95 % that they state",
-)
 _FLAT = "read-outs whose gradient is 0 where it is taken: kl at its own reference, accuracy"
 
 ATP = Method(
@@ -95,7 +85,7 @@ ATP = Method(
     error=_FIRST_ORDER,
     fails=(_SATURATED, _CANCELLING, _FLAT),
     source="Nanda 2023",
-    measured=_FIRST_ORDERS,
+    measured=(on_trial("atp"),),
 )
 ATP_STAR = Method(
     name="AtP*/v1",
@@ -106,6 +96,7 @@ ATP_STAR = Method(
     error="patterns are recomputed exactly; what follows them is first order, as in AtP",
     fails=(_FLAT, "saturation behind the pattern: later attention, norms, MLPs"),
     source="Kramár et al. 2024",
+    measured=(f"heads of one layer, where it is AtP: {on_trial('atp_star')}",),
 )
 EAP = Method(
     name="EAP/v1",
@@ -117,7 +108,7 @@ EAP = Method(
     fails=(_SATURATED, _CANCELLING, _FLAT),
     source="Syed et al. 2024",
     measured=(
-        *_FIRST_ORDERS,
+        on_trial("eap"),
         "hard attention, zero ablation, sorting: 0.88 of pairs of a live edge and another ranked "
         "right; 1.00 by mask-IG",
     ),
@@ -128,7 +119,7 @@ EAP_IG_INPUTS = EAP.but(
     error="first order in the edge, averaged along the way of the inputs; the edges out of the "
     "embedding add up to the total effect as steps grow, other edges to nothing in particular",
     source="Hanna et al. 2024",
-    measured=_INTEGRATED,
+    measured=(on_trial("eap_ig_inputs"),),
 )
 EAP_IG_ACTIVATIONS = EAP.but(
     name="EAP-IG-activations/v1",
@@ -137,7 +128,7 @@ EAP_IG_ACTIVATIONS = EAP.but(
     error="the edges out of one stage add up to the exact effect of patching that stage whole, "
     "as steps grow; the share of one edge is not its own effect",
     source="Hanna et al. 2024; Mueller et al. 2025",
-    measured=_INTEGRATED,
+    measured=(on_trial("eap_ig_activations"),),
 )
 EAP_IG_RECEIVERS = EAP.but(
     name="EAP-IG-receivers/v1",
@@ -156,5 +147,5 @@ MASK_IG = EAP.but(
     error="all edges together add up to the total effect as steps grow; the share of one edge is "
     "not its own effect",
     source="Sundararajan et al. 2017, on the masks of edges",
-    measured=_INTEGRATED,
+    measured=(on_trial("mask_ig"),),
 )

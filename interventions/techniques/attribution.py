@@ -30,6 +30,7 @@ from causalnet.interventions.queries import (
 )
 from causalnet.interventions.readouts import ReadOut, logit_diff
 from causalnet.interventions.scalars import Contrast, Grad, Read
+from causalnet.interventions.techniques.measured import on_trial
 from causalnet.interventions.views import Position
 from causalnet.interventions.worlds import At, Do, Edge, Node, Op, Site, World
 
@@ -42,11 +43,11 @@ Row: TypeAlias = tuple[str, tuple[Mediator, ...], tuple[Site, ...]]
 
 _FIRST_ORDER = (
     "exact where the outcome is linear in the site along the patch, otherwise unbounded, and large "
-    "where attention is saturated; compare a random subset with exact effects"
+    "where attention is saturated; compare a random subset with exact effects; " + on_trial("eap")
 )
 _ALONG_INPUTS = (
     "first order in the site, averaged along the inputs' path; for the inputs themselves the rows "
-    "add up to the total effect as steps grow"
+    "add up to the total effect as steps grow; " + on_trial("eap_ig_inputs")
 )
 _ALONG_ACTIVATIONS = (
     "tends to the exact effect as steps grow; the midpoint rule errs by the square of the step "
