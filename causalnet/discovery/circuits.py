@@ -231,6 +231,7 @@ def _check(connect: str, by: str, grain: CircuitGrain | str) -> None:
         raise ParameterError(
             f"connect={connect!r}, by={by!r}.",
             "connect is 'no', 'prune' or 'greedy'; by is 'absolute' or 'signed'.",
+            "Write connect='no', by='absolute'.",
         )
     if connect != "no" and grain != CircuitGrain.EDGES:
         raise ParameterError(

@@ -68,7 +68,11 @@ def live_truth(
     asked = replace(question, grain="edges", readout=replace(question.readout, at="all"))
     names = [f"{sender} -> {receiver}" for sender, receiver in truth]
     if not names:
-        raise ParameterError("A truth of no edges.", "A circuit has one edge at least.", "")
+        raise ParameterError(
+            "A truth of no edges.",
+            "A circuit has one edge at least.",
+            "Give pairs of sender and receiver, as known_circuit(name).truth does.",
+        )
     members = sorted({asked.units.index(name) for name in names})
     circuit = np.zeros(len(asked.units))
     circuit[members] = 1.0

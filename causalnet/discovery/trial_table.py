@@ -213,7 +213,11 @@ def trial_question(
         ParameterError: No such ablation.
     """
     if ablation not in ABLATIONS:
-        raise ParameterError(f"The ablation {ablation!r}.", f"There are {', '.join(ABLATIONS)}.")
+        raise ParameterError(
+            f"The ablation {ablation!r}.",
+            f"There are {', '.join(ABLATIONS)}.",
+            f"Write {ABLATIONS[0]!r}.",
+        )
     net = _net(network)
     pairs = make(f"known:{network}", net.model.tokenizer, n=prompts, seed=seed)
     made = {

@@ -75,6 +75,7 @@ class Units:
         if wanted not in self._places:
             raise UnknownMediatorError(
                 f"No unit {name!r} at the grain {self.grain.value!r}.",
+                f"It has {len(self):,}, such as {self.names[0]}.",
                 f"Nearest: {', '.join(nearest(wanted, self._places))}.",
             )
         return self._places[wanted]

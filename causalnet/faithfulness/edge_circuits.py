@@ -185,7 +185,7 @@ class EdgeCircuitScorer:
                 if size == 1:
                     raise OutOfMemoryError(
                         "Memory ran out with a batch of one prompt.",
-                        "",
+                        "A masked run holds what every sender writes, and the reference beside it.",
                         "Use a smaller model, shorter prompts, or another device.",
                     ) from error
                 size, halvings = size // 2, halvings + 1

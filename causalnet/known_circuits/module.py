@@ -47,6 +47,7 @@ class SmallShape:
             raise CausalNetError(
                 f"The silent node {strangers[0]!r}.",
                 f"There are L0..L{self.layers - 1} with H0..H{self.heads - 1} and mlp.",
+                "Write for example silent=('L0.mlp',).",
             )
 
     def to_dict(self) -> Mapping[str, object]:

@@ -155,7 +155,9 @@ class Planted:
         if wanted:
             known = [name for names in self.heads for name in names]
             raise UnknownMediatorError(
-                f"No mechanism has the head {min(wanted)!r}.", f"They have {', '.join(known)}."
+                f"No mechanism has the head {min(wanted)!r}.",
+                f"They have {', '.join(known)}.",
+                "Name heads of .heads.",
             )
         return total
 

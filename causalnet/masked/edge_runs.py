@@ -92,6 +92,7 @@ class EdgeRuns:
                 f"The direction {self.direction!r}.",
                 "'noising' runs the base with the ablation's values, 'denoising' the source with "
                 "those of the base.",
+                "Write direction='noising'.",
             )
         is_paired = self.ablation.kind is AblationKind.COUNTERFACTUAL
         if self.direction == "denoising" and not is_paired:
@@ -361,6 +362,7 @@ class EdgeRuns:
             raise TermError(
                 f"The read-out {readout} compares with {readout.reference}.",
                 "Masked runs compare with the base or the source.",
+                "Write logit_diff, or kl against the base as it is.",
             )
         with torch.no_grad():
             if wanted == names[self.direction == "denoising"]:
