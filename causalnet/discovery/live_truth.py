@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from causalnet.discovery.question import Question
+from causalnet.discovery.scores import ROUNDINGS
 from causalnet.errors import ParameterError
 
 __all__ = ["LiveTruth", "live_truth"]
@@ -59,7 +60,8 @@ def live_truth(
     Args:
         question: Ablation, prompts and positions; logits are read at all tokens.
         truth: The circuit's edges, sender and receiver.
-        least: The least change of a logit that counts.
+        least: The least change of a logit that counts; never less than rounding in the type of the
+            weights.
 
     Raises:
         UnknownMediatorError: An edge that the graph does not have.
@@ -85,6 +87,8 @@ def live_truth(
     changes = torch.stack(by_batch).amax(0).tolist()
     labelled = [(asked.units.names[m], change) for m, change in zip(members, changes, strict=True)]
     labelled.sort(key=lambda each: -each[1])
+    largest = max(float(each[0].abs().nan_to_num().max()) for each in batches)
+    least = max(least, ROUNDINGS * torch.finfo(asked.net.model.dtype).eps * largest)
     return LiveTruth(
         frozenset(name for name, _ in labelled),
         frozenset(name for name, change in labelled if change > least),

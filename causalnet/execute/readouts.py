@@ -10,7 +10,7 @@ from causalnet.execute.bindings import Answers
 from causalnet.interventions import ReadOut
 from causalnet.lift import LiftedNetwork
 
-__all__ = ["REDUCTIONS", "lens_logits", "read_logits", "read_value"]
+__all__ = ["REDUCTIONS", "lens_logits", "read_logits", "read_value", "root_mean_square"]
 
 
 def read_logits(
@@ -27,7 +27,7 @@ def read_logits(
         logits: Logits at the read-out's position, [B, vocabulary].
         answers: Token sets of all prompts.
         rows: Which prompts the rows of `logits` are.
-        reference: For `kl` and `logit_distance`, the logits of the reference world, [B, vocabulary].
+        reference: For `kl` and `logit_distance`, logits of the reference world, [B, vocabulary].
 
     Raises:
         AnswerError: An answer or foil outside the vocabulary, or no foil for a logit difference.
@@ -50,8 +50,19 @@ def read_logits(
             theirs, ours = reference.log_softmax(-1), logits.log_softmax(-1)
             return (theirs.exp() * (theirs - ours)).sum(-1)
         case "logit_distance" if reference is not None:
-            return (logits - reference).square().mean(-1).sqrt()
+            return root_mean_square(logits - reference)
     raise InternalError(f"The read-out {readout} has no body.")
+
+
+def root_mean_square(gaps: Tensor) -> Tensor:
+    """Return the root of the mean square over the last axis, with slope 0 where it is 0.
+
+    >>> root_mean_square(torch.tensor([[3.0, 3.0], [0.0, 0.0]])).tolist()
+    [3.0, 0.0]
+    """
+    square = gaps.square().mean(-1)
+    is_there = square > 0
+    return torch.where(is_there, square, 1.0).sqrt() * is_there
 
 
 def lens_logits(net: LiftedNetwork, readout: ReadOut, value: Tensor) -> Tensor:

@@ -70,6 +70,7 @@ class HighLevelModel:
                 raise ParameterError(
                     f"The {kind} {twice[0]!r} is there twice.",
                     "Variables have names of their own, and share no nodes.",
+                    f"Name each {kind} once.",
                 )
 
     def run(self, tokens: Tensor, **setting: Tensor) -> dict[str, Tensor]:
@@ -106,7 +107,9 @@ class HighLevelModel:
         strangers = sorted(set(setting) - set(known))
         if strangers:
             raise CausalNetError(
-                f"Unknown variable {strangers[0]!r}.", f"{self.name} has {', '.join(known)}."
+                f"Unknown variable {strangers[0]!r}.",
+                f"{self.name} has {', '.join(known)}.",
+                "Set one of these.",
             )
 
 
@@ -163,6 +166,7 @@ def columns(shape: SmallShape, nodes: frozenset[str] | tuple[str, ...]) -> Tenso
         raise UnknownMediatorError(
             f"No node {strangers[0]!r} writes in this network.",
             f"There are {', '.join(nodes_of(shape))}.",
+            "Name one of these.",
         )
     rows = ([f"L{layer}.{node}" for node in _of_layer(shape)] for layer in range(shape.layers))
     return torch.tensor([[name in nodes for name in row] for row in rows])

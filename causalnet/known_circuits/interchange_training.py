@@ -126,9 +126,10 @@ def _check(shape: SmallShape, high: HighLevelModel, strict: float) -> None:
         raise ParameterError(
             f"A network of {shape.vocabulary} tokens and {shape.length} positions.",
             f"The inputs of {high.name!r} have {tokens} and {length}.",
+            f"Write vocabulary={tokens}, length={length} or more.",
         )
     if not strict >= 0:
-        raise ParameterError(f"strict={strict}.", "A weight is at least 0.")
+        raise ParameterError(f"strict={strict}.", "A weight is at least 0.", "Write strict=1.0.")
 
 
 def _losses(

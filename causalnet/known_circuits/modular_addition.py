@@ -56,11 +56,19 @@ class AdditionSetting:
     def __post_init__(self) -> None:
         """Refuse what has no frequencies or no test."""
         if self.modulus < 5 or self.modulus % 2 == 0:
-            raise ParameterError(f"modulus={self.modulus}.", "An odd number, at least 5.")
+            raise ParameterError(
+                f"modulus={self.modulus}.", "An odd number, at least 5.", "Write modulus=53."
+            )
         if not 0 < self.share < 1:
-            raise ParameterError(f"share={self.share}.", "A share lies between 0 and 1.")
+            raise ParameterError(
+                f"share={self.share}.", "A share lies between 0 and 1.", "Write share=0.5."
+            )
         if self.width % self.heads:
-            raise ParameterError(f"{self.heads} heads share a width of {self.width} unevenly.")
+            raise ParameterError(
+                f"{self.heads} heads and a width of {self.width}.",
+                "The heads share the width evenly.",
+                f"Write width={self.heads * max(1, self.width // self.heads)}.",
+            )
 
     def shape(self) -> SmallShape:
         """Return the network's sizes: three positions, one layer."""

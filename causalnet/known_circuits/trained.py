@@ -47,6 +47,7 @@ def kept_folder() -> Path:
     except OSError as refusal:
         raise CausalNetError(
             f"A trained network cannot be kept in {str(folder)!r} ({refusal}).",
+            possible="It is trained when it is first asked for, and kept as a file.",
             write="Set CAUSALNET_CACHE to a folder with room in it that you may write to.",
         ) from None
     return folder

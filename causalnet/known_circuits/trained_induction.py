@@ -63,7 +63,11 @@ class InductionSetting:
                 f"Give {fewest} tokens or more.",
             )
         if self.width % self.heads:
-            raise ParameterError(f"{self.heads} heads share a width of {self.width} unevenly.")
+            raise ParameterError(
+                f"{self.heads} heads and a width of {self.width}.",
+                "The heads share the width evenly.",
+                f"Write width={self.heads * max(1, self.width // self.heads)}.",
+            )
 
     def shape(self) -> SmallShape:
         """Return the network's sizes; its MLPs are silent."""

@@ -58,9 +58,11 @@ class Course:
         """Refuse what cannot be counted."""
         for name in ("steps", "every"):
             if getattr(self, name) < 1:
-                raise ParameterError(f"{name}={getattr(self, name)}.", f"{name} is at least 1.")
+                raise ParameterError(
+                    f"{name}={getattr(self, name)}.", f"{name} is at least 1.", f"Write {name}=1."
+                )
         if not self.rate > 0:
-            raise ParameterError(f"rate={self.rate}.", "A rate is above 0.")
+            raise ParameterError(f"rate={self.rate}.", "A rate is above 0.", "Write rate=0.001.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from causalnet.estimators.weights import Decoder
 from causalnet.execute import Answers
-from causalnet.execute.readouts import read_logits
+from causalnet.execute.readouts import read_logits, root_mean_square
 from causalnet.interventions import ReadOut
 
 __all__ = ["Scored"]
@@ -60,7 +60,7 @@ class Scored:
             return self._difference(slots, chosen)
         logits = self.logits(slots)
         if self.against is not None and self.readout.name == "logit_distance":
-            return (logits - self.against).square().mean(-1).sqrt()
+            return root_mean_square(logits - self.against)
         if self.against is not None and self.readout.name == "kl":
             theirs, ours = self.against.log_softmax(-1), logits.log_softmax(-1)
             return (theirs.exp() * (theirs - ours)).sum(-1)

@@ -11,11 +11,18 @@ import pytest
 from causalnet.discovery.evaluation import ranking_score
 from causalnet.discovery.exact import exact_patching
 from causalnet.discovery.live_truth import LiveTruth, live_truth
+from causalnet.discovery.methods import discover
 from causalnet.discovery.question import Question
 from causalnet.discovery.trial_table import ABLATIONS, trial_question, truth_of
+from causalnet.effects import counterfactual
 from causalnet.errors import ParameterError, UnknownMediatorError
 from causalnet.interventions import logit_diff, logit_distance
 from causalnet.known_circuits import KNOWN, known_circuit
+from causalnet.lift import lift
+from causalnet.models import load
+from causalnet.tasks import PromptPairs
+from tests.toys import net as net_of
+from tests.toys import word_pairs
 
 LIVE = {  # counterfactual, mean per position, zero
     "induction": (2, 5, 7),
@@ -82,3 +89,20 @@ def test_edges_that_are_none_are_refused() -> None:
         live_truth(question, [])
     with pytest.raises(UnknownMediatorError, match=r"No unit 'L0\.H9"):
         live_truth(question, [("L0.H9", "logits")])
+
+
+def test_rounding_in_float32_is_not_live() -> None:
+    known = known_circuit("indirect_object_soft")
+    net = lift(load(known.module(), tokenizer=known.tokenizer(), dtype="float32"))
+    pairs = PromptPairs.build(net.model.tokenizer, known.rows(12, 0))
+    assert len(live_truth(Question(net, pairs, counterfactual()), known.truth).live) == 8
+
+
+def test_a_pair_that_does_not_differ_spoils_no_gradient_of_a_distance() -> None:
+    pairs = word_pairs(4, seed=3)
+    ids = [pairs.base.ids[0], *pairs.source.ids[1:]]
+    same = replace(pairs, source=replace(pairs.source, ids=tuple(ids)))
+    question = Question(net_of("llama"), same, counterfactual(), logit_distance)
+    found = discover(question, "eap_ig_activations", steps=2)
+    assert found.per_prompt is not None
+    assert (found.per_prompt[:, 0] == 0).all() and (found.per_prompt[:, 1] != 0).any()

@@ -84,7 +84,7 @@ def test_prefix_matching_is_what_its_definition_counts() -> None:
 def test_settings_that_cannot_be_are_refused() -> None:
     with pytest.raises(ParameterError, match=r"10 tokens for sequences of 24.*Give 21 tokens"):
         InductionSetting(tokens=10, length=24)
-    with pytest.raises(ParameterError, match="3 heads share a width of 64"):
+    with pytest.raises(ParameterError, match="3 heads and a width of 64"):
         InductionSetting(heads=3)
 
 
