@@ -24,6 +24,7 @@ from causalnet.discovery.scores import Cost, Scores
 from causalnet.errors import ParameterError
 from causalnet.estimators.methods import Method
 from causalnet.execute.batch import make_batch
+from causalnet.interventions.techniques.measured import on_trial
 from causalnet.masked import EdgeRuns, Stage
 from causalnet.masked.passes import Columns, Pass
 from causalnet.masked.reads import PlainReads
@@ -45,6 +46,7 @@ INFORMATION_FLOW = Method(
     ),
     source="Ferrando and Voita 2024",
     sign="magnitude",
+    measured=(on_trial("information_flow"),),
 )
 
 
@@ -60,6 +62,9 @@ def information_flow(
     One forward pass over the prompts that are run; the other prompts, the ablation and the outcome
     play no part, except that the route begins where the outcome is read.  Time grows with
     senders x stages x tokens squared; a threshold ends routes early.
+
+    On trial with planted heads, 20 sets of 32 prompts, best ranked: power 61%, false finds 69%;
+    misses conjunction of -0.78, cancelling of +1.00; takes backup, balanced, idle.
 
     Args:
         question: What is asked.

@@ -34,6 +34,12 @@ ON_TRIAL: Mapping[str, str] = MappingProxyType(
         "of -0.25, saturated of -0.33; takes backup, balanced",
         "acdc": "40 sets of 32 prompts, best ranked: power 71%, false finds 50%; misses additive "
         "of -0.25, saturated of -0.33; takes backup, balanced",
+        "subnetwork_probing": "20 sets of 32 prompts, best ranked: power 86%, false finds 25%; "
+        "misses saturated of -0.33; takes balanced",
+        "edge_pruning": "20 sets of 32 prompts, best ranked: power 84%, false finds 28%; misses "
+        "saturated of -0.33; takes balanced",
+        "information_flow": "20 sets of 32 prompts, best ranked: power 61%, false finds 69%; "
+        "misses conjunction of -0.78, cancelling of +1.00; takes backup, balanced, idle",
     }
 )
 """What a method of discovery was measured to do, by its name."""
