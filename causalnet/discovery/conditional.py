@@ -156,7 +156,7 @@ def co_ablation(
         ParameterError: No unit is given.
     """
     after = conditional_patching(question, given, progress=progress)
-    single = exact_patching(question, progress) if alone is None else alone
+    single = exact_patching(question, progress=progress) if alone is None else alone
     by_given = single.total - after.total
     return CoAblation(tuple(given), single, after, by_given)
 

@@ -39,6 +39,13 @@ def ranking_score(
         ParameterError: An unknown name, no true unit or no other.
     """
     names = scores.question.units.names
+    if not truth:
+        raise ParameterError(
+            "A truth of no units.",
+            "Some are true and some are not; where no edge is live alone, as in denoising, the "
+            "structural truth is what can be found.",
+            "Give truth=live_truth(...).live, or .structural.",
+        )
     ranked = scores.ranking(by)
     values = {name: float(value) for name, value in zip(names, ranked, strict=True)}
     return score_ranking(values, truth, convention=by)

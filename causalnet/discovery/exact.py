@@ -6,12 +6,13 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from causalnet.discovery.journal import Journal, Log, log_of
 from causalnet.discovery.question import Question
 from causalnet.discovery.scores import Cost, Scores
 from causalnet.estimators.methods import Method
 from causalnet.interventions.techniques.measured import on_trial
 
-__all__ = ["EXACT", "Progress", "exact_patching", "total_effect"]
+__all__ = ["EXACT", "Progress", "exact_effects", "exact_patching", "total_effect"]
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Told how much of the work is done: units, and units in all."""
@@ -33,7 +34,9 @@ EXACT = Method(
 )
 
 
-def exact_patching(question: Question, progress: Progress | None = None) -> Scores:
+def exact_patching(
+    question: Question, *, progress: Progress | None = None, journal: Journal | None = None
+) -> Scores:
     """Return the exact effect of removing each unit alone, on every prompt.
 
     Units are run from the first stage that they change on, many at once.
@@ -44,31 +47,15 @@ def exact_patching(question: Question, progress: Progress | None = None) -> Scor
     Args:
         question: What is asked.
         progress: Told after every group of units.
+        journal: Where the effects of each group are kept.
 
     Raises:
         NumericalError: NaN or infinity in an outcome.
+        ParameterError: The journal of another search.
     """
-    units, runs = question.units, question.runs
-    groups = by_first_stage(question)
-    found = np.zeros((len(units), len(question.pairs)))
-    stages, done, forwards = len(runs.layout.stages), 0, 0.0
-    unpatched = outcome_of(question, np.ones((1, len(units))))[0]
-    for first, members in _chunks(groups):
-        kept = np.ones((len(members), len(units)))
-        kept[np.arange(len(members)), members] = 0.0
-        if question.direction == "denoising":
-            kept = 1.0 - kept
-        found[members] = outcome_of(question, kept, first)
-        done += len(members)
-        forwards += len(members) * (1 - first / stages)
-        if progress is not None:
-            progress(done, len(units))
-    base = (
-        unpatched
-        if question.direction == "noising"
-        else outcome_of(question, np.zeros((1, len(units))))[0]
-    )
-    effects = found - base
+    everyone = np.arange(len(question.units))
+    log = log_of(journal, question, EXACT, {})
+    effects, forwards = exact_effects(question, everyone, log, progress)
     return Scores(
         question,
         EXACT,
@@ -77,17 +64,54 @@ def exact_patching(question: Question, progress: Progress | None = None) -> Scor
         "effect",
         question.readout.unit,
         total_effect(question),
-        cost=Cost(forwards=forwards, looked_at=len(units)),
+        cost=Cost(forwards=forwards, looked_at=len(everyone)),
     )
 
 
-def _chunks(
-    groups: Sequence[tuple[int, NDArray[np.int64]]],
+def exact_effects(
+    question: Question,
+    members: NDArray[np.int64],
+    log: Log,
+    progress: Progress | None = None,
+) -> tuple[NDArray[np.float64], float]:
+    """Return exact effects [members, n] of removing some units, each alone, and the forwards.
+
+    Args:
+        question: What is asked.
+        members: The numbers of the units.
+        log: Where groups are kept; those that it has are not run again.
+        progress: Told after every group of units.
+    """
+    place = {int(member): at for at, member in enumerate(members)}
+    found = np.zeros((len(members), len(question.pairs)))
+    whole = np.ones(len(question.units))
+    below = whole if question.direction == "noising" else 0 * whole
+    base = outcome_of(question, below[None])[0]
+    stages, done, forwards = len(question.runs.layout.stages), 0, 1.0
+    for number, (first, chosen) in enumerate(_groups(question, members)):
+        if number < len(log.entries):
+            effects = np.asarray(log.entries[number]["effects"], dtype=np.float64)
+        else:
+            kept = np.tile(below, (len(chosen), 1))
+            kept[np.arange(len(chosen)), chosen] = 1 - kept[np.arange(len(chosen)), chosen]
+            effects = outcome_of(question, kept, first) - base
+            log.append({"group": number, "effects": effects})
+        found[[place[int(each)] for each in chosen]] = effects
+        done += len(chosen)
+        forwards += len(chosen) * (1 - first / stages)
+        if progress is not None:
+            progress(done, len(members))
+    return found, forwards
+
+
+def _groups(
+    question: Question, members: NDArray[np.int64]
 ) -> Iterator[tuple[int, NDArray[np.int64]]]:
-    """Cut groups up, so that their masks fit in memory."""
-    for first, members in groups:
-        for start in range(0, len(members), AT_ONCE):
-            yield first, members[start : start + AT_ONCE]
+    """Yield units by the first stage that they change, few enough for their masks to fit."""
+    for first, units in by_first_stage(question):
+        chosen = units[np.isin(units, members)]
+        for start in range(0, len(chosen), AT_ONCE):
+            yield first, chosen[start : start + AT_ONCE]
 
 
 def outcome_of(

@@ -202,7 +202,6 @@ METHODS: Mapping[str, DiscoveryMethod] = MappingProxyType(
                 exact_patching,
                 "every unit removed alone, one run each",
                 grains=EXACT_GRAINS,
-                keeps_journal=False,
             ),
             DiscoveryMethod("eap", eap, "one backward pass", slope_at_start=True),
             DiscoveryMethod(

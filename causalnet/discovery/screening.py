@@ -5,15 +5,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from causalnet.discovery.exact import Progress, by_first_stage, outcome_of
+from causalnet.discovery.exact import Progress, exact_effects
 from causalnet.discovery.journal import Journal, log_of
-from causalnet.discovery.question import Question
 from causalnet.discovery.scores import Cost, Scores
 from causalnet.estimators.control_sample import ControlBound, ScreenError, drawn, most_among
 from causalnet.estimators.methods import Method
 from causalnet.estimators.screening import check_kept
 
-__all__ = ["SCREENED", "exact_effects", "verified"]
+__all__ = ["SCREENED", "verified"]
 
 SCREENED = Method(
     name="screen-then-verify/v1",
@@ -26,7 +25,6 @@ SCREENED = Method(
     fails=("what exact patching does not see", "screens that rank a large effect low"),
     source="Kramár et al. 2024, section 4.3",
 )
-AT_ONCE = 256  # units whose masks are made together
 
 
 def verified(
@@ -72,7 +70,8 @@ def verified(
     sample = drawn(rest, control, seed) if len(rest) else ()
     run = np.array([*first, *sample], dtype=np.int64)
     settings = {"screen": scores.method.name, "k": k, "control": control, "seed": seed}
-    effects, forwards = exact_effects(question, run, settings, progress, journal)
+    log = log_of(journal, question, SCREENED, {**settings, "units": [int(unit) for unit in run]})
+    effects, forwards = exact_effects(question, run, log, progress)
     means = effects.mean(1)
     threshold = float(np.abs(means[:k]).min()) if tau is None else tau
     missed = int((np.abs(means[k:]) > threshold).sum())
@@ -98,54 +97,6 @@ def verified(
         ),
         notes=(*_notes(scores, run, k, means, bound),),
     )
-
-
-def exact_effects(
-    question: Question,
-    members: NDArray[np.int64],
-    settings: dict[str, object],
-    progress: Progress | None = None,
-    journal: Journal | None = None,
-) -> tuple[NDArray[np.float64], float]:
-    """Return exact effects [members, n] of removing some units, each alone, and the forwards.
-
-    Args:
-        question: What is asked.
-        members: The numbers of the units.
-        settings: What chose them, for the journal.
-        progress: Told after every group of units.
-        journal: Where groups are kept.
-    """
-    log = log_of(journal, question, SCREENED, {**settings, "units": [int(m) for m in members]})
-    place = {int(member): at for at, member in enumerate(members)}
-    found = np.zeros((len(members), len(question.pairs)))
-    whole = np.ones(len(question.units))
-    below = whole if question.direction == "noising" else 0 * whole
-    base = outcome_of(question, below[None])[0]
-    stages, done, forwards = len(question.runs.layout.stages), 0, 1.0
-    for number, (first, chosen) in enumerate(_groups(question, members)):
-        if number < len(log.entries):
-            effects = np.asarray(log.entries[number]["effects"], dtype=np.float64)
-        else:
-            kept = np.tile(below, (len(chosen), 1))
-            kept[np.arange(len(chosen)), chosen] = 1 - kept[np.arange(len(chosen)), chosen]
-            effects = outcome_of(question, kept, first) - base
-            log.append({"group": number, "effects": effects})
-        found[[place[int(each)] for each in chosen]] = effects
-        done += len(chosen)
-        forwards += len(chosen) * (1 - first / stages)
-        if progress is not None:
-            progress(done, len(members))
-    return found, forwards
-
-
-def _groups(
-    question: Question, members: NDArray[np.int64]
-) -> Iterator[tuple[int, NDArray[np.int64]]]:
-    for first, units in by_first_stage(question):
-        chosen = units[np.isin(units, members)]
-        for start in range(0, len(chosen), AT_ONCE):
-            yield first, chosen[start : start + AT_ONCE]
 
 
 def _is_estimate(scores: Scores) -> bool:

@@ -37,6 +37,13 @@ How they are made, and more of their kind:
 | `train_addition`, `measure_addition` | addition modulo m | Nanda et al. 2023 |
 | `Course`, `Look` | how long and fast; what is seen on the way | |
 
+Planted, with effects that are known by arithmetic:
+
+| name | what |
+|---|---|
+| `plant(mechanisms)`, `Planted.effect(heads)` | a network of `Mechanism`s, and what removing does |
+| `MechanismKind` | additive, backup, conjunction, cancelling, saturated, balanced, idle |
+
 What a truth is:
 
 | name | what |
@@ -68,6 +75,10 @@ if TYPE_CHECKING:
     from causalnet.known_circuits.modular_addition import train_addition as train_addition
     from causalnet.known_circuits.module import SmallShape as SmallShape
     from causalnet.known_circuits.module import SmallTransformer as SmallTransformer
+    from causalnet.known_circuits.planted import Mechanism as Mechanism
+    from causalnet.known_circuits.planted import MechanismKind as MechanismKind
+    from causalnet.known_circuits.planted import Planted as Planted
+    from causalnet.known_circuits.planted import plant as plant
     from causalnet.known_circuits.trained_induction import InductionSetting as InductionSetting
     from causalnet.known_circuits.trained_induction import measure_induction as measure_induction
     from causalnet.known_circuits.trained_induction import train_induction as train_induction
@@ -86,6 +97,9 @@ _MODULE_OF = {
     "InterchangeReport": "interchange_report",
     "KnownCircuit": "circuit",
     "Look": "training",
+    "Mechanism": "planted",
+    "MechanismKind": "planted",
+    "Planted": "planted",
     "SmallShape": "module",
     "SmallTransformer": "module",
     "Variable": "interchange",
@@ -94,6 +108,7 @@ _MODULE_OF = {
     "measure_induction": "trained_induction",
     "measure_interchange": "interchange_report",
     "modular_sum": "interchange",
+    "plant": "planted",
     "structural_truth": "truth",
     "train_addition": "modular_addition",
     "train_induction": "trained_induction",
@@ -111,6 +126,9 @@ __all__ = [
     "InterchangeReport",
     "KnownCircuit",
     "Look",
+    "Mechanism",
+    "MechanismKind",
+    "Planted",
     "SmallShape",
     "SmallTransformer",
     "Variable",
@@ -120,6 +138,7 @@ __all__ = [
     "measure_induction",
     "measure_interchange",
     "modular_sum",
+    "plant",
     "structural_truth",
     "train_addition",
     "train_induction",

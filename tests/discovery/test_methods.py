@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from causalnet.discovery.exact import exact_patching
-from causalnet.discovery.journal import Journal
+from causalnet.discovery.exact import EXACT as EXACT_PATCHING
+from causalnet.discovery.exact import exact_effects, exact_patching
+from causalnet.discovery.journal import Journal, log_of
 from causalnet.discovery.methods import METHODS, discover, method_of
 from causalnet.discovery.question import Question
-from causalnet.discovery.screening import exact_effects
 from causalnet.discovery.units import CircuitGrain
 from causalnet.effects import counterfactual, zero
 from causalnet.errors import ParameterError
@@ -155,7 +155,7 @@ def test_verification_goes_on_where_it_stopped(tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        exact_effects(question, chosen, {}, stop, journal)
-    again, _ = exact_effects(question, chosen, {}, None, journal)
-    whole, _ = exact_effects(question, chosen, {})
+        exact_effects(question, chosen, log_of(journal, question, EXACT_PATCHING, {}), stop)
+    again, _ = exact_effects(question, chosen, log_of(journal, question, EXACT_PATCHING, {}))
+    whole, _ = exact_effects(question, chosen, log_of(None, question, EXACT_PATCHING, {}))
     assert np.array_equal(again, whole)
