@@ -215,7 +215,8 @@ def _check(question: Question, **numbers: float) -> None:
         whole = name == "steps" and (isinstance(value, bool) or not isinstance(value, int))
         if whole or not 0 < value < math.inf:
             kind = "A whole number above 0." if name == "steps" else "A number above 0."
-            raise ParameterError(f"{name}={value!r}.", kind)
+            written = f"{name}={10 if name == 'steps' else 0.1}"
+            raise ParameterError(f"{name}={value!r}.", kind, f"Write for example {written}.")
     if question.units.cells:
         raise ParameterError(
             f"Learned masks at the grain {str(question.grain)!r}.",

@@ -17,5 +17,9 @@ def open_result(path: str | Path) -> EffectTable:
     """
     archive = open_archive(path)
     if archive.kind != KIND:
-        raise FormatError(f"{str(path)!r} holds a {archive.kind!r}.", f"A {KIND!r} can be opened.")
+        raise FormatError(
+            f"{str(path)!r} holds a {archive.kind!r}.",
+            f"A {KIND!r} can be opened.",
+            "Name a file that EffectTable.save wrote.",
+        )
     return EffectTable.from_archive(archive)

@@ -145,7 +145,7 @@ def check_reference(ablation: Ablation | None, reference: Prompts | None) -> Non
     if (wanted is None) != (reference is None):
         raise TermError(
             f"The ablation {ablation} {'needs' if wanted else 'uses no'} reference prompts.",
-            "",
+            "A reference set is given where, and only where, the ablation is made of one.",
             "Pass the same prompts to the ablation and as reference=... ."
             if wanted
             else "Leave reference out.",

@@ -153,7 +153,9 @@ class EffectTable:
         if name not in self.rows:
             close = nearest(name, self.rows)
             raise UnknownMediatorError(
-                f"No row {label!r}.", f"Nearest: {', '.join(close)}." if close else ""
+                f"No row {label!r}.",
+                f"Nearest: {', '.join(close)}." if close else f"There are {len(self.rows):,} rows.",
+                "Take one of .rows.",
             )
         return self._effect(self.rows.index(name), level)
 
@@ -297,4 +299,6 @@ def _ratio_interval(
 
 
 def _needs(package: str) -> CausalNetError:
-    return CausalNetError(f"{package} is not installed.", "", f"pip install {package}")
+    return CausalNetError(
+        f"{package} is not installed.", "A table is handed over to it.", f"pip install {package}"
+    )
