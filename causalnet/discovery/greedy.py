@@ -30,6 +30,8 @@ GREEDY = Method(
     approximates="the set of that size with the largest joint effect",
     error="each step is exact; a set found step by step need not be the best of its size",
     fails=(
+        "noising seeks what to remove: of a chain of edges it takes one, and that edge alone is no "
+        "circuit",
         "AND-like structures in denoising and backups in noising: no single step shows them",
         "few prompts: candidates close to each other swap",
     ),
@@ -81,7 +83,9 @@ def greedy_search(
             "Write for example size=3.",
         )
     if by not in ("signed", "absolute"):
-        raise ParameterError(f"by={by!r}.", "There are 'signed' and 'absolute'.")
+        raise ParameterError(
+            f"by={by!r}.", "There are 'signed' and 'absolute'.", "Write by='signed'."
+        )
     settings = {"size": size, "by": by, "candidates": sorted(asked)}
     log = log_of(journal, question, GREEDY, settings)
     search = _Search(question, np.array(sorted(asked)))
