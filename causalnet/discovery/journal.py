@@ -30,6 +30,7 @@ Entry: TypeAlias = Mapping[str, object]
 
 _SCHEMA = 1
 _ARRAY = "array"
+_METHOD, _QUESTION = ("program", "method"), ("program", "question")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,7 @@ class Log:
             raise FormatError(
                 f"The journal {str(self.path)!r} cannot be written: {error.strerror}.",
                 "It is a file in a folder that is there.",
+                "Name another file.",
             ) from None
         self._size += len(line)
 
@@ -163,7 +165,11 @@ def _bytes_of(path: Path) -> bytes:
     except FileNotFoundError:
         return b""
     except OSError as error:
-        raise FormatError(f"{str(path)!r} cannot be read: {error.strerror}.") from None
+        raise FormatError(
+            f"{str(path)!r} cannot be read: {error.strerror}.",
+            "A journal is a file that can be read and written.",
+            "Name another file.",
+        ) from None
 
 
 def _line(content: Mapping[str, object], before: str) -> tuple[bytes, str]:
@@ -230,9 +236,12 @@ def _check_same(path: Path, found: Mapping[str, object], header: Mapping[str, ob
     if found == header:
         return
     theirs, ours = _flat(found), _flat(header)
-    other = [name for name in sorted({*theirs, *ours}) if theirs.get(name) != ours.get(name)]
+    other = [place for place in sorted({*theirs, *ours}) if theirs.get(place) != ours.get(place)]
+    # What another method or another question was set to says nothing.
+    asked = [place for place in other if place[:2] in (_METHOD, _QUESTION)]
     shown = [
-        f"{name} {theirs.get(name, 'none')} there, {ours.get(name, 'none')} here" for name in other
+        f"{place[-1]} {theirs.get(place, 'none')} there, {ours.get(place, 'none')} here"
+        for place in asked or other
     ]
     raise ParameterError(
         f"The journal {str(path)!r} belongs to another search: {'; '.join(shown[:3])}.",
@@ -241,17 +250,17 @@ def _check_same(path: Path, found: Mapping[str, object], header: Mapping[str, ob
     )
 
 
-def _flat(content: Mapping[str, object]) -> dict[str, str]:
-    """Return what a header says, field by field, for people."""
-    found: dict[str, str] = {}
-    waiting: list[tuple[str, object]] = [("", content)]
+def _flat(content: Mapping[str, object]) -> dict[tuple[str, ...], str]:
+    """Return what a header says, field by field with its place, for people."""
+    found: dict[tuple[str, ...], str] = {}
+    waiting: list[tuple[tuple[str, ...], object]] = [((), content)]
     while waiting:
-        name, value = waiting.pop()
+        place, value = waiting.pop()
         if isinstance(value, dict) and value:
-            waiting += [(str(key), each) for key, each in value.items()]
+            waiting += [((*place, str(key)), each) for key, each in value.items()]
         else:
             text = json.dumps(value)
-            found[name] = text if len(text) <= 60 else f"{text[:57]}..."
+            found[place] = text if len(text) <= 60 else f"{text[:57]}..."
     return found
 
 

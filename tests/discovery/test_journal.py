@@ -90,6 +90,8 @@ def test_another_search_is_refused_and_says_what_differs(tmp_path: Path) -> None
     other = {"method": "toy/v1", "settings": {"tau": 0.2, "order": "as it is"}}
     with pytest.raises(ParameterError, match=r"tau 0.1 there, 0.2 here.*unchanged"):
         Journal(path).log(other)
+    with pytest.raises(ParameterError, match=r'search: method "toy/v1" there, "other/v1" here\.'):
+        Journal(path).log({**other, "method": "other/v1"})
     assert path.read_bytes() == whole
 
 
