@@ -258,6 +258,7 @@ def _asked(asked: Search, task: str, line: ProgressLine) -> "tuple[Question, Sea
         reference=asked.reference,
         options=options,
         must_align=asked.ablation == "counterfactual" and not at,
+        known=asked.model if asked.model.startswith(KNOWN) else "",
     )
     readout: ReadOut = READOUTS[asked.readout]
     ablation, reference = _ablation(asked, net, prompts)

@@ -77,6 +77,7 @@ def prompts_for(
     reference: int,
     options: Mapping[str, Any],
     must_align: bool,
+    known: str = "",
 ) -> SearchPrompts:
     """Return the prompts of a search.
 
@@ -88,6 +89,7 @@ def prompts_for(
         reference: How many prompts means are taken over.
         options: Options of the task.
         must_align: Whether base and source have to have equal lengths.
+        known: The task of a model that has few words, its own.
 
     Raises:
         PromptError: An unknown task (the nearest are named), a file that cannot be read or has too
@@ -95,7 +97,16 @@ def prompts_for(
         AlignmentError: Pairs that do not line up where they must.
     """
     if task in TASKS or not _is_file(task):
-        return _drawn(task, tokenizer, n, seed, reference, options)
+        try:
+            return _drawn(task, tokenizer, n, seed, reference, options)
+        except PromptError as error:
+            if known in ("", task):
+                raise
+            raise PromptError(
+                f"The task {task!r} for the model {known!r}, which has few words.",
+                f"Its own prompts are the task {known}.",
+                f"Leave TASK out. ({error.came})",
+            ) from error
     return _read(Path(task), tokenizer, n, seed, reference, options, must_align)
 
 
