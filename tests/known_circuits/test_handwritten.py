@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from causalnet.errors import ModelNotFoundError, ParameterError
-from causalnet.known_circuits import KNOWN, KnownCircuit, known_circuit
+from causalnet.known_circuits import KNOWN, TRAINED, KnownCircuit, known_circuit
 from causalnet.known_circuits.builders import BUILDERS
 from causalnet.known_circuits.module import SmallTransformer
 from tests.known_circuits.formulas import FORMULAS
@@ -264,7 +264,7 @@ def test_roles_name_every_node_that_is_not_silent() -> None:
 
 
 def test_every_name_has_a_builder() -> None:
-    assert set(BUILDERS) == set(KNOWN)
+    assert set(BUILDERS) == {*KNOWN, *TRAINED}
     for name, description in KNOWN.items():
         assert description.endswith(".") and known_circuit(name).name == name
         assert len(known_circuit(name).words) == known_circuit(name).shape.vocabulary
