@@ -23,7 +23,8 @@ from causalnet.known_circuits.planted import Mechanism, MechanismKind, Planted, 
 from causalnet.lift import LiftedNetwork
 from causalnet.lift.architectures import SMALL
 from causalnet.lift.check import check_parts
-from causalnet.lift.network import state_of, take_apart
+from causalnet.lift.parts import take_apart
+from causalnet.lift.unchanged import state_of
 from causalnet.models import load
 
 PROMPTS = 32

@@ -3,6 +3,7 @@
 import discovery
 import pytest
 
+from causalnet.discovery.trial_table import ABLATIONS
 from causalnet.known_circuits import KNOWN
 from tests.house.tree import ROOT
 
@@ -16,7 +17,7 @@ NAMES = [column.name for column in discovery.COLUMNS]
 
 
 def test_all_rows_are_stored_and_none_is_apart_for_no_known_reason() -> None:
-    assert set(ROWS) == {(name, ablation) for name in KNOWN for ablation in discovery.ABLATIONS}
+    assert set(ROWS) == {(name, ablation) for name in KNOWN for ablation in ABLATIONS}
     assert "!" not in STORED
     marked = {
         (*row, NAMES[number])

@@ -4,6 +4,7 @@ Oracles: F = 1 and a distance of 0 at all tokens, to 1e-9 (hard attention leaks 
 which edges are set one by one, run with hooks.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 
@@ -37,6 +38,7 @@ from causalnet.interventions import (
     Learning,
     Read,
     ReadOut,
+    Value,
     logit_diff,
     logit_distance,
     mean_handle,
@@ -153,19 +155,22 @@ def test_the_truth_is_the_network_with_hooks(name: str, kind: str) -> None:
 def with_hooks(found: Question, kind: str, kept: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return the read-out with every other edge set in one world, averaged over draws."""
     names, pairs = tuple(found.runs.layout.senders), found.pairs
-    bindings = bind(found.ablation, names, found.net, pairs, found.reference, seed=found.seed)
+    prompts = found.reference
+    assert prompts is None or isinstance(prompts, Prompts)
+    bindings = bind(found.ablation, names, found.net, pairs, prompts, seed=found.seed)
     values = []
     for draw in range(found.ablation.draws):
         layer: list[Assignment] = []
         for number in np.flatnonzero(~kept).tolist():
             edge = found.runs.sites[number]
             assert isinstance(edge, Edge)
-            value = {
+            values_of: Mapping[str, Value] = {
                 "zero": Const(),
                 "counterfactual": At(edge.sender, Base("source")),
                 "resample": At(edge.sender, Base(f"resample {draw}")),
-            }.get(kind) or Const(mean_handle(edge.sender, found.ablation))
-            layer.append((edge, value))
+                "mean_per_position": Const(mean_handle(edge.sender, found.ablation)),
+            }
+            layer.append((edge, values_of[kind]))
         read = Read(found.readout, Do(Base("base"), tuple(layer)))
         result = run_leaves([read], found.net, bindings, executor="hooks")
         values.append(result.values[read].double().numpy())
