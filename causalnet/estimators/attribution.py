@@ -145,7 +145,9 @@ class Attribution:
             at=",".join(map(str, at)) or self.settings.get("at", "all positions"),
             padding="left",
             estimator=f"{method.name}; gradient at {method.gradient_at}",
-            error="; ".join((method.error, *(f"fails with {each}" for each in method.fails))),
+            error="; ".join(
+                (method.error, *(f"fails with {each}" for each in method.fails), *method.measured)
+            ),
         )
 
     def exact_effect(self, name: str | Site | int) -> Contrast:
