@@ -60,7 +60,7 @@ def _line(key: str, text: str) -> Iterator[str]:
 
 def _asked(found: Found) -> str:
     asked = found.circuit.question
-    at = ", ".join(map(str, asked.at)) or "all positions"
+    at = ", ".join(map(str, asked.positions)) or "all positions"
     return (
         f"{asked.readout.described} ({asked.readout.unit or 'no unit'}) with {asked.grain} removed;"
         f" ablation {asked.ablation}, {asked.direction}, {at}; an effect is patched - unpatched"

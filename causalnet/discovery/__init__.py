@@ -7,9 +7,9 @@
 | score | `discover(question, method)`: every method of `METHODS` gives `Scores` | `methods` |
 | choose | `circuit_of_size`, `circuit_above`, `circuit_of` give a `Circuit` | `circuits` |
 | test | `Circuit.scores(pairs)`, `faithfulness_curve`, `stability` | `evaluation` |
-| compare | `ranking_score` with a known circuit; `live_truth`: its edges that are live | `scoring` |
-| overlap | `overlap_of_circuits`, `overlap_of_rankings`: shared by two tasks, and by chance | `scoring` |
-| backups | `co_ablation`, `conditional_patching`: what wakes up when others are gone | `conditional` |
+| compare | `ranking_score` with a known circuit; `live_truth`: its live edges | `evaluation` |
+| overlap | `overlap`: what two tasks share, and would by chance | `evaluation`, `scoring` |
+| backups | `co_ablation`, `conditional_patching`: what wakes up with others gone | `conditional` |
 | keep | `save_scores`, `open_scores`; `claim_text` for `causalnet verify` | `saving`, `claims` |
 | draw | `attribution_of`; back by `circuit_of_graph` | `attribution_writing`, `…_graphs` |
 | try | `put_on_trial`: bias, coverage and power where effects are known | `trial` |
@@ -36,6 +36,7 @@ from causalnet.discovery.conditional import CoAblation, co_ablation, conditional
 from causalnet.discovery.evaluation import (
     FaithfulnessCurve,
     faithfulness_curve,
+    overlap,
     ranking_score,
     stability,
 )
@@ -88,6 +89,7 @@ __all__ = [
     "live_truth",
     "method_of",
     "open_scores",
+    "overlap",
     "overlap_of_circuits",
     "overlap_of_rankings",
     "put_on_trial",

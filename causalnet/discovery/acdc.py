@@ -163,7 +163,9 @@ def _checked(
             f"Write tau=0.01, in {question.readout.unit}.",
         )
     if senders not in ("early", "late"):
-        raise ParameterError(f"senders={senders!r}.", "There are 'early' and 'late'.")
+        raise ParameterError(
+            f"senders={senders!r}.", "There are 'early' and 'late'.", "Write senders='early'."
+        )
     if early is not None and not 0 < early < 0.5:
         raise ParameterError(
             f"early={early!r}.", "An error probability between 0 and 0.5.", "Write early=0.01."
@@ -295,7 +297,7 @@ class _Search:
 
     def _alive(self, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return which units have an edge into something that reaches the logits, [units]."""
-        if self.question.at:  # other positions read the whole stream
+        if self.question.positions:  # other positions read the whole stream
             return np.ones(len(kept), dtype=bool)
         masks = self._masks(kept[None])
         heard = live_edges(self.runs.layout, masks[:, None])

@@ -42,9 +42,9 @@ class Behaviour:
     def __str__(self) -> str:
         """Return the figures in one line."""
         return (
-            f"answer above foil on {self.right:.0%} of {self.prompts} prompts (at least "
-            f"{self.low:.0%}), logit difference {self.difference:+.3g} (standard error "
-            f"{self.error:.2g}), first choice on {self.first:.0%}"
+            f"answer above foil on {self.right:.0%} of {self.prompts} prompts (95 % Wilson "
+            f"interval from {self.low:.0%}), logit difference {self.difference:+.3g} (standard "
+            f"error {self.error:.2g}), first choice on {self.first:.0%}"
         )
 
 

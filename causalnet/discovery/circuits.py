@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -104,7 +105,7 @@ def asked_of(question: Question, pairs: PromptPairs) -> Question:
         question.readout,
         question.grain,
         question.direction,
-        question.at,
+        question.positions,
         question.reference,
         question.seed,
         question.batch_size,
@@ -144,31 +145,30 @@ def circuit_of_size(
     units = scores.question.units
     check_size(size, units)
     _check(connect, by, units.grain)
-    words = f"the {size:,} {_words(by)}"
+    words, ranked = f"the {size:,} {_words(by)}", scores.ranking(by)
+    idle = size - int((ranked > 0).sum()) if by == "absolute" else 0
+    if idle > 0:
+        words += f" ({idle:,} of them score 0 and are taken in the order of the graph)"
     if connect == "greedy":
         layout = scores.question.runs.layout
         kept = greedily_connected(layout, scores.ranking(by), size)
         numbers = np.flatnonzero(kept)
         rule = f"{words}, grown from the logits"
         return _circuit(scores, numbers, rule, "prune")
-    chosen = scores.order(by)[:size]
-    idle = int((scores.ranking(by)[chosen] == 0).sum())
-    if idle:
-        words += f" ({idle:,} of them score 0 and are taken in the order of the graph)"
-    return _circuit(scores, chosen, words, connect)
+    return _circuit(scores, scores.order(by)[:size], words, connect)
 
 
 def check_size(size: int, units: Units) -> None:
     """Check that a circuit can have a size.
 
     Raises:
-        ParameterError: A size below 1 or beyond the graph.
+        ParameterError: A size that is no whole number, below 1 or beyond the graph.
     """
-    if not 1 <= size <= len(units):
+    if not isinstance(size, Integral) or isinstance(size, bool) or not 1 <= size <= len(units):
         raise ParameterError(
-            f"A circuit of {size:,} {units.grain}.",
+            f"A circuit of {size} {units.grain}.",
             f"The graph has {len(units):,}, and a circuit has one at least.",
-            f"Write a size from 1 to {len(units)}.",
+            f"Write a whole number from 1 to {len(units)}.",
         )
 
 

@@ -1,6 +1,6 @@
 """How good scores are: against a known circuit, by their circuits, over resampled prompts."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,16 +13,19 @@ from causalnet.discovery.scoring import (
     MIB_GRID,
     Convention,
     CurveScore,
+    OverlapSweep,
     RankingScore,
     Stability,
     bootstrap_stability,
+    overlap_of_rankings,
     score_curve,
     score_ranking,
 )
+from causalnet.discovery.units import CircuitGrain
 from causalnet.errors import ParameterError
 from causalnet.tasks import PromptPairs
 
-__all__ = ["FaithfulnessCurve", "faithfulness_curve", "ranking_score", "stability"]
+__all__ = ["FaithfulnessCurve", "faithfulness_curve", "overlap", "ranking_score", "stability"]
 
 
 def ranking_score(
@@ -131,6 +134,45 @@ def _check_defined(gaps: NDArray[np.float64], unit: str, rounding: float) -> Non
             "Faithfulness is a share of that difference, which has to be clearly there.",
             "Use a task that the model does, more prompts, or another ablation.",
         )
+
+
+def overlap(
+    scores: Scores,
+    others: Scores,
+    *,
+    by: Convention = "absolute",
+    thresholds: Sequence[float] = (0.01, 0.02, 0.05, 0.1),
+    match_layers: bool = False,
+) -> OverlapSweep:
+    """Compare the tops of two scores of the same units, of two tasks for example.
+
+    Args:
+        scores: The scores of one question.
+        others: Those of another, on units of the same names.
+        by: Rank by size, or by how much a unit helps.
+        thresholds: Shares (floats) or counts (whole numbers) of the units.
+        match_layers: Whether chance draws as many units in each layer; nodes and heads only.
+
+    Raises:
+        ParameterError: Scores of different units, a threshold outside its range, layers asked of
+            another grain.
+
+    Source: Merullo, Eickhoff, Pavlick, "Circuit Component Reuse Across Tasks", 2024.
+    """
+    first, second = (
+        dict(zip(each.question.units.names, each.ranking(by).tolist(), strict=True))
+        for each in (scores, others)
+    )
+    layers = None
+    if match_layers:
+        if scores.question.grain not in (CircuitGrain.HEADS, CircuitGrain.NODES):
+            raise ParameterError(
+                f"match_layers=True at the grain {str(scores.question.grain)!r}.",
+                "A head and an MLP have a layer; an edge has two.",
+                "Leave it out, or ask at grain='heads'.",
+            )
+        layers = {name: name.partition(".")[0] for name in first}
+    return overlap_of_rankings(first, second, convention=by, thresholds=thresholds, layers=layers)
 
 
 def stability(

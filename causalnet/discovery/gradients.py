@@ -138,7 +138,7 @@ def has_own_passes(question: Question) -> bool:
     pairs = question.pairs
     return (
         question.ablation.kind is AblationKind.COUNTERFACTUAL
-        and not question.at
+        and not question.positions
         and question.readout.at != "all"
         and not question.net.graph.shape.irregularity
         and pairs.base.lengths == pairs.source.lengths

@@ -81,9 +81,9 @@ def information_flow(
     if isinstance(tau, bool) or not isinstance(tau, int | float) or not 0 <= tau < 1:
         raise ParameterError(f"tau={tau!r}.", "A share from 0 to below 1.", "Write tau=0.03.")
     check_edges(question, INFORMATION_FLOW)
-    if question.at:
+    if question.positions:
         raise ParameterError(
-            f"Routes at the positions {', '.join(map(str, question.at))}.",
+            f"Routes at the positions {', '.join(map(str, question.positions))}.",
             "A route goes over all tokens that lie on it.",
             "Leave out at=.",
         )

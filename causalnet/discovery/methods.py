@@ -1,10 +1,11 @@
 """The methods of discovery by name, and the one door to them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from causalnet.discovery.acdc import acdc
+from causalnet.discovery.behaviour import behaviour_of
 from causalnet.discovery.exact import Progress, exact_patching
 from causalnet.discovery.gradients import clean_corrupted, eap
 from causalnet.discovery.greedy import greedy_search
@@ -71,6 +72,9 @@ def discover(
 ) -> Scores:
     """Score the units of a question by a method of `METHODS`.
 
+    Where the network does not do the task of the pairs, a note of the scores says so with the
+    figure; `check_behaviour` refuses.
+
     Args:
         question: What is asked.
         method: The method's name.
@@ -83,7 +87,18 @@ def discover(
             the method does not know, a journal for a method that keeps none.
         TermError, NumericalError: As the method.
     """
-    return _discovered(question, method, options, progress, journal)
+    if not isinstance(question, Question):
+        raise ParameterError(
+            f"A {type(question).__name__} was given as the question.",
+            "It says of which network, on which pairs and under which ablation.",
+            "Write discover(Question(net, pairs, counterfactual()), method).",
+        )
+    found = _discovered(question, method, options, progress, journal)
+    behaviour = behaviour_of(question)
+    if behaviour.is_there:
+        return found
+    warning = f"the network does not do this task, so there is no circuit of it: {behaviour}"
+    return replace(found, notes=(*found.notes, warning))
 
 
 def _discovered(
@@ -107,7 +122,8 @@ def _discovered(
         fitting = [name for name, each in METHODS.items() if question.grain in each.grains]
         raise ParameterError(
             f"The method {method!r} at the grain {str(question.grain)!r}.",
-            f"It knows {', '.join(known.grains)}; this grain: {', '.join(fitting)}.",
+            f"It knows {', '.join(known.grains)}. Methods that know {question.grain}: "
+            f"{', '.join(fitting)}.",
             f"Write grain={str(known.grains[0])!r}, or another method.",
         )
     if journal is not None and not known.keeps_journal:
@@ -267,7 +283,7 @@ METHODS: Mapping[str, DiscoveryMethod] = MappingProxyType(
             DiscoveryMethod(
                 "greedy_search",
                 greedy_search,
-                "unit after unit, the one that moves the outcome most with those before it",
+                "a smallest knock-out: units removed one by one, what moves the outcome most first",
                 ("size", "by", "candidates"),
                 grains=EXACT_GRAINS,
             ),

@@ -203,8 +203,9 @@ def _check_own_passes(question: Question) -> None:
     asked = (
         f"a network that has {odd}"
         if odd
-        else f"the ablation {question.ablation} at {', '.join(map(str, question.at)) or 'all'} "
-        f"positions, read at {question.readout.at}"
+        else f"the ablation {question.ablation} at "
+        f"{', '.join(map(str, question.positions)) or 'all'} positions, read at "
+        f"{question.readout.at}"
     )
     raise ParameterError(
         f"AtP* of {asked}.",

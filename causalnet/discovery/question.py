@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from causalnet.discovery.units import CircuitGrain, Units, units_of
 from causalnet.effects import Conventions
-from causalnet.errors import TermError
+from causalnet.effects.queries import check_asked_of
+from causalnet.errors import ParameterError, TermError
 from causalnet.interventions import Ablation, AblationKind, Direction, Position, ReadOut, logit_diff
+from causalnet.interventions.queries import positions_of
 from causalnet.lift import LiftedNetwork
 from causalnet.masked import EdgeRuns, cell_outcomes, learn_edge_constants
 from causalnet.tasks import PromptPairs, Prompts
@@ -20,7 +22,7 @@ from causalnet.tasks import PromptPairs, Prompts
 __all__ = ["Question"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Question:
     """Which edges or nodes matter, for which outcome, when they carry which other values.
 
@@ -54,7 +56,7 @@ class Question:
     readout: ReadOut = logit_diff
     grain: CircuitGrain | str = CircuitGrain.EDGES
     direction: Direction = "noising"
-    at: tuple[Position, ...] = ()
+    at: Position | Sequence[Position] = ()
     reference: Prompts | PromptPairs | None = None
     seed: int = 0
     batch_size: int = 16
@@ -63,9 +65,19 @@ class Question:
 
     def __post_init__(self) -> None:
         """Check what is asked."""
+        check_asked_of(self.net, self.pairs)
+        if not isinstance(self.ablation, Ablation):
+            raise ParameterError(
+                f"A {type(self.ablation).__name__} was given as the ablation.",
+                "It says what removed units carry.",
+                "Write cn.counterfactual(), cn.zero() or cn.mean(pairs.base).",
+            )
+        object.__setattr__(self, "at", positions_of(self.at))
+        for position in self.positions:
+            self.pairs.base.at(position)
         if self.grain == CircuitGrain.POSITIONS and not self.at:
             object.__setattr__(self, "at", _named(self.pairs))
-        object.__setattr__(self, "units", units_of(self.net.graph, self.grain, self.at))
+        object.__setattr__(self, "units", units_of(self.net.graph, self.grain, self.positions))
         object.__setattr__(self, "grain", self.units.grain)
         runs = EdgeRuns(
             self.net,
@@ -73,7 +85,7 @@ class Question:
             self.ablation,
             self.readout,
             self.direction,
-            self.at,
+            self.positions,
             self.reference.base if isinstance(self.reference, PromptPairs) else self.reference,
             self.seed,
             self.batch_size,
@@ -92,8 +104,24 @@ class Question:
                 "Pass the pairs that the ablation was made with: reference=pairs.",
             )
         none = self.units.masks(np.zeros((1, len(self.units))))[0]
-        learned = learn_edge_constants(self.net, none, self.ablation, self.reference, self.at)
+        learned = learn_edge_constants(
+            self.net, none, self.ablation, self.reference, self.positions
+        )
         return learned.constants
+
+    def __repr__(self) -> str:
+        """Return one line: what is asked, of whom."""
+        name = self.net.model.provenance.source
+        return (
+            f"Question({len(self.units):,} {self.grain} of {name}; {self.readout.described}; "
+            f"{self.ablation}, {self.direction}, {', '.join(map(str, self.positions)) or 'all'} "
+            f"positions; {len(self.pairs)} pairs of {self.pairs.record.name})"
+        )
+
+    @property
+    def positions(self) -> tuple[Position, ...]:
+        """The positions at which units are removed; none means all."""
+        return positions_of(self.at)
 
     @property
     def is_distance(self) -> bool:
@@ -156,7 +184,7 @@ class Question:
             readout=self.readout.described,
             meaning=self.readout.meaning,
             ablation=str(self.ablation),
-            at=",".join(map(str, self.at)) or "all positions",
+            at=",".join(map(str, self.positions)) or "all positions",
             padding="right",
             estimator=estimator or "exact",
             error=error,
@@ -174,7 +202,7 @@ class Question:
             "readout_digest": self.readout.digest.hex(),
             "grain": str(self.grain),
             "direction": self.direction,
-            "at": [str(position) for position in self.at],
+            "at": [str(position) for position in self.positions],
             "seed": self.seed,
             "dtype": str(self.net.model.dtype),
         }

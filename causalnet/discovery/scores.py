@@ -134,9 +134,12 @@ class Scores:
         )
         unit = f" {self.unit}" if self.unit else ""
         lines = [head, f"  everything removed: {self.total:+.3g} {asked.readout.unit}"]
-        lines += [f"  {name}: {value:+.3g}{unit}" for name, value in self.top(_SHOWN)]
-        more = len(self) - _SHOWN
-        lines += [f"  and {more:,} smaller"] if more > 0 else []
+        scored = int((self.ranking() > 0).sum())
+        top = self.top(min(_SHOWN, scored))
+        lines += [f"  {name}: {value:+.3g}{unit}" for name, value in top]
+        smaller, idle = scored - len(top), len(self) - scored
+        lines += [f"  and {smaller:,} smaller"] if smaller else []
+        lines += [f"  and {idle:,} that score 0"] if idle else []
         lines += [f"  error: {self.method.error}"]
         lines += [f"  measured: {each}" for each in self.method.measured]
         lines += [f"  note: {note}" for note in self.notes]

@@ -2,17 +2,24 @@
 
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
 
 from causalnet.discovery.circuits import circuit_above, circuit_of, circuit_of_size
-from causalnet.discovery.evaluation import faithfulness_curve, ranking_score, stability
+from causalnet.discovery.evaluation import faithfulness_curve, overlap, ranking_score, stability
 from causalnet.discovery.exact import exact_patching
+from causalnet.discovery.methods import discover
 from causalnet.discovery.question import Question
 from causalnet.discovery.scores import Scores, Sign
 from causalnet.effects import counterfactual, run, zero
-from causalnet.errors import AlignmentError, ParameterError, UnknownMediatorError
+from causalnet.errors import (
+    AlignmentError,
+    ParameterError,
+    PromptError,
+    UnknownMediatorError,
+)
 from causalnet.faithfulness import CircuitScorer
 from causalnet.interventions import Base, Direction, ablation_effect, kl, logit_diff
 from causalnet.lift import raised_casts
@@ -225,3 +232,37 @@ def test_a_behaviour_that_is_not_there_has_no_faithfulness() -> None:
 def test_distances_are_effects_that_are_not_negative() -> None:
     found = exact_patching(Question(net("llama"), PAIRS, counterfactual(), kl, grain="nodes"))
     assert (found.values >= -EXACT).all() and found.total > 0
+
+
+def test_a_question_prints_in_one_line_and_takes_one_position() -> None:
+    question = Question(net("llama"), PAIRS, counterfactual(), grain="nodes", at="end")
+    assert question.positions == ("end",)
+    assert len(repr(question)) < 250 and "end positions" in repr(question)
+    with pytest.raises(PromptError, match="Unknown position 'S2'"):
+        Question(net("llama"), PAIRS, counterfactual(), at="S2")
+
+
+def test_what_is_no_question_is_told_in_words() -> None:
+    given: Any = net("llama").model
+    with pytest.raises(ParameterError, match="given as the network"):
+        Question(given, PAIRS, counterfactual())
+    name: Any = "zero"
+    with pytest.raises(ParameterError, match=r"Write cn\.counterfactual"):
+        Question(net("llama"), PAIRS, name)
+    with pytest.raises(ParameterError, match="given as the question"):
+        discover(given, "eap")
+    size: Any = 2.5
+    with pytest.raises(ParameterError, match="whole number from 1"):
+        circuit_of_size(scored("nodes"), size)
+
+
+def test_a_task_that_is_not_done_is_noted() -> None:
+    found = discover(scored("nodes").question, "eap")
+    assert any("does not do this task" in note for note in found.notes)
+
+
+def test_scores_overlap_with_themselves() -> None:
+    sweep = overlap(scored("nodes"), scored("nodes"), thresholds=(2, 4), match_layers=True)
+    assert all(row.overlap.jaccard == 1.0 for row in sweep.rows)
+    with pytest.raises(ParameterError, match="an edge has two"):
+        overlap(scored("edges"), scored("edges"), match_layers=True)

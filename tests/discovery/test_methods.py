@@ -95,7 +95,7 @@ def test_what_was_run_is_exact_and_the_rest_estimated(direction: Direction) -> N
     np.testing.assert_allclose(found.per_prompt[run], exact.per_prompt[run], atol=EXACT, rtol=0)
     high, drawn, bound, *errors = found.notes
     assert high.count("->") == 6 and drawn.count("->") == 4
-    assert f"{len(found) - 10} units were not run exactly" in bound and len(errors) == 2
+    assert f"{len(found) - 10} units were not run exactly" in bound and len(errors) >= 2
 
 
 def test_all_units_verified_are_exact_patching() -> None:
