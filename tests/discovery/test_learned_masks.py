@@ -53,9 +53,9 @@ def test_gates_are_open_as_often_as_their_scores_say(theta: float) -> None:
 def test_the_circuit_of_a_known_network_is_found(method: str) -> None:
     question, truth = known("induction_soft")
     if method == "probing":
-        found = subnetwork_probing(question, strength=2.0, steps=150)
+        found = subnetwork_probing(question, strength=2.0, steps=100)
     else:
-        found = edge_pruning(question, len(truth), steps=150)
+        found = edge_pruning(question, len(truth), steps=100)
     assert {name for name, _ in found.top(len(truth))} == truth
     chosen = found.values > OPEN if method == "probing" else np.argsort(-found.values)[: len(truth)]
     kept = np.zeros(len(question.units))
@@ -66,20 +66,20 @@ def test_the_circuit_of_a_known_network_is_found(method: str) -> None:
 @pytest.mark.parametrize("readout", [logit_diff, logit_distance])
 def test_a_search_goes_on_bit_by_bit(tmp_path: Path, readout: ReadOut) -> None:
     question, journal = toy(readout), Journal(tmp_path / "masks")
-    whole = edge_pruning(question, 3, steps=50, seed=7)
-    for last in (5, 27, 44):
+    whole = edge_pruning(question, 3, steps=30, seed=7)
+    for last in (5, 23, 27):
 
         def stop(done: int, total: int, last: int = last) -> None:
             if done >= last:
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            edge_pruning(question, 3, steps=50, seed=7, progress=stop, journal=journal)
-    found = edge_pruning(question, 3, steps=50, seed=7, journal=journal)
+            edge_pruning(question, 3, steps=30, seed=7, progress=stop, journal=journal)
+    found = edge_pruning(question, 3, steps=30, seed=7, journal=journal)
     np.testing.assert_array_equal(found.values, whole.values)
     assert found.notes == whole.notes
     with pytest.raises(ParameterError, match="another search"):
-        edge_pruning(question, 3, steps=50, seed=8, journal=journal)
+        edge_pruning(question, 3, steps=30, seed=8, journal=journal)
 
 
 def test_pruning_approaches_the_sparsity_that_is_asked() -> None:

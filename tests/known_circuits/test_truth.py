@@ -73,7 +73,7 @@ def test_every_edge_of_the_truth_can_change_the_logits(name: str) -> None:
         assert (without - intact).abs().max() > 1e-9, edge
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(seeds, st.sampled_from([0.1, 0.2, 0.35, 1.0]))
 def test_the_truth_of_any_weights_gives_the_logits(seed: int, share: float) -> None:
     module = sparse_network(seed, share)
@@ -82,6 +82,7 @@ def test_the_truth_of_any_weights_gives_the_logits(seed: int, share: float) -> N
     assert torch.allclose(kept_logits(module, ids, truth), module(ids), rtol=0, atol=1e-10)
 
 
+@settings(max_examples=30)
 @given(seeds)
 def test_weights_without_zeros_connect_everything(seed: int) -> None:
     module = sparse_network(seed, 1.0)
@@ -89,7 +90,7 @@ def test_weights_without_zeros_connect_everything(seed: int) -> None:
 
 
 @given(st.integers(0, 4), seeds)
-@settings(max_examples=10)
+@settings(max_examples=5)
 def test_junk_has_no_part_in_the_truth(junk: int, seed: int) -> None:
     for name in KNOWN:
         circuit = known_circuit(name, junk=junk, seed=seed)

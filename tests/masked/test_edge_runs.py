@@ -81,7 +81,7 @@ def by_hooks(
     return np.asarray(np.mean(found, axis=0))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     kind=st.sampled_from(["zero", "counterfactual", "mean", "mean_per_position", "resample"]),
     model=st.sampled_from(["llama", "gpt2"]),
