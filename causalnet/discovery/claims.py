@@ -8,9 +8,17 @@ from causalnet.claims.reading import read_claims
 from causalnet.claims.source_text import SourceText
 from causalnet.claims.task_spec import TaskSpec
 from causalnet.discovery.circuits import Circuit
+from causalnet.discovery.claim_conventions import (
+    circuit_entries,
+    claimed_ablation,
+    claimed_readout,
+    claimed_units,
+    is_of_edges,
+    remarks,
+)
 from causalnet.discovery.units import CircuitGrain
 from causalnet.errors import ParameterError
-from causalnet.interventions import AblationKind
+from causalnet.interventions import READOUTS, AblationKind
 from causalnet.tasks import TaskRecord
 
 __all__ = ["ClaimPrompts", "circuit_entries", "claim_text", "task_of"]
@@ -18,8 +26,6 @@ __all__ = ["ClaimPrompts", "circuit_entries", "claim_text", "task_of"]
 NECESSARY = 0.5  # the share of the behaviour that has to go with the circuit
 PRESENT = 0.5  # the share of the behaviour on the finding prompts that has to be there on others
 WIDTH = 96
-_ABLATE = {CircuitGrain.HEADS: "heads", CircuitGrain.NODES: "heads_and_mlps"}
-_CLAIMABLE = ("logit_difference", "probability", "kl", "loss", "accuracy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,22 +91,18 @@ def claim_text(
         prompts: What it was found on, what tests it, what means are taken over.
         at_least: The share that is claimed to be kept.
         behaviour: The mean read-out on the prompts that found it, in the read-out's unit; half of
-            it is claimed on others.  0 leaves that claim out.
+            it is claimed on others, of a loss at most twice as much.  0 leaves that claim out.
 
     Raises:
         ClaimFileError: A model that was not loaded from anywhere.
-        ParameterError: A circuit of everything, or of nodes at positions; an ablation that no claim
-            file can name.
+        ParameterError: A circuit of everything, or of nodes at several positions; an ablation or a
+            read-out that no claim file can name.
     """
-    if circuit.question.grain is CircuitGrain.POSITIONS:
+    units = circuit.question.units
+    words = claimed_units(circuit)
+    if len(circuit) * max(1, len(units.places)) == len(units):
         raise ParameterError(
-            "A claim file about nodes at positions.",
-            "A claim file has one list of positions for all nodes of its circuits.",
-            "Write a claim with 'ablation: {at: [...]}' for each list, or use the grain nodes.",
-        )
-    if len(circuit) == len(circuit.question.units):
-        raise ParameterError(
-            f"The circuit is all {len(circuit):,} {circuit.question.grain}.",
+            f"The circuit is all {words}.",
             "With nothing left to ablate every claim about it is true.",
             "Take fewer.",
         )
@@ -116,6 +118,7 @@ def _lines(
     record = asked.pairs.record
     yield f"# A circuit of {len(circuit):,} of {len(asked.units):,} {asked.grain},"
     yield f"# found by {circuit.method}: {circuit.rule}."
+    yield from (f"# {each}" for each in remarks(circuit))
     yield "# The thresholds below were set before any prompt that tests them was looked at."
     yield "# `causalnet verify` tests these claims; `causalnet schema` explains every key."
     yield "schema: 1"
@@ -125,12 +128,13 @@ def _lines(
     yield from _block("prompts", {"bos": record.bos, "chat_template": record.chat_template})
     yield "# The prompts that test the claims; the circuit was found on others."
     yield from _block("task", _task(prompts.test))
-    yield f"readout: {_readout(circuit)}"
+    yield f"readout: {claimed_readout(circuit)}"
     yield ""
     yield from _listed("circuit", circuit_entries(circuit))
     yield ""
     yield from _block("found", _found(circuit, prompts))
-    yield from _block("ablation", _ablation(circuit, prompts))
+    reference = None if prompts.reference is None else _task(prompts.reference)
+    yield from _block("ablation", claimed_ablation(circuit, reference, prompts.side))
     yield f"direction: {asked.direction}"
     yield "alpha: 0.05"
     yield f"batch: {min(asked.batch_size, 16)}"
@@ -159,17 +163,6 @@ def _task(spec: TaskSpec) -> dict[str, object]:
     return spec.model_dump(exclude_none=True, exclude_defaults=True)
 
 
-def _readout(circuit: Circuit) -> str:
-    """Return the read-out of the claims; a distance of logits cannot be claimed."""
-    name = circuit.question.readout.name
-    return name if name in _CLAIMABLE else "logit_difference"
-
-
-def circuit_entries(circuit: Circuit) -> tuple[str, ...]:
-    """Return the entries of a claim's circuit: nodes, or edges for grains of edges."""
-    return circuit.names if circuit.question.grain in _ABLATE else circuit.edges
-
-
 def _found(circuit: Circuit, prompts: ClaimPrompts) -> dict[str, object]:
     asked = circuit.question
     if prompts.found is None:
@@ -181,62 +174,26 @@ def _found(circuit: Circuit, prompts: ClaimPrompts) -> dict[str, object]:
     return {"method": told, "task": _task(prompts.found)}
 
 
-def _ablation(circuit: Circuit, prompts: ClaimPrompts) -> dict[str, object]:
-    asked = circuit.question
-    ablation = asked.ablation
-    said: dict[str, object] = {
-        "kind": ablation.kind.value,
-        "ablate": _ABLATE.get(CircuitGrain(asked.grain), "edges"),
-    }
-    if asked.at:
-        said["at"] = "end" if asked.at == ("end",) else [str(each) for each in asked.at]
-    if ablation.kind in (AblationKind.CONSTANT, AblationKind.STEER):
-        raise ParameterError(
-            f"A claim with the ablation {ablation}.",
-            "Claim files name zero, means, resample, counterfactual, noise and optimal.",
-            "Find the circuit with one of them.",
-        )
-    if ablation.reference is not None:
-        if prompts.reference is None:
-            raise ParameterError(
-                f"A claim with the ablation {ablation.kind.value!r} and no reference prompts.",
-                "The reference set is part of the claim.",
-                "Write ClaimPrompts(..., reference=TaskSpec(...)).",
-            )
-        said["reference"] = {**_task(prompts.reference), "side": prompts.side}
-    if ablation.draws > 1:
-        said["draws"] = ablation.draws
-    if ablation.noise is not None:
-        said["noise"] = {"factor": ablation.noise.factor, "seed": ablation.noise.seed}
-    return said
-
-
 def _claims(circuit: Circuit, at_least: float, behaviour: float) -> Iterator[str]:
-    size, grain = len(circuit), str(circuit.question.grain)
-    unit = circuit.question.readout.unit
-    readout = _readout(circuit)
+    words, grain = claimed_units(circuit), circuit.question.grain
+    readout = claimed_readout(circuit)
     if behaviour > 0 and readout != "kl":
-        least = float(f"{PRESENT * behaviour:.3g}")
-        yield from _claim(
-            "behaviour",
-            "exists",
-            f"The behaviour is there: a mean {readout.replace('_', ' ')} of at least {least:g} "
-            f"{unit}.".replace(" .", "."),
-            at_least=least,
-        )
+        yield from _exists(readout, behaviour)
+    where = f" at {words.partition(' at ')[2]}" * (grain is CircuitGrain.POSITIONS)
     yield from _claim(
         "circuit-suffices",
         "faithful",
-        f"With everything else ablated, these {size} {grain} keep at least {at_least:.0%} of it.",
+        f"With everything else{where} ablated, these {words} keep at least {at_least:.0%} of it.",
         at_least=at_least,
     )
     yield from _claim(
         "circuit-is-needed",
         "necessary",
-        f"Without these {size} {grain}, at least {NECESSARY:.0%} of it goes.",
+        f"Without these {words}, at least {NECESSARY:.0%} of it goes.",
         at_least=NECESSARY,
     )
-    if circuit.question.grain in _ABLATE:
+    # Optimal constants would be learned for every random circuit.
+    if not is_of_edges(circuit) and circuit.question.ablation.kind is not AblationKind.OPTIMAL:
         yield from _claim(
             "better-than-chance",
             "better_than_random",
@@ -245,6 +202,20 @@ def _claims(circuit: Circuit, at_least: float, behaviour: float) -> Iterator[str
             max_circuits=60,
             prompts=8,
         )
+
+
+def _exists(readout: str, behaviour: float) -> Iterator[str]:
+    """Claim that the behaviour is there: half of it, or, of a loss, at most twice as much."""
+    is_loss = readout == "loss"
+    bound = float(f"{behaviour / PRESENT if is_loss else PRESENT * behaviour:.3g}")
+    words = "at most" if is_loss else "at least"
+    unit = READOUTS[readout].unit
+    yield from _claim(
+        "behaviour",
+        "exists",
+        f"The behaviour is there: a mean {readout.replace('_', ' ')} of {words} {bound:g} {unit}.",
+        **{words.replace(" ", "_"): bound},
+    )
 
 
 def _claim(identity: str, kind: str, statement: str, **numbers: float) -> Iterator[str]:

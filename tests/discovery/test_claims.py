@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from causalnet.claims import read_claims
-from causalnet.claims.schema import ClaimFile
+from causalnet.claims.circuits import universe
+from causalnet.claims.measuring import scorer_of
+from causalnet.claims.schema import ClaimFile, ExistsClaim
 from causalnet.claims.source_text import SourceText
 from causalnet.claims.task_spec import TaskSpec
 from causalnet.discovery.circuits import Circuit, circuit_of, circuit_of_size
@@ -18,10 +20,31 @@ from causalnet.discovery.exact import exact_patching
 from causalnet.discovery.question import Question
 from causalnet.discovery.saving import open_circuit, open_scores, save_scores
 from causalnet.discovery.scores import Scores
-from causalnet.effects import constant, counterfactual, mean, noise, resample, vector, zero
+from causalnet.effects import (
+    constant,
+    counterfactual,
+    embedding_spread,
+    mean,
+    noise,
+    optimal,
+    resample,
+    vector,
+    zero,
+)
 from causalnet.errors import FormatError, ParameterError
-from causalnet.interventions import Ablation, kl, logit_distance
-from causalnet.tasks import TaskRecord
+from causalnet.interventions import (
+    Ablation,
+    Base,
+    Learning,
+    ReadOut,
+    accuracy,
+    kl,
+    logit_diff,
+    logit_distance,
+    loss,
+    probability,
+)
+from causalnet.tasks import PromptPairs, TaskRecord
 from tests.toys import net, word_pairs
 
 PAIRS = word_pairs(4, seed=2)
@@ -32,6 +55,14 @@ PROMPTS = ClaimPrompts(FOUND, TEST, TaskSpec(file="reference.jsonl", n=4))
 @cache
 def scored(grain: str = "nodes") -> Scores:
     return exact_patching(Question(net("llama"), PAIRS, counterfactual(), grain=grain))
+
+
+def with_places(pairs: PromptPairs) -> PromptPairs:
+    """Pairs whose third token has a name."""
+    places = {"S2": (2,) * len(pairs)}
+    base = replace(pairs.base, positions={**pairs.base.positions, **places})
+    source = replace(pairs.source, positions={**pairs.source.positions, **places})
+    return replace(pairs, base=base, source=source)
 
 
 def claims_of(circuit: Circuit, behaviour: float = 2.0) -> ClaimFile:
@@ -84,6 +115,104 @@ def test_conventions_are_declared() -> None:
 def test_a_distance_finds_and_the_logit_difference_is_claimed() -> None:
     question = Question(net("llama"), PAIRS, zero(), logit_distance, grain="nodes")
     assert claims_of(circuit_of(question, ["L0.H1"])).readout == "logit_difference"
+
+
+@pytest.mark.parametrize("at", [(), ("end",), ("end", "S2")])
+@pytest.mark.parametrize("of_tokens", [False, True])
+def test_the_noise_of_the_claims_is_that_of_the_search(
+    at: tuple[str, ...], of_tokens: bool
+) -> None:
+    pairs = with_places(PAIRS)
+    own = noise(net("llama"), 2.0, at=at, seed=7, spread_of=pairs.base if of_tokens else None)
+    question = Question(net("llama"), pairs, own, grain="nodes")
+    told = claims_of(circuit_of(question, ["L0.H1"])).ablation.noising
+    assert own.noise is not None
+    assert (told.positions or (), told.seed) == (own.noise.at, 7)
+    sigma = told.factor * embedding_spread(net("llama"))
+    assert sigma == pytest.approx(own.noise.sigma, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "readout",
+    [
+        replace(logit_diff, at="all"),
+        replace(probability, at="S2"),
+        replace(kl, reference=Base("source")),
+    ],
+    ids=str,
+)
+def test_read_outs_that_no_claim_file_can_say_are_refused(readout: ReadOut) -> None:
+    question = Question(net("llama"), with_places(PAIRS), counterfactual(), readout, "nodes")
+    with pytest.raises(ParameterError, match="Claim files read at the last token") as error:
+        claim_text(circuit_of(question, ["L0.H1"]), PROMPTS)
+    assert str(readout) in str(error.value)
+
+
+def test_positions_by_number_cannot_be_claimed() -> None:
+    question = Question(net("llama"), PAIRS, zero(), grain="nodes", at=(2,))
+    with pytest.raises(ParameterError, match="names positions"):
+        claim_text(circuit_of(question, ["L0.H1"]), PROMPTS)
+
+
+@pytest.mark.parametrize("readout", [loss, accuracy, probability])
+def test_the_behaviour_is_claimed_the_right_way_round(readout: ReadOut) -> None:
+    """A network that does the task better passes, one that does it much worse does not."""
+    question = Question(net("llama"), PAIRS, zero(), readout, "nodes")
+    text = claim_text(circuit_of(question, ["L0.H1"]), PROMPTS, behaviour=0.4)
+    first = read_claims(SourceText("c.yaml", text)).claims[0]
+    assert isinstance(first, ExistsClaim)
+    if readout is loss:
+        assert (first.at_least, first.at_most) == (None, 0.8)
+        assert "a mean loss of at most 0.8 nats" in first.statement
+    else:
+        assert (first.at_least, first.at_most) == (0.2, None)
+
+
+def test_learned_constants_are_claimed_as_the_search_learned_them() -> None:
+    learning = Learning("loss", steps=3, seed=4)
+    own = optimal(PAIRS, learning)
+    question = Question(net("llama"), PAIRS, own, grain="nodes", reference=PAIRS)
+    circuit = circuit_of(question, ["L0.H1"])
+    file = claims_of(circuit)
+    assert file.ablation.kind == "optimal" and file.ablation.learns == learning
+    assert file.ablation.reference is not None and file.ablation.side == "base"
+    # Constants would be learned for every random circuit.
+    assert "better_than_random" not in [claim.kind for claim in file.claims]
+    assert "learned constants once" in claim_text(circuit, PROMPTS)
+
+
+def at_places(*places: str) -> Question:
+    pairs = with_places(PAIRS)
+    return Question(net("llama"), pairs, counterfactual(), logit_diff, "positions", at=places)
+
+
+def test_nodes_at_one_position_are_claimed_there() -> None:
+    """Oracle: the scorer of claims, at 1e-5 (norms cast to float32)."""
+    circuit = circuit_of(at_places("S2"), ["L0.H1[S2]", "L1.mlp[S2]"])
+    file = claims_of(circuit)
+    assert file.circuit == ("L0.H1", "L1.mlp") and file.ablation.positions == ("S2",)
+    assert "2 nodes at S2" in file.claims[1].statement
+    network, pairs = net("llama"), circuit.question.pairs
+    known = universe(file, network.graph)
+    scorer = scorer_of(file, network, tuple(known.values()), None, 0)
+    theirs = scorer.score(pairs, [known[name] for name in file.circuit])  # type: ignore[misc]
+    ours = circuit.scores()
+    for part in ("model", "kept", "empty", "knocked_out"):
+        np.testing.assert_allclose(getattr(ours, part), getattr(theirs, part), atol=1e-5)
+
+
+def test_what_the_search_removed_elsewhere_is_said() -> None:
+    text = claim_text(circuit_of(at_places("S2", "end"), ["L0.H1[S2]"]), PROMPTS)
+    assert "# The search also removed nodes at end, where claims ablate nothing." in text
+
+
+def test_nodes_at_several_positions_cannot_be_claimed() -> None:
+    question = at_places("S2", "end")
+    with pytest.raises(ParameterError, match="at the positions S2, end"):
+        claim_text(circuit_of(question, ["L0.H1[S2]", "L0.H2[end]"]), PROMPTS)
+    everyone = [name for name in question.units.names if name.endswith("[S2]")]
+    with pytest.raises(ParameterError, match="nothing left to ablate"):
+        claim_text(circuit_of(question, everyone), PROMPTS)
 
 
 def test_what_cannot_be_claimed_is_refused() -> None:
