@@ -15,7 +15,8 @@ from causalnet.discovery.scores import Scores
 from causalnet.discovery.scoring import Convention
 from causalnet.discovery.units import CircuitGrain, Units
 from causalnet.errors import ParameterError
-from causalnet.faithfulness import CircuitScores
+from causalnet.faithfulness import CircuitScorer, CircuitScores, EdgeCircuitScorer
+from causalnet.interventions import AblationKind, Edge
 from causalnet.tasks import PromptPairs
 
 __all__ = ["Circuit", "Connect", "asked_of", "circuit_above", "circuit_of", "circuit_of_size"]
@@ -74,10 +75,17 @@ class Circuit:
     def scores(self, pairs: PromptPairs | None = None) -> CircuitScores:
         """Return the outcome of the model, of the circuit, of nothing and of the rest, by prompt.
 
+        Constants of optimal ablation are learned anew for each of these parts.
+
         Args:
             pairs: Other prompts than those it was found on, which is what a test needs.
+
+        Raises:
+            ParameterError: Optimal ablation at a grain for which no constants are learned.
         """
         asked = self.question if pairs is None else asked_of(self.question, pairs)
+        if asked.ablation.kind is AblationKind.OPTIMAL:
+            return _learned_scores(asked, self.kept)
         own = self.row()
         rows = np.stack([own, np.zeros_like(own), 1.0 - own])
         kept, empty, rest = outcome_of(asked, rows)
@@ -94,6 +102,34 @@ class Circuit:
             f"Circuit({len(self):,} of {len(asked.units):,} {asked.grain} by {self.method}: "
             f"{self.rule}{dropped}; ablation {asked.ablation}, {asked.direction}: {shown})"
         )
+
+
+def _learned_scores(asked: Question, kept: Sequence[int]) -> CircuitScores:
+    """Return scores under optimal ablation, whose constants are those of each part's own mask."""
+    units, pairs = asked.units, asked.reference
+    assert isinstance(pairs, PromptPairs)  # or no question could be asked
+    if units.grain is CircuitGrain.EDGES:
+        members = [units.sites[number] for number in kept]
+        by_edges = EdgeCircuitScorer(
+            asked.net, asked.readout, asked.ablation, asked.positions, reference=pairs
+        )
+        return by_edges.score(asked.pairs, [one for one in members if isinstance(one, Edge)])
+    if units.grain in (CircuitGrain.HEADS, CircuitGrain.NODES):
+        universe = tuple(asked.net[name] for name in units.names)
+        by_nodes = CircuitScorer(
+            asked.net,
+            asked.readout,
+            asked.ablation,
+            universe,
+            asked.positions,
+            reference=pairs,
+        )
+        return by_nodes.score(asked.pairs, [universe[number] for number in kept])
+    raise ParameterError(
+        f"A circuit of {units.grain} under optimal ablation.",
+        "Constants are learned for circuits of edges, nodes and heads.",
+        "Write grain='edges', or another ablation.",
+    )
 
 
 def asked_of(question: Question, pairs: PromptPairs) -> Question:

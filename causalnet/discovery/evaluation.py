@@ -23,6 +23,7 @@ from causalnet.discovery.scoring import (
 )
 from causalnet.discovery.units import CircuitGrain
 from causalnet.errors import ParameterError
+from causalnet.interventions import AblationKind
 from causalnet.tasks import PromptPairs
 
 __all__ = ["FaithfulnessCurve", "faithfulness_curve", "overlap", "ranking_score", "stability"]
@@ -110,6 +111,12 @@ def faithfulness_curve(
             not differ, so that F is undefined.
     """
     asked = scores.question if pairs is None else asked_of(scores.question, pairs)
+    if asked.ablation.kind is AblationKind.OPTIMAL:
+        raise ParameterError(
+            "A curve under optimal ablation.",
+            "Its constants are learned for each circuit by itself.",
+            "Write circuit_of_size(scores, size).scores(pairs) for the sizes that matter.",
+        )
     total, order = len(asked.units), scores.order(by)
     shares = np.asarray(sizes, dtype=np.float64)
     counts = sorted({int(np.clip(round(share * total), 1, total)) for share in shares.tolist()})

@@ -86,6 +86,7 @@ class Log:
         header = {"journal": _SCHEMA, "program": json.loads(json.dumps(program))}
         first, self._digest = _line(header, "")
         found = _bytes_of(path)
+        self._length = len(found)  # with what an interrupted write left behind the last whole line
         if first.startswith(found):
             self._size = 0
             self._write(first)
@@ -113,9 +114,9 @@ class Log:
         try:
             with open(self.path, "r+b" if self.path.exists() else "x+b") as stream:
                 stream.seek(0, os.SEEK_END)
-                if stream.tell() < self._size:
+                if stream.tell() != self._length:
                     raise ParameterError(
-                        f"The journal {str(self.path)!r} became shorter while it was in use.",
+                        f"The journal {str(self.path)!r} was written to by another search.",
                         "One search at a time writes to a journal.",
                         "Give every search a file of its own.",
                     )
@@ -131,6 +132,7 @@ class Log:
                 "Name another file.",
             ) from None
         self._size += len(line)
+        self._length = self._size
 
 
 def log_of(

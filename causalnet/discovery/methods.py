@@ -14,6 +14,7 @@ from causalnet.discovery.integrated import eap_ig_activations, eap_ig_inputs, ma
 from causalnet.discovery.journal import Journal
 from causalnet.discovery.learned_masks import edge_pruning, subnetwork_probing
 from causalnet.discovery.node_attribution import atp, atp_star, hisp
+from causalnet.discovery.options import check_option
 from causalnet.discovery.question import Question
 from causalnet.discovery.scores import Scores
 from causalnet.discovery.screening import verified
@@ -118,6 +119,7 @@ def _discovered(
                 f"Its options: {listed}.",
                 _did_you_mean(option, known.options) or f"Leave {option!r} out.",
             )
+        check_option(method, option, options[option])
     if question.grain not in known.grains:
         fitting = [name for name, each in METHODS.items() if question.grain in each.grains]
         raise ParameterError(

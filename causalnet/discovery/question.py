@@ -39,7 +39,8 @@ class Question:
         at: Positions at which units are removed; none means all.  At the grain of positions each
             is a unit of its own, and none means all that the prompts name.
         reference: The reference set of means and resampling; for optimal ablation the pairs that
-            constants are learned on, once, with every unit removed.
+            constants are learned on: for scores of units once, with every unit removed; for
+            `Circuit.scores` anew for the circuit.
         seed: Seed of everything that is drawn.
         batch_size: Pairs in a batch.
         units: The units of the grain.

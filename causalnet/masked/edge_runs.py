@@ -17,6 +17,7 @@ from causalnet.execute import Bindings
 from causalnet.execute.batch import make_batch
 from causalnet.execute.runnable import check_batch_size, check_readable
 from causalnet.interventions import Ablation, AblationKind, Base, Direction, Position, ReadOut
+from causalnet.interventions.queries import positions_of
 from causalnet.lift import LiftedNetwork, check_unchanged
 from causalnet.masked.batches import Batch
 from causalnet.masked.layout import Layout, layout_of
@@ -81,6 +82,7 @@ class EdgeRuns:
     def __post_init__(self) -> None:
         """Check what is asked, and compute what all runs share."""
         check_asked_of(self.net, self.pairs)
+        object.__setattr__(self, "at", positions_of(self.at))
         check_batch_size(self.batch_size)
         check_unchanged(self.net)
         if not len(self.pairs):
@@ -236,6 +238,12 @@ class EdgeRuns:
             NumericalError: NaN or infinity.
         """
         scored = batch.scored
+        if readout is not None and readout.at != self.readout.at:
+            raise TermError(
+                f"The read-out {readout.described} of runs that are read at {self.readout.at}.",
+                "Another read-out is taken at the same position.",
+                "Make runs with this read-out.",
+            )
         if readout is not None and readout != self.readout:
             scored = self._scored(batch.rows, readout, batch.columns, batch.intact)
         found = scored.values(slots)

@@ -2,19 +2,27 @@
 
 import inspect
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from causalnet.discovery.circuits import circuit_of
+from causalnet.discovery.evaluation import faithfulness_curve
 from causalnet.discovery.exact import EXACT as EXACT_PATCHING
 from causalnet.discovery.exact import exact_effects, exact_patching
 from causalnet.discovery.journal import Journal, log_of
 from causalnet.discovery.methods import METHODS, discover, method_of
+from causalnet.discovery.options import check_option
 from causalnet.discovery.question import Question
 from causalnet.discovery.units import CircuitGrain
-from causalnet.effects import counterfactual, zero
+from causalnet.effects import counterfactual, optimal, zero
 from causalnet.errors import ParameterError
-from causalnet.interventions import Direction
+from causalnet.interventions import Direction, Learning
+from causalnet.known_circuits import known_circuit
+from causalnet.lift import lift
+from causalnet.models import load
+from causalnet.tasks import PromptPairs
 from tests.toys import net, word_pairs
 
 EXACT = 1e-10
@@ -159,3 +167,56 @@ def test_verification_goes_on_where_it_stopped(tmp_path: Path) -> None:
     again, _ = exact_effects(question, chosen, log_of(journal, question, EXACT_PATCHING, {}))
     whole, _ = exact_effects(question, chosen, log_of(None, question, EXACT_PATCHING, {}))
     assert np.array_equal(again, whole)
+
+
+@pytest.mark.parametrize(
+    ("method", "option", "value"),
+    [
+        ("acdc", "tau", "abc"),
+        ("acdc", "tau", float("nan")),
+        ("acdc", "at_once", 1.5),
+        ("hisp", "normalised", "abc"),
+        ("atp_star", "grad_drop", "abc"),
+        ("mask_ig", "steps", True),
+        ("greedy_search", "candidates", 3),
+        ("greedy_search", "size", "abc"),
+        ("subnetwork_probing", "strength", float("inf")),
+        ("screen_then_verify", "seed", []),
+        ("screen_then_verify", "k", float("inf")),
+        ("screen_then_verify", "by_options", 1),
+    ],
+)
+def test_an_option_of_another_type_is_told_in_words(method: str, option: str, value: Any) -> None:
+    grain = METHODS[method].grains[0]
+    with pytest.raises(ParameterError, match=f"was given {option}="):
+        discover(asked(str(grain)), method, **{option: value})
+
+
+def test_every_option_of_every_method_has_a_kind() -> None:
+    for name, method in METHODS.items():
+        for option in method.options:
+            with pytest.raises(ParameterError, match="Write for example"):
+                check_option(name, option, object())
+
+
+def test_two_searches_at_once_write_over_nothing(tmp_path: Path) -> None:
+    question = asked("nodes")
+    one, two = (log_of(Journal(tmp_path / "j"), question, EXACT_PATCHING, {}) for _ in range(2))
+    one.append({"v": 1})
+    one.append({"v": 2})
+    with pytest.raises(ParameterError, match="written to by another search"):
+        two.append({"w": 9})
+    again = log_of(Journal(tmp_path / "j"), question, EXACT_PATCHING, {})
+    assert [entry["v"] for entry in again.entries] == [1, 2]
+
+
+def test_under_optimal_ablation_a_circuit_has_constants_of_its_own() -> None:
+    known = known_circuit("proportion")
+    network = lift(load(known.module(), tokenizer=known.tokenizer()))
+    pairs = PromptPairs.build(network.model.tokenizer, known.rows(8, 0))
+    ablation = optimal(pairs, Learning(steps=20))
+    question = Question(network, pairs, ablation, reference=pairs)
+    truth = circuit_of(question, [f"{sender} -> {receiver}" for sender, receiver in known.truth])
+    assert truth.scores().faithfulness == pytest.approx(1.0, abs=1e-6)
+    with pytest.raises(ParameterError, match="for each circuit by itself"):
+        faithfulness_curve(exact_patching(question))
