@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.integrate import trapezoid
 
@@ -23,6 +23,7 @@ def curves(draw: st.DrawFn) -> tuple[list[float], list[float]]:
     return [k / 1000 for k in sizes], faithfulness
 
 
+@settings(max_examples=50)
 @given(curves())
 def test_areas_are_trapezoid_areas(curve: tuple[list[float], list[float]]) -> None:
     """Oracle: scipy's trapezoid rule, to rounding."""
@@ -36,6 +37,7 @@ def test_areas_are_trapezoid_areas(curve: tuple[list[float], list[float]]) -> No
     assert score.cmd_log == pytest.approx(trapezoid(gap, log) / width, abs=1e-9)
 
 
+@settings(max_examples=50)
 @given(curves())
 def test_areas_are_their_weights_times_their_points(
     curve: tuple[list[float], list[float]],
@@ -55,6 +57,7 @@ def test_areas_are_their_weights_times_their_points(
         assert score.cmd == pytest.approx(width - score.cpr, abs=1e-12)
 
 
+@settings(max_examples=50)
 @given(curves())
 def test_k90_by_its_definition(curve: tuple[list[float], list[float]]) -> None:
     sizes, faithfulness = curve
@@ -68,6 +71,7 @@ def test_k90_by_its_definition(curve: tuple[list[float], list[float]]) -> None:
         assert score.k90 <= score.k90_stays
 
 
+@settings(max_examples=50)
 @given(curves(), st.floats(1e-3, 1.0))
 def test_log_areas_do_not_know_the_unit_of_size(
     curve: tuple[list[float], list[float]], factor: float

@@ -34,6 +34,7 @@ def two_circuits(draw: st.DrawFn) -> tuple[list[str], frozenset[str], frozenset[
     return sites, draw(circuits), draw(circuits)
 
 
+@settings(max_examples=50)
 @given(sizes(), st.data())
 def test_chance_is_hypergeometric(size: Sizes, data: st.DataObject) -> None:
     """Oracle: scipy's survival function; 1e-9 of it, in the far tail too."""
@@ -66,6 +67,7 @@ def test_layers_are_matched_as_if_by_enumeration(strata: list[Sizes], data: st.D
     assert chance.expected == pytest.approx(sum(numbers) / len(numbers), abs=1e-12)
 
 
+@settings(max_examples=50)
 @given(sizes(), sizes())
 def test_two_layers_convolve(one: Sizes, other: Sizes) -> None:
     """Oracle: scipy's probabilities, summed over the pairs directly."""
@@ -76,6 +78,7 @@ def test_two_layers_convolve(one: Sizes, other: Sizes) -> None:
     assert chance_of(shared, [one, other]).p_value == pytest.approx(p, rel=1e-9, abs=1e-250)
 
 
+@settings(max_examples=50)
 @given(sizes(), st.floats(0.001, 0.2))
 def test_the_test_errs_at_most_alpha(size: Sizes, alpha: float) -> None:
     """Exact: the probability, under the null, of all numbers whose p-value is at most alpha."""
@@ -85,6 +88,7 @@ def test_the_test_errs_at_most_alpha(size: Sizes, alpha: float) -> None:
     assert math.fsum(stats.hypergeom.pmf(rejected, n, a, b)) <= alpha * (1 + 1e-9)
 
 
+@settings(max_examples=50)
 @given(sizes(most=60, least=1))
 def test_the_jaccard_of_random_circuits(size: Sizes) -> None:
     a, b, n = size
@@ -93,6 +97,7 @@ def test_the_jaccard_of_random_circuits(size: Sizes) -> None:
     assert expected_jaccard(size) == pytest.approx(oracle, rel=1e-9)
 
 
+@settings(max_examples=50)
 @given(st.lists(st.floats(1e-9, 1), min_size=1, max_size=6))
 def test_holm_is_closed_bonferroni(p_values: list[float]) -> None:
     """Oracle: the largest Bonferroni p-value over all sets of hypotheses that hold this one."""
@@ -103,6 +108,7 @@ def test_holm_is_closed_bonferroni(p_values: list[float]) -> None:
         assert adjusted == pytest.approx(oracle, rel=1e-12)
 
 
+@settings(max_examples=50)
 @given(two_circuits(), st.booleans())
 def test_overlap_is_symmetric_and_of_sets(
     given_circuits: tuple[list[str], frozenset[str], frozenset[str]], with_layers: bool
@@ -119,6 +125,7 @@ def test_overlap_is_symmetric_and_of_sets(
     assert (overlap.by_layer is None) == (not with_layers)
 
 
+@settings(max_examples=50)
 @given(two_circuits())
 def test_a_circuit_of_everything_overlaps_by_necessity(
     given_circuits: tuple[list[str], frozenset[str], frozenset[str]],
@@ -132,6 +139,7 @@ def test_a_circuit_of_everything_overlaps_by_necessity(
     assert overlap.coefficient == 1
 
 
+@settings(max_examples=50)
 @given(two_circuits())
 def test_one_layer_is_no_layer(
     given_circuits: tuple[list[str], frozenset[str], frozenset[str]],
@@ -198,6 +206,7 @@ def test_shares_and_counts(threshold: float, total: int, count: int) -> None:
     assert count_of(threshold, total) == count
 
 
+@settings(max_examples=50)
 @given(st.floats(0, 1, exclude_min=True), st.integers(1, 10**5))
 def test_a_share_is_rounded_to_the_nearest_count(share: float, total: int) -> None:
     count = count_of(share, total)
@@ -214,6 +223,7 @@ def test_other_thresholds_are_refused(threshold: float) -> None:
 # -- sweeps -------------------------------------------------------------------------------------
 
 
+@settings(max_examples=50)
 @given(rankings(most=12), rankings(most=12), CONVENTIONS)
 def test_a_sweep_is_symmetric_and_adjusted(
     one: tuple[dict[str, float], frozenset[str]],
@@ -241,6 +251,7 @@ def test_a_sweep_is_symmetric_and_adjusted(
     )
 
 
+@settings(max_examples=50)
 @given(rankings(most=12), st.data())
 def test_a_row_is_the_overlap_of_the_tops(
     ranking: tuple[dict[str, float], frozenset[str]], data: st.DataObject

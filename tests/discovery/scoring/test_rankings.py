@@ -60,6 +60,7 @@ def expected_over_orders(
     return fmean(areas)
 
 
+@settings(max_examples=50)
 @given(st.one_of(rankings(), rankings(values=any_values)), CONVENTIONS)
 def test_the_roc_area_counts_pairs(ranking: Ranking, convention: Convention) -> None:
     scores, truth = ranking
@@ -67,6 +68,7 @@ def test_the_roc_area_counts_pairs(ranking: Ranking, convention: Convention) -> 
     assert score.auroc == float(area_by_pairs(scores, truth, convention))
 
 
+@settings(max_examples=50)
 @given(
     st.one_of(rankings(most=40), rankings(most=40, values=any_values)),
     CONVENTIONS,
@@ -93,6 +95,7 @@ def test_the_expected_precision_is_the_mean_over_orders(
     assert score.auprc_chance == pytest.approx(chance, abs=1e-12)
 
 
+@settings(max_examples=50)
 @given(rankings(most=30, values=any_values))
 def test_without_ties_both_precisions_are_one(ranking: Ranking) -> None:
     scores, truth = ranking
@@ -102,6 +105,7 @@ def test_without_ties_both_precisions_are_one(ranking: Ranking) -> None:
     assert score.auprc == pytest.approx(score.auprc_expected, abs=1e-12)
 
 
+@settings(max_examples=50)
 @given(rankings(most=20), st.randoms(use_true_random=False))
 def test_neither_order_nor_scale_matters(ranking: Ranking, chance: Random) -> None:
     scores, truth = ranking
@@ -112,6 +116,7 @@ def test_neither_order_nor_scale_matters(ranking: Ranking, chance: Random) -> No
     assert score_ranking(stretched, truth, convention="signed") == one
 
 
+@settings(max_examples=50)
 @given(rankings(most=20))
 def test_the_reverse_ranking_has_the_rest_of_the_area(ranking: Ranking) -> None:
     scores, truth = ranking
@@ -124,6 +129,7 @@ def test_the_reverse_ranking_has_the_rest_of_the_area(ranking: Ranking) -> None:
     assert same[0] == same[1]
 
 
+@settings(max_examples=50)
 @given(rankings(most=20), CONVENTIONS)
 def test_a_perfect_ranking_has_areas_of_one(ranking: Ranking, convention: Convention) -> None:
     scores, truth = ranking
@@ -133,6 +139,7 @@ def test_a_perfect_ranking_has_areas_of_one(ranking: Ranking, convention: Conven
     assert score.auprc_expected == pytest.approx(1, abs=1e-12)
 
 
+@settings(max_examples=50)
 @given(rankings(most=20), CONVENTIONS)
 def test_all_tied_is_chance(ranking: Ranking, convention: Convention) -> None:
     scores, truth = ranking
@@ -142,6 +149,7 @@ def test_all_tied_is_chance(ranking: Ranking, convention: Convention) -> None:
     assert score.auprc_expected == score.auprc_chance
 
 
+@settings(max_examples=50)
 @given(rankings(most=20), CONVENTIONS)
 def test_the_curve_has_the_areas(ranking: Ranking, convention: Convention) -> None:
     scores, truth = ranking
@@ -158,6 +166,7 @@ def test_the_curve_has_the_areas(ranking: Ranking, convention: Convention) -> No
     assert average == pytest.approx(score.auprc, abs=1e-12)
 
 
+@settings(max_examples=50)
 @given(rankings(most=20), CONVENTIONS)
 def test_the_curve_is_that_of_scikit_learn(ranking: Ranking, convention: Convention) -> None:
     scores, truth = ranking
@@ -169,6 +178,7 @@ def test_the_curve_is_that_of_scikit_learn(ranking: Ranking, convention: Convent
     assert list(curve.thresholds) == thresholds[1:].tolist()
 
 
+@settings(max_examples=50)
 @given(rankings(most=20))
 def test_a_threshold_keeps_what_lies_at_or_above_it(ranking: Ranking) -> None:
     scores, truth = ranking
@@ -192,6 +202,7 @@ def test_dead_edges_of_a_known_circuit_tie_with_the_rest(live: int, area: float)
     assert against_all.undecided_pairs == (7 - live) * 99
 
 
+@settings(max_examples=50)
 @given(rankings(most=20), CONVENTIONS, st.data())
 def test_rounding_noise_below_the_resolution_ties(
     ranking: Ranking, convention: Convention, data: st.DataObject
@@ -229,6 +240,7 @@ def test_what_is_printed_and_written() -> None:
     assert json.loads(json.dumps(curve.to_json(), allow_nan=False))["thresholds"] == [2, 0, "-inf"]
 
 
+@settings(max_examples=50)
 @given(rankings(values=tied_values), st.data())
 def test_a_score_that_is_no_number_is_refused(ranking: Ranking, data: st.DataObject) -> None:
     scores, truth = ranking

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import precision_recall_fscore_support
 
@@ -13,6 +13,7 @@ SITES = [f"L{i // 3}.H{i % 3}" for i in range(12)]
 circuits = st.frozensets(st.sampled_from(SITES))
 
 
+@settings(max_examples=50)
 @given(circuits, circuits.filter(bool))
 def test_shares_are_those_of_scikit_learn(found: frozenset[str], truth: frozenset[str]) -> None:
     recovery = compare_with_truth(found, truth, SITES)
@@ -24,6 +25,7 @@ def test_shares_are_those_of_scikit_learn(found: frozenset[str], truth: frozense
     assert (recovery.recall, recovery.f1) == pytest.approx((recall, f1), abs=1e-12)
 
 
+@settings(max_examples=50)
 @given(circuits, circuits.filter(bool))
 def test_names_are_the_differences(found: frozenset[str], truth: frozenset[str]) -> None:
     recovery = compare_with_truth(found, truth, SITES)
@@ -63,6 +65,7 @@ def test_names_of_other_graphs_are_refused(
         compare_with_truth(found, truth, SITES)
 
 
+@settings(max_examples=50)
 @given(st.floats(0, 1))
 def test_nothing_is_rounded_onto_the_ends(value: float) -> None:
     for written in (share(value), probability(value)):

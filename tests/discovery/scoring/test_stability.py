@@ -106,6 +106,7 @@ def test_clusters_are_drawn_whole() -> None:
     assert "3 clusters of 6 items" in str(result)
 
 
+@settings(max_examples=50)
 @given(tables, st.integers(0, 2**16), st.permutations(range(5)))
 def test_the_order_of_sites_does_not_matter(scores: Array, seed: int, order: list[int]) -> None:
     one = bootstrap_stability(scores, two_largest, seed=seed, resamples=10)
@@ -117,6 +118,7 @@ def test_the_order_of_sites_does_not_matter(scores: Array, seed: int, order: lis
     assert tuple(sorted(order[site] for site in two.full)) == one.full
 
 
+@settings(max_examples=50)
 @given(tables, st.integers(0, 2**16))
 def test_a_seed_gives_one_result(scores: Array, seed: int) -> None:
     results = [bootstrap_stability(scores, two_largest, seed=seed, resamples=9) for _ in "ab"]
@@ -165,6 +167,7 @@ def test_one_more_circuit_shrinks_the_error() -> None:
     assert means.std() == pytest.approx(errors.mean(), rel=0.2)
 
 
+@settings(max_examples=50)
 @given(st.integers(0, 500), st.integers(1, 500), st.floats(0.5, 0.999))
 def test_the_wilson_interval_is_scipys(count: int, n: int, level: float) -> None:
     assume(count <= n)
