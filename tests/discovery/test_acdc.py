@@ -70,7 +70,7 @@ def one_at_a_time(question: Question, tau: float, senders: Senders = "early") ->
     return np.flatnonzero(kept).tolist()
 
 
-@settings(max_examples=8)
+@settings(max_examples=6)
 @given(
     model=st.sampled_from(["llama", "gpt2"]),
     readout=st.sampled_from(sorted(READOUTS)),
@@ -119,7 +119,7 @@ def test_the_same_by_hooks(model: str, readout: str) -> None:
 
 def test_a_sweep_scores_the_largest_threshold_of_survival() -> None:
     question = question_of("llama", "kl")
-    taus = (1e-4, 1e-3, 1e-2)
+    taus = (1e-4, 1e-2)
     swept = acdc(question, taus)
     alone = np.stack([acdc(question, tau).values * tau for tau in taus])
     np.testing.assert_array_equal(swept.values, alone.max(0))
