@@ -90,7 +90,7 @@ def open_circuit(path: str | Path, question: Question) -> Circuit:
     if told is None:
         raise FormatError(
             f"{str(path)!r} holds scores without a circuit.",
-            "",
+            "A circuit is saved with save_scores(scores, path, circuit).",
             "Make one with circuit_of_size(open_scores(...), size).",
         )
     found = circuit_of(question, told["names"])
@@ -100,7 +100,11 @@ def open_circuit(path: str | Path, question: Question) -> Circuit:
 def _opened(path: str | Path, question: Question) -> Archive:
     archive = open_archive(path)
     if archive.kind != KIND:
-        raise FormatError(f"{str(path)!r} holds {archive.kind!r}.", f"Here {KIND!r} are read.")
+        raise FormatError(
+            f"{str(path)!r} holds {archive.kind!r}.",
+            f"Here {KIND!r} are read.",
+            "Give a file that save_scores(...) wrote.",
+        )
     asked, told = question.to_json(), archive.content["question"]
     other = sorted(name for name in asked if asked[name] != told.get(name))
     if other:
@@ -136,8 +140,9 @@ def scores_json(scores: Scores) -> dict[str, object]:
     return {
         "question": scores.question.to_json(),
         "conventions": scores.question.conventions(
-            scores.method.approximates, scores.method.name, scores.method.error
+            _estimand(scores.method), scores.method.name, scores.method.error
         ).to_json(),
+        "approximates": scores.method.approximates,
         "method": asdict(scores.method),
         "settings": dict(scores.settings),
         "sign": scores.sign,
@@ -147,6 +152,11 @@ def scores_json(scores: Scores) -> dict[str, object]:
         "notes": list(scores.notes),
         "scores": {names[number]: float(scores.values[number]) for number in scores.order()},
     }
+
+
+def _estimand(method: Method) -> str:
+    """Return what scores are about: what they stand in for, or what they are where they do not."""
+    return method.formula if method.approximates.startswith("nothing") else method.approximates
 
 
 def circuit_json(circuit: Circuit) -> dict[str, object]:
