@@ -135,10 +135,12 @@ def discover(
     ablation: Annotated[
         str,
         typer.Option(
-            help="counterfactual, zero, mean, mean_per_position, resample or noise.",
+            help="counterfactual, zero, mean, mean_per_position, resample, noise or optimal.",
         ),
     ] = "counterfactual",
-    grain: Annotated[str, typer.Option(help="nodes, heads, edges or receivers.")] = "nodes",
+    grain: Annotated[str, typer.Option(help="nodes, heads, edges, receivers or positions.")] = (
+        "nodes"
+    ),
     size: Annotated[
         int | None,
         typer.Option(help="How many units the circuit has.", show_default="a tenth, 5 to 100"),
@@ -166,7 +168,7 @@ def discover(
     direction: Annotated[str, typer.Option(help="noising or denoising.")] = "noising",
     at: Annotated[str, typer.Option(help="Where units are removed: all, end, or S2,end.")] = "all",
     reference_size: Annotated[
-        int, typer.Option(min=1, help="Prompts of means and resampling.")
+        int, typer.Option(min=1, help="Prompts of means, resampling and learning.")
     ] = 64,
     output: Annotated[Path, typer.Option(help="Folder for what is found.")] = Path(
         "causalnet-circuit"

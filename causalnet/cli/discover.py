@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +25,16 @@ __all__ = ["Search", "run_discover"]
 JOURNAL = "search.journal"
 LEFT = "search-{}.scores"  # what a method without a journal found, until a circuit is made of it
 CLAIMS = "claims.yaml"
-ABLATIONS = ("counterfactual", "zero", "mean", "mean_per_position", "resample", "noise")
-GRAINS = ("nodes", "heads", "edges", "receivers")
+ABLATIONS = (
+    "counterfactual",
+    "zero",
+    "mean",
+    "mean_per_position",
+    "resample",
+    "noise",
+    "optimal",
+)
+GRAINS = ("nodes", "heads", "edges", "receivers", "positions")
 DIRECTIONS = ("noising", "denoising")
 CONNECT = ("no", "prune", "greedy")
 FEW = 1_000  # units that are patched one by one where no method is asked for
@@ -55,7 +63,7 @@ class Search:
         readout: The outcome.
         direction: Which prompts are run.
         at: Positions, as `all` or `S2,end`.
-        reference: How many prompts means are taken over.
+        reference: How many prompts means are taken over, or constants learned on.
         output: Where files are written.
         resume: A journal to go on from, in place of the one in the folder.
         force: Whether to go on without a behaviour, and to write over files.
@@ -132,17 +140,18 @@ def _searched(asked: Search, task: str, terminal: Terminal) -> "tuple[Found, lis
         question, prompts = _asked(asked, task, line)
         line("check the behaviour")
         behaviour = check_behaviour(question, asked.force)
-        scores = None if asked.graph else _scored(asked, question, line)
+        scores, kept = (None, None) if asked.graph else _scored(asked, question, line)
         circuit, notes = chosen_circuit(asked, question, scores)
         line("test on other prompts")
         found = Found.of(
             circuit, scores, prompts, behaviour, (*prompts.notes, *notes), task, asked.seed
         )
         line("write")
-        written = write_found(found, asked.output, terminal)
-    for path in (asked.output / JOURNAL, *asked.output.glob(LEFT.format("*"))):
-        path.unlink(missing_ok=True)
-    return found, written
+        written, unwritten = write_found(found, asked.output, terminal)
+    # Only this search's own: another may have left what it goes on from in the same folder.
+    if kept is not None and kept.parent.resolve() == asked.output.resolve():
+        kept.unlink(missing_ok=True)
+    return replace(found, notes=(*found.notes, *unwritten)), written
 
 
 def checked(asked: Search) -> str:
@@ -257,11 +266,13 @@ def _asked(asked: Search, task: str, line: ProgressLine) -> "tuple[Question, Sea
         seed=asked.seed,
         reference=asked.reference,
         options=options,
-        must_align=asked.ablation == "counterfactual" and not at,
+        must_align=asked.ablation == "counterfactual" and not at and asked.grain != "positions",
         known=asked.model if asked.model.startswith(KNOWN) else "",
     )
     readout: ReadOut = READOUTS[asked.readout]
     ablation, reference = _ablation(asked, net, prompts)
+    if asked.ablation == "optimal":
+        line(f"learn constants on {len(prompts.reference)} prompts")
     question = Question(
         net,
         prompts.found,
@@ -295,17 +306,23 @@ def _ablation(
         case "zero":
             return effects.zero(), None
         case "mean":
-            return effects.mean(prompts.reference), prompts.reference
+            return effects.mean(prompts.reference.source), prompts.reference.source
         case "mean_per_position":
-            return effects.mean_per_position(prompts.reference), prompts.reference
+            return effects.mean_per_position(prompts.reference.source), prompts.reference.source
         case "resample":
-            return effects.resample(prompts.reference), prompts.reference
+            return effects.resample(prompts.reference.source), prompts.reference.source
+        case "optimal":
+            return effects.optimal(prompts.reference), prompts.reference
         case _:
             return effects.noise(net, seed=asked.seed), None
 
 
-def _scored(asked: Search, question: "Question", line: ProgressLine) -> "Scores":
-    """Score the units, or read them where an earlier run of this search left them."""
+def _scored(asked: Search, question: "Question", line: ProgressLine) -> "tuple[Scores, Path]":
+    """Score the units, or read them where an earlier run of this search left them.
+
+    Returns:
+        The scores, and the file that keeps them until a circuit is made of them.
+    """
     from causalnet.cli.discover_prompts import options_of
     from causalnet.discovery.journal import Journal
     from causalnet.discovery.methods import METHODS, discover
@@ -322,7 +339,8 @@ def _scored(asked: Search, question: "Question", line: ProgressLine) -> "Scores"
     tell(0, 0)
     if METHODS[method].keeps_journal:
         journal = Journal(asked.resume or asked.output / JOURNAL)
-        return discover(question, method, progress=tell, journal=journal, **settings)
+        scores = discover(question, method, progress=tell, journal=journal, **settings)
+        return scores, Path(journal.path)
     if asked.resume is not None:
         raise ParameterError(
             f"--resume with the method {method!r}.",
@@ -332,14 +350,14 @@ def _scored(asked: Search, question: "Question", line: ProgressLine) -> "Scores"
     told = f"{question.digest()} {method} {json.dumps(settings, sort_keys=True)}"
     left = asked.output / LEFT.format(hashlib.sha256(told.encode()).hexdigest()[:12])
     if left.is_file():
-        return open_scores(left, question)
+        return open_scores(left, question), left
     scores = discover(question, method, progress=tell, **settings)
     save_scores(scores, left)
-    return scores
+    return scores, left
 
 
 def _fitting(question: "Question") -> str:
     """Return the method for a question of which none was named: exact where units are few."""
-    if len(question.units) <= FEW:
+    if len(question.units) <= FEW or question.grain == "positions":
         return "exact_patching"
     return "eap_ig_inputs" if question.ablation.kind == "counterfactual" else "eap_ig_activations"

@@ -19,7 +19,7 @@ from causalnet.statistics import Interval, ratio_interval
 if TYPE_CHECKING:
     from causalnet.known_circuits import KnownCircuit
 
-__all__ = ["Beside", "Found", "Truth"]
+__all__ = ["Beside", "Found", "Truth", "unit_words"]
 
 KNOWN = "known:"
 ALONE = 200  # resamples of the bootstrap
@@ -108,6 +108,12 @@ class Found:
         )
 
 
+def unit_words(question: Question) -> str:
+    """Return what units are called: `edges`, or `nodes at positions`."""
+    is_cells = question.grain is CircuitGrain.POSITIONS
+    return "nodes at positions" if is_cells else str(question.grain)
+
+
 def _beside(circuit: Circuit, prompts: SearchPrompts) -> Beside:
     found = circuit.scores(prompts.held_out)
     whole = found.model - found.empty
@@ -130,8 +136,8 @@ def _stability(circuit: Circuit, scores: Scores, seed: int) -> Stability | None:
 def _truths(circuit: Circuit, scores: Scores | None) -> list[Truth]:
     asked = circuit.question
     source = asked.net.model.provenance.source
-    if not source.startswith(KNOWN):
-        return []
+    if not source.startswith(KNOWN) or asked.grain is CircuitGrain.POSITIONS:
+        return []  # known circuits are edges: of positions they say nothing
     from causalnet.known_circuits import known_circuit
 
     known: KnownCircuit = known_circuit(source.removeprefix(KNOWN))

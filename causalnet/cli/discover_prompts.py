@@ -10,7 +10,7 @@ from typing import Any
 from causalnet.claims.task_spec import TaskSpec
 from causalnet.discovery.claims import task_of
 from causalnet.errors import AlignmentError, ParameterError, PromptError
-from causalnet.tasks import TASKS, PromptPairs, Prompts, make, read_pairs
+from causalnet.tasks import TASKS, PromptPairs, make, read_pairs
 
 __all__ = ["SearchPrompts", "options_of", "prompts_for"]
 
@@ -28,7 +28,7 @@ class SearchPrompts:
         held_out: Others, which say how good it is.
         found_spec: How a claim file names those that found it.
         test_spec: How a claim file names those that test it.
-        reference: Those of means and resampling.
+        reference: Those of means, resampling and learned constants.
         reference_spec: How a claim file names them.
         side: Which prompts of the reference pairs.
         files: What has to be written beside the claim file.
@@ -39,7 +39,7 @@ class SearchPrompts:
     held_out: PromptPairs
     found_spec: TaskSpec
     test_spec: TaskSpec
-    reference: Prompts
+    reference: PromptPairs
     reference_spec: TaskSpec
     side: str
     files: Mapping[str, PromptPairs]
@@ -154,7 +154,7 @@ def _drawn(
         held_out,
         task_of(found.record),
         task_of(test.record),
-        own.source,
+        own,
         task_of(own.record),
         "source",
         {},
@@ -211,7 +211,7 @@ def _read(
         test,
         TaskSpec(file="found.jsonl"),
         TaskSpec(file="test.jsonl"),
-        own.source,
+        own,
         TaskSpec(file="found.jsonl", n=len(own)),
         "source",
         {"found.jsonl": found, "test.jsonl": test},

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from causalnet.cli.discover_found import Found, Truth
+from causalnet.cli.discover_found import Found, Truth, unit_words
 from causalnet.discovery.saving import circuit_json
 from causalnet.discovery.scores import Scores
 from causalnet.statistics import Interval
@@ -18,6 +18,14 @@ TOP = 8  # units that are listed
 NO_SPREAD = 1e-4  # an interval as narrow as this is written as one number
 BAR = 20  # characters of the longest bar
 INDENT = " " * 10
+_BEHAVIOUR = {  # key -> attribute
+    "prompts": "prompts",
+    "right": "right",
+    "right_low": "low",
+    "difference": "difference",
+    "standard_error": "error",
+    "top_1": "first",
+}
 
 
 def found_lines(found: Found) -> Iterator[str]:
@@ -62,7 +70,8 @@ def _asked(found: Found) -> str:
     asked = found.circuit.question
     at = ", ".join(map(str, asked.positions)) or "all positions"
     return (
-        f"{asked.readout.described} ({asked.readout.unit or 'no unit'}) with {asked.grain} removed;"
+        f"{asked.readout.described} ({asked.readout.unit or 'no unit'}) with {unit_words(asked)} "
+        f"removed;"
         f" ablation {asked.ablation}, {asked.direction}, {at}; an effect is patched - unpatched"
     )
 
@@ -75,12 +84,14 @@ def _method(scores: Scores) -> Iterator[str]:
     yield from _line("", f"error: {method.error}")
     for each in method.fails[:3]:
         yield from _line("", f"fails: {each}")
+    for each in method.measured:
+        yield from _line("", f"measured: {each}")
     cost = scores.cost
     skipped = f", {cost.skipped:,} decided without a run" if cost.skipped else ""
     yield from _line(
         "cost",
         f"{cost.forwards:,.1f} forward and {cost.backwards:,} backward passes over a batch, "
-        f"{cost.looked_at:,} {scores.question.grain} looked at{skipped}",
+        f"{cost.looked_at:,} {unit_words(scores.question)} looked at{skipped}",
     )
 
 
@@ -90,8 +101,8 @@ def _strongest(scores: Scores) -> Iterator[str]:
     unit = f" {scores.unit}" if scores.unit else ""
     yield from _line(
         "largest",
-        f"{len(top)} of {len(scores):,} {scores.question.grain}{' in' + unit if unit else ''}; all "
-        f"removed: {scores.total:+.3g}",
+        f"{len(top)} of {len(scores):,} {unit_words(scores.question)}"
+        f"{' in' + unit if unit else ''}; all removed: {scores.total:+.3g}",
     )
     longest = max((abs(value) for _, value in top), default=0.0) or 1.0
     width = max(len(name) for name, _ in top)
@@ -107,7 +118,7 @@ def _circuit(found: Found) -> Iterator[str]:
     connected = f" {lost} of {circuit.before} were dropped: not connected." if lost else ""
     yield from _line(
         "circuit",
-        f"{len(circuit):,} of {len(circuit.question.units):,} {circuit.question.grain} "
+        f"{len(circuit):,} of {len(circuit.question.units):,} {unit_words(circuit.question)} "
         f"({circuit.share:.1%}): {circuit.rule}.{connected}",
     )
     names = ", ".join(circuit.names[:40]) + (", …" if len(circuit) > 40 else "")
@@ -162,12 +173,11 @@ def found_json(found: Found) -> dict[str, object]:
         "task": found.task,
         "question": asked.to_json(),
         "behaviour": {
-            name: _finite(getattr(found.behaviour, name))
-            for name in ("prompts", "right", "low", "difference", "error", "first")
+            key: _finite(getattr(found.behaviour, name)) for key, name in _BEHAVIOUR.items()
         },
         "is_there": found.behaviour.is_there,
         "method": None if scores is None else scores.method.name,
-        "error": None if scores is None else scores.method.error,
+        **_quoted(scores),
         "total": None if scores is None else scores.total,
         "largest": [] if scores is None else [list(each) for each in scores.top(TOP)],
         "circuit": circuit_json(found.circuit),
@@ -190,7 +200,16 @@ def found_json(found: Found) -> dict[str, object]:
 def _without_sites(found: Found) -> dict[str, object]:
     assert found.stability is not None
     told = found.stability.to_json()
-    return {name: value for name, value in told.items() if name not in ("inclusions", "full")}
+    sizes = found.stability.sizes
+    short = {"low": min(sizes), "high": max(sizes), "mean": float(np.mean(sizes))}
+    left_out = ("inclusions", "full")
+    return {name: value for name, value in told.items() if name not in left_out} | {"sizes": short}
+
+
+def _quoted(scores: Scores | None) -> dict[str, object]:
+    """Return what is known of the method and its error."""
+    names = ("formula", "approximates", "error", "fails", "measured")
+    return {name: None if scores is None else getattr(scores.method, name) for name in names}
 
 
 def _truth_json(truth: Truth) -> dict[str, object]:

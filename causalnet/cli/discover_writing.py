@@ -4,13 +4,13 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from causalnet.cli.discover_found import Found
+from causalnet.cli.discover_found import Found, unit_words
 from causalnet.cli.terminal import Terminal
 from causalnet.discovery.attribution_writing import attribution_of
 from causalnet.discovery.claims import ClaimPrompts, claim_text
 from causalnet.discovery.saving import circuit_json, save_scores, scores_json
 from causalnet.discovery.units import CircuitGrain
-from causalnet.errors import CausalNetError, ParameterError
+from causalnet.errors import CausalNetError, ClaimFileError, ParameterError
 from causalnet.graphs import Kind
 from causalnet.graphs.formats.attribution_json import attribution_text
 from causalnet.report.circuit_picture import (
@@ -24,20 +24,23 @@ from causalnet.report.circuit_picture import (
 __all__ = ["picture_of", "write_found"]
 
 
-def write_found(found: Found, folder: Path, terminal: Terminal) -> list[Path]:
-    """Write everything into a folder and return the paths; a picture only where it can be drawn."""
+def write_found(
+    found: Found, folder: Path, terminal: Terminal
+) -> tuple[list[Path], tuple[str, ...]]:
+    """Write everything that can be written into a folder; return the paths, and what cannot be."""
+    written = [_text(folder / "circuit.json", _json(found))]
+    unwritten: list[str] = []
     try:
-        written = [_text(folder / "claims.yaml", _claims(found))]
+        written.insert(0, _text(folder / "claims.yaml", _claims(found)))
+    except (ClaimFileError, ParameterError) as error:
+        unwritten.append(f"No claims are written. {error}")
+    try:
+        graph = attribution_of(found.circuit, found.scores)
+        written.append(_text(folder / "attribution.json", attribution_text(graph)))
     except ParameterError as error:
-        terminal.note(f"causalnet: No claims are written. {error}")
-        written = []
-    written += [
-        _text(folder / "circuit.json", _json(found)),
-        _text(
-            folder / "attribution.json",
-            attribution_text(attribution_of(found.circuit, found.scores)),
-        ),
-    ]
+        unwritten.append(f"No attribution graph is written. {error}")
+    for each in unwritten:
+        terminal.note(f"causalnet: {each}")
     for name, pairs in found.prompts.files.items():
         pairs.to_jsonl(folder / name)
         written.append(folder / name)
@@ -48,7 +51,7 @@ def write_found(found: Found, folder: Path, terminal: Terminal) -> list[Path]:
         written.append(write_circuit_png(picture_of(found), folder / "circuit.png"))
     except CausalNetError as error:
         terminal.note(f"causalnet: {error}")
-    return written
+    return written, tuple(unwritten)
 
 
 def _text(path: Path, text: str) -> Path:
@@ -84,7 +87,7 @@ def picture_of(found: Found) -> CircuitPicture:
     """Return the picture of a circuit: its edges, or its nodes."""
     circuit, scores = found.circuit, found.scores
     asked = circuit.question
-    of_nodes = asked.grain in (CircuitGrain.NODES, CircuitGrain.HEADS)
+    of_nodes = asked.grain in (CircuitGrain.NODES, CircuitGrain.HEADS, CircuitGrain.POSITIONS)
     edges = () if of_nodes else tuple(_edges(found))
     names = dict.fromkeys(["embed", "logits"])
     if of_nodes:
@@ -94,7 +97,7 @@ def picture_of(found: Found) -> CircuitPicture:
     values = dict(zip(asked.units.names, scores.values.tolist(), strict=True)) if scores else {}
     nodes = tuple(_node(found, name, values.get(name) if of_nodes else None) for name in names)
     ablation = f"ablation {asked.ablation}, {asked.direction}"
-    size = f"{len(circuit):,} of {len(asked.units):,} {asked.grain}"
+    size = f"{len(circuit):,} of {len(asked.units):,} {unit_words(asked)}"
     model = asked.net.model.provenance.source.rsplit("/", 1)[-1]
     return CircuitPicture(
         f"{found.task}: {size}" if found.task == model else f"{found.task} in {model}: {size}",
@@ -135,7 +138,10 @@ def _shared(found: Found, names: dict[str, None]) -> Iterator[DrawnEdge]:
 
 
 def _node(found: Found, name: str, value: float | None) -> DrawnNode:
-    """Return a node with its row: keys and values below heads, heads below the MLP."""
+    """Return a node with its row: keys and values below heads, heads below the MLP.
+
+    The name may end in a position, as `L9.H6[S2]`.
+    """
     graph = found.circuit.question.net.graph
     if name in ("embed", "pos_embed", "logits"):
         last = 3 * graph.shape.layers
@@ -143,5 +149,5 @@ def _node(found: Found, name: str, value: float | None) -> DrawnNode:
     layer = int(name[1:].partition(".")[0])
     if ".KV" in name:
         return DrawnNode(name, "kv", 3 * layer)
-    kind: NodeKind = "mlp" if graph.find(name).kind is Kind.MLP else "head"
+    kind: NodeKind = "mlp" if graph.find(name.partition("[")[0]).kind is Kind.MLP else "head"
     return DrawnNode(name, kind, 3 * layer + (2 if kind == "mlp" else 1), value)

@@ -9,7 +9,7 @@ import pytest
 
 from causalnet.claims import VerificationReport, read_claim_file
 from causalnet.cli import discover_found
-from causalnet.cli.discover import JOURNAL
+from causalnet.cli.discover import JOURNAL, LEFT
 from causalnet.cli.discover_prompts import prompts_for
 from causalnet.cli.door import run_command_line
 from causalnet.discovery.question import Question
@@ -51,6 +51,9 @@ def test_the_files_say_what_was_found(found: Path) -> None:
     told = json.loads((found / "circuit.json").read_text())
     assert told["circuit"]["names"] == TRUE_HEADS
     assert told["method"]["name"] == "exact-patching/v1"
+    estimand = told["conventions"]["estimand"]
+    assert estimand == "outcome with the unit removed, alone - outcome with nothing removed"
+    assert told["approximates"].startswith("nothing")
     assert set(told["scores"]) == {f"L{layer}.H{head}" for layer in (0, 1) for head in range(4)}
     assert (found / "circuit.png").read_bytes().startswith(b"\x89PNG")
     graph = read_graph(found / "attribution.json", "attribution")
@@ -91,6 +94,7 @@ def test_the_summary_is_honest(tmp_path: Path, capsys: Output) -> None:
     words = " ".join(capsys.readouterr().out.split())
     for part in (
         "error: none but rounding; the effect of one unit says nothing of several together",
+        "measured: ",
         "answer above foil on 100% of 8 prompts",
         "ablation zero, noising, all positions; an effect is patched - unpatched",
         "2 of the 9 units score 0: order chose them, not evidence.",
@@ -111,6 +115,9 @@ def test_json_is_one_object_with_the_numbers(tmp_path: Path, capsys: Output) -> 
     told = json.loads(output.out)
     assert told["exit_status"] == 0 and told["method"] == "AtP/v1"
     assert told["circuit"]["names"] == TRUE_HEADS
+    assert set(told["stability"]["sizes"]) == {"low", "high", "mean"}
+    assert {"right_low", "top_1", "standard_error"} < set(told["behaviour"])
+    assert told["measured"] and told["fails"] and "gradient at the node" in told["formula"]
     assert told["tested"]["faithfulness"]["estimate"] == pytest.approx(1.0)
     assert told["truths"]["live"]["recovery"]["f1"] == 1.0
     assert "score nodes by atp" in output.err
@@ -158,7 +165,8 @@ def test_the_attribution_graph_of_a_circuit_gives_the_circuit(
         (("--method", "eap_ig_inputs", "--ablation", "zero"), "only the counterfactual"),
         (("--method", "eap", "--set", "steps=3"), "has no option 'steps'"),
         (("--set", "steps"), "Write --set name=value"),
-        (("--resume", __file__), "keeps no journal"),
+        (("--resume", __file__), "is no journal"),
+        (("--resume", __file__, "--method", "atp_star"), "keeps no journal"),
         (("--resume", "nowhere.journal"), "There is no journal 'nowhere.journal'"),
         (("--from", "g.json", "--size", "3"), "--from beside --method"),
         (("--option", "corruption=abc"), "corruption"),
@@ -200,12 +208,78 @@ def test_scores_are_not_lost_to_a_threshold_that_nothing_passes(
 ) -> None:
     assert discover(tmp_path, "--ablation", "zero", "--threshold", "1000") == 3
     assert "score nodes by exact_patching 8/8" in capsys.readouterr().err
-    (left,) = tmp_path.glob("*.scores")
+    left = tmp_path / JOURNAL
+    before = left.read_bytes()
+    assert discover(tmp_path, "--ablation", "zero", "--threshold", "1000") == 3
+    assert left.read_bytes() == before  # it reads what is there and has nothing to add
     assert discover(tmp_path, "--ablation", "zero", "--threshold", "1") == 0
-    assert "score nodes by exact_patching 8/8" not in capsys.readouterr().err
     assert not left.exists()
     told = json.loads((tmp_path / "circuit.json").read_text())
     assert told["circuit"]["names"] == TRUE_HEADS
+
+
+def test_a_search_that_succeeds_leaves_what_others_left(tmp_path: Path) -> None:
+    high, other = ("--threshold", "1000"), tmp_path / "other"
+    assert discover(tmp_path, "--ablation", "zero", "--method", "acdc", *high) == 3
+    left = {tmp_path / JOURNAL, tmp_path / LEFT.format("of-another")}
+    (tmp_path / LEFT.format("of-another")).write_text("scores")
+    before = {path: path.read_bytes() for path in left}
+    assert discover(other, "--ablation", "zero", *high) == 3
+    given = ("--resume", str(other / JOURNAL), "--quiet")
+    assert discover(tmp_path, "--ablation", "zero", "--size", "2", *given) == 0
+    assert {path: path.read_bytes() for path in left} == before
+    assert (other / JOURNAL).exists()
+
+
+def test_learned_constants_are_searched_and_claimed(tmp_path: Path, capsys: Output) -> None:
+    options = ("--ablation", "optimal", "--reference-size", "8", "--size", "2", "--json")
+    assert discover(tmp_path, *options) == 0
+    output = capsys.readouterr()
+    assert "learn constants on 8 prompts" in output.err
+    assert json.loads(output.out)["circuit"]["names"] == TRUE_HEADS
+    file = read_claim_file(tmp_path / "claims.yaml")
+    assert file.ablation.kind == "optimal" and file.ablation.side == "base"
+    assert file.ablation.reference is not None and file.ablation.reference.n == 8
+
+
+POSITIONS = ("--grain", "positions", "--ablation", "zero", "--size")
+
+
+def test_nodes_at_positions_are_searched_and_drawn_without_claims(
+    tmp_path: Path, capsys: Output
+) -> None:
+    assert discover(tmp_path, *POSITIONS, "2") == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert "L0.H0[copied], L1.H0[second]" in words and "nodes at positions" in words
+    assert "No claims are written. A claim about nodes at the positions copied, second." in words
+    assert "No attribution graph is written." in words
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"circuit.json", "circuit.png", "scores.safetensors"}
+    told = json.loads((tmp_path / "circuit.json").read_text())
+    assert told["circuit"]["names"] == ["L0.H0[copied]", "L1.H0[second]"]
+
+
+def test_nodes_at_one_position_are_claimed(tmp_path: Path, capsys: Output) -> None:
+    assert discover(tmp_path, *POSITIONS, "1", "--at", "end", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["circuit"]["names"] == ["L1.H0[end]"]
+    assert [note for note in told["notes"] if "No claims" in note] == []
+    file = read_claim_file(tmp_path / "claims.yaml")
+    assert file.circuit == ("L1.H0",) and file.ablation.at == "end"
+
+
+def test_an_interrupted_exact_search_goes_on(
+    tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ("--ablation", "zero", "--size", "2")
+    assert interrupted(tmp_path / "a", monkeypatch, *options) == 130
+    journal = tmp_path / "a" / JOURNAL
+    assert journal.is_file()
+    assert discover(tmp_path / "b", *options, "--resume", str(journal), "--quiet") == 0
+    assert journal.is_file() and not (tmp_path / "b" / JOURNAL).exists()
+    assert discover(tmp_path / "a", *options, "--quiet") == 0
+    assert not journal.exists()
+    assert (tmp_path / "a/circuit.json").read_text() == (tmp_path / "b/circuit.json").read_text()
 
 
 def test_a_circuit_of_everything_has_no_claims(tmp_path: Path, capsys: Output) -> None:
