@@ -106,6 +106,7 @@ class CircuitPicture:
                 if odd
                 else "A picture of no nodes.",
                 "Edges join nodes of the picture.",
+                "Give the nodes of every edge.",
             )
 
 

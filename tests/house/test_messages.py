@@ -5,7 +5,17 @@ from collections.abc import Iterator
 
 from tests.house.tree import ROOT
 
-ROOMS = ("claims", "cli", "report", "tasks")
+ROOMS = (
+    "claims",
+    "cli",
+    "discovery",
+    "effects",
+    "faithfulness",
+    "known_circuits",
+    "masked",
+    "report",
+    "tasks",
+)
 PARTS = ("came", "possible", "write")
 # Calls that make such a message, with what stands before its parts.
 MAKERS = {"error": 1, "mistake": 1, "place_error": 2}
