@@ -165,6 +165,9 @@ def discover(
     readout: Annotated[
         str, typer.Option(help="logit_difference, probability, loss, kl, logit_distance, accuracy.")
     ] = "logit_difference",
+    readout_at: Annotated[
+        str, typer.Option(help="Where it is read: end, all (the mean over tokens), or S2.")
+    ] = "end",
     direction: Annotated[str, typer.Option(help="noising or denoising.")] = "noising",
     at: Annotated[str, typer.Option(help="Where units are removed: all, end, or S2,end.")] = "all",
     reference_size: Annotated[
@@ -217,6 +220,7 @@ def discover(
         force,
         device,
         dtype,
+        readout_at,
     )
     return run_discover(asked, Terminal(json, quiet))
 

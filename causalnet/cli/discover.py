@@ -69,6 +69,7 @@ class Search:
         force: Whether to go on without a behaviour, and to write over files.
         device: Where the model runs.
         dtype: In which number format.
+        readout_at: Where the outcome is read: `end`, `all` (the mean over tokens), or a name.
     """
 
     model: str
@@ -94,6 +95,7 @@ class Search:
     force: bool = False
     device: str | None = None
     dtype: str | None = None
+    readout_at: str = "end"
 
 
 def run_discover(asked: Search, terminal: Terminal) -> int:
@@ -269,7 +271,7 @@ def _asked(asked: Search, task: str, line: ProgressLine) -> "tuple[Question, Sea
         must_align=asked.ablation == "counterfactual" and not at and asked.grain != "positions",
         known=asked.model if asked.model.startswith(KNOWN) else "",
     )
-    readout: ReadOut = READOUTS[asked.readout]
+    readout: ReadOut = replace(READOUTS[asked.readout], at=asked.readout_at)
     ablation, reference = _ablation(asked, net, prompts)
     if asked.ablation == "optimal":
         line(f"learn constants on {len(prompts.reference)} prompts")

@@ -69,6 +69,12 @@ def _default_size(scores: Scores) -> tuple[int, str]:
 def _from_graph(asked: "Search", question: Question) -> tuple[Circuit, tuple[str, ...]]:
     """Return the circuit that an attribution graph says, and what it does not."""
     assert asked.graph is not None
+    if asked.graph.suffix in (".yaml", ".yml"):
+        raise ParameterError(
+            f"--from {str(asked.graph)!r}.",
+            "It takes an attribution graph (attribution.json).",
+            f"For a claim file write causalnet verify {asked.graph}.",
+        )
     graph = read_graph(asked.graph, "attribution")
     mapped = circuit_of_graph(pruned(graph) if asked.prune else graph, question)
     kept = f"{mapped.kept} units of attention are kept: the graph says nothing of them."

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from causalnet.cli.discover_prompts import SearchPrompts
 from causalnet.discovery.behaviour import Behaviour
 from causalnet.discovery.circuits import Circuit
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["Beside", "Found", "Truth", "unit_words"]
 
 KNOWN = "known:"
+NO_VERDICT = (
+    "Every other prompt gives the same numbers, as in networks whose weights are written: nothing "
+    "is known of their spread, so that causalnet verify is INCONCLUSIVE where it needs one."
+)
 ALONE = 200  # resamples of the bootstrap
 
 
@@ -95,12 +101,15 @@ class Found:
         seed: int,
     ) -> "Found":
         """Test a circuit on other prompts, and against the truth where it is known."""
+        beside = _beside(circuit, prompts)
+        if len(prompts.held_out) > 1 and not _has_spread(beside.scores):
+            notes = (*notes, NO_VERDICT)
         return cls(
             circuit,
             scores,
             prompts,
             behaviour,
-            _beside(circuit, prompts),
+            beside,
             None if scores is None else _stability(circuit, scores, seed),
             tuple(_truths(circuit, scores)),
             notes,
@@ -112,6 +121,12 @@ def unit_words(question: Question) -> str:
     """Return what units are called: `edges`, or `nodes at positions`."""
     is_cells = question.grain is CircuitGrain.POSITIONS
     return "nodes at positions" if is_cells else str(question.grain)
+
+
+def _has_spread(scores: CircuitScores) -> bool:
+    """Whether prompts differ in any outcome of a circuit, beyond rounding of float32."""
+    parts = (scores.model, scores.kept, scores.empty, scores.knocked_out)
+    return any(float(np.ptp(part)) > 1e-6 * max(1.0, float(np.abs(part).max())) for part in parts)
 
 
 def _beside(circuit: Circuit, prompts: SearchPrompts) -> Beside:

@@ -99,6 +99,7 @@ def test_the_summary_is_honest(tmp_path: Path, capsys: Output) -> None:
         "ablation zero, noising, all positions; an effect is patched - unpatched",
         "2 of the 9 units score 0: order chose them, not evidence.",
         "on 8 other prompts (seed 1)",
+        "Every other prompt gives the same numbers",
         "faithfulness 1.0000",
         "mean pairwise Jaccard",
         "structural: AUROC 1.000",
@@ -169,6 +170,8 @@ def test_the_attribution_graph_of_a_circuit_gives_the_circuit(
         (("--resume", __file__, "--method", "atp_star"), "keeps no journal"),
         (("--resume", "nowhere.journal"), "There is no journal 'nowhere.journal'"),
         (("--from", "g.json", "--size", "3"), "--from beside --method"),
+        (("--from", "claims.yaml"), "write causalnet verify claims.yaml"),
+        (("--readout-at", "S7"), "S7"),
         (("--option", "corruption=abc"), "corruption"),
         (("--at", "S7"), "S7"),
         (("no-such-task",), "Unknown task: 'no-such-task'"),
@@ -240,6 +243,16 @@ def test_learned_constants_are_searched_and_claimed(tmp_path: Path, capsys: Outp
     file = read_claim_file(tmp_path / "claims.yaml")
     assert file.ablation.kind == "optimal" and file.ablation.side == "base"
     assert file.ablation.reference is not None and file.ablation.reference.n == 8
+
+
+def test_a_distance_over_all_tokens_finds_every_true_edge(tmp_path: Path, capsys: Output) -> None:
+    readout = ("--readout", "logit_distance", "--readout-at", "all")
+    options = ("--grain", "edges", "--ablation", "zero", "--size", "9")
+    assert discover(tmp_path, *options, *readout, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["question"]["readout"] == "logit_distance/v1 at all"
+    assert told["truths"]["live"]["ranking"]["auroc"] == 1.0
+    assert "# The search scored by" in (tmp_path / "claims.yaml").read_text()
 
 
 POSITIONS = ("--grain", "positions", "--ablation", "zero", "--size")
