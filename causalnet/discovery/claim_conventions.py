@@ -71,14 +71,15 @@ def claimed_units(circuit: Circuit) -> str:
 def _place(circuit: Circuit) -> Position:
     """Return the position of all units of a circuit of nodes at positions."""
     units = circuit.question.units
-    found = dict.fromkeys(units.places[units.cells[number][1]] for number in circuit.kept)
+    places: list[Position] = [units.places[units.cells[number][1]] for number in circuit.kept]
+    found = list(dict.fromkeys(places))
     if len(found) > 1:
         raise ParameterError(
             f"A claim about nodes at the positions {', '.join(map(str, found))}.",
             "A claim file has one list of positions for all nodes of its circuit.",
             "Search at one position, or use the grain nodes.",
         )
-    return next(iter(found))
+    return found[0]
 
 
 def _positions(circuit: Circuit) -> tuple[Position, ...]:
