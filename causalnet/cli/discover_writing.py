@@ -27,7 +27,13 @@ __all__ = ["picture_of", "write_found"]
 def write_found(
     found: Found, folder: Path, terminal: Terminal
 ) -> tuple[list[Path], tuple[str, ...]]:
-    """Write everything that can be written into a folder; return the paths, and what cannot be."""
+    """Write everything that can be written into a folder; return the paths, and what cannot be.
+
+    Args:
+        found: What was found.
+        folder: A folder that is there.
+        terminal: Told what cannot be written.
+    """
     written = [_text(folder / "circuit.json", _json(found))]
     unwritten: list[str] = []
     try:
