@@ -10,6 +10,7 @@ positions in the same process.  Exit status 1: EAP-IG along inputs with 5 steps 
 import argparse
 import sys
 from statistics import median
+from typing import Any
 
 import torch
 from execution_parts.batches import BATCHES, described, pairs_of
@@ -41,9 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
     print(described(pairs))
     is_cheap = True
     for method in asked.methods.split(","):
-        options = {"steps": asked.steps} if method in STEPPED else {}
+        options: dict[str, Any] = {"steps": asked.steps} if method in STEPPED else {}
 
-        def job(method: str = method, options: dict[str, int] = options) -> Scores:
+        def job(method: str = method, options: dict[str, Any] = options) -> Scores:
             return discover(Question(net, pairs, counterfactual()), method, **options)
 
         runs, scores = [], None

@@ -36,11 +36,12 @@ _KINDS: Mapping[str, tuple[Callable[[object], bool], str, str]] = {
         ("strength", "rate", "multiplier_rate", "alpha"),
         (_is_number, "a finite number", "{name}=0.05"),
     ),
-    "tau": (
-        lambda value: value is None or _is_number(value) or _is_listed(value, _is_number),
+    "acdc tau": (
+        lambda value: _is_number(value) or (bool(value) and _is_listed(value, _is_number)),
         "a finite number, or several",
         "tau=0.1",
     ),
+    "tau": (lambda value: value is None or _is_number(value), "a number or None", "tau=0.1"),
     "early": (lambda value: value is None or _is_number(value), "a number or None", "early=0.01"),
     **dict.fromkeys(
         ("grad_drop", "normalised"),
@@ -74,7 +75,8 @@ def check_option(method: str, name: str, value: object) -> None:
     causalnet.errors.ParameterError: The method 'acdc' was given tau='abc'. It takes a finite \
 number, or several. Write for example tau=0.1.
     """
-    fits, possible, write = _KINDS[name]
+    own = f"{method} {name}"
+    fits, possible, write = _KINDS[own if own in _KINDS else name]
     if not fits(value):
         raise ParameterError(
             f"The method {method!r} was given {name}={value!r}.",

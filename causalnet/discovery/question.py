@@ -13,6 +13,7 @@ from causalnet.discovery.units import CircuitGrain, Units, units_of
 from causalnet.effects import Conventions
 from causalnet.effects.queries import check_asked_of
 from causalnet.errors import ParameterError, TermError
+from causalnet.graphs.arguments import check_whole
 from causalnet.interventions import Ablation, AblationKind, Direction, Position, ReadOut, logit_diff
 from causalnet.interventions.queries import positions_of
 from causalnet.lift import LiftedNetwork
@@ -73,6 +74,7 @@ class Question:
                 "It says what removed units carry.",
                 "Write cn.counterfactual(), cn.zero() or cn.mean(pairs.base).",
             )
+        check_whole(self.seed, "seed")
         object.__setattr__(self, "at", positions_of(self.at))
         for position in self.positions:
             self.pairs.base.at(position)
