@@ -168,7 +168,7 @@ def places(picture: CircuitPicture) -> dict[str, tuple[float, float]]:
             row.sort(key=lambda name: (means[name], name))
     x = _across(order)
     return {
-        name: (x[name] + _aside(y, len(row), len(order)), float(y))
+        name: (x[name] + (_aside(y, len(row), len(order)) if picture.edges else 0.0), float(y))
         for y, row in enumerate(order)
         for name in row
     }
@@ -250,7 +250,7 @@ def _edges(axes: "Axes", picture: CircuitPicture, where: Mapping[str, tuple[floa
                 end,
                 connectionstyle=f"arc3,rad={bend:.3f}",
                 arrowstyle="-" if edge.value is None else "-|>",
-                mutation_scale=7 + 5 * share,
+                mutation_scale=10 + 4 * share,
                 shrinkA=13,
                 shrinkB=13,
                 linewidth=0.8 if edge.value is None else 0.8 + 3.6 * share,
@@ -357,9 +357,9 @@ def _words(figure: Any, picture: CircuitPicture, height: float) -> None:
     figure.text(0.35 / _WIDTH, 1 - 0.58 / height, words, size=8.5, color=_MUTED, **place)
     meaning = (
         "effect = patched − unpatched; blue: removing it lowers the outcome, orange: raises it; "
-        f"dotted: 0; the thicker (fuller), the larger{f' ({picture.unit})' if picture.unit else ''}"
+        f"dotted: 0; thicker and darker: larger{f', in {picture.unit}' if picture.unit else ''}"
         if picture.is_signed
-        else "the thicker (fuller), the larger the score, which has no sign"
+        else "thicker and darker: a larger score, which has no sign"
     )
     lines = textwrap.wrap(". ".join([meaning, *(note.rstrip(".") for note in picture.notes)]), 165)
     figure.text(

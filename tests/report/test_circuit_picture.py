@@ -75,3 +75,13 @@ def test_an_edge_to_nowhere_is_refused() -> None:
         picture(0, edges=(DrawnEdge("embed", "L99.H0"),))
     with pytest.raises(ParameterError, match="A picture of no nodes"):
         CircuitPicture("t", "w", ())
+
+
+def test_rows_without_edges_stand_in_the_middle() -> None:
+    nodes = (
+        DrawnNode("embed", "input", -1),
+        DrawnNode("L0.H0", "head", 1, 1.0),
+        DrawnNode("L1.H0", "head", 4, 2.0),
+        DrawnNode("logits", "input", 6),
+    )
+    assert len({x for x, _ in places(CircuitPicture("t", "", nodes)).values()}) == 1
