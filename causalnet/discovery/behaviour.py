@@ -9,6 +9,7 @@ from causalnet.discovery.scoring.agreement import wilson_interval
 from causalnet.effects import zero
 from causalnet.errors import ParameterError
 from causalnet.interventions import accuracy, logit_diff
+from causalnet.known_circuits import KNOWN
 from causalnet.masked import EdgeRuns
 
 __all__ = ["Behaviour", "behaviour_of", "check_behaviour"]
@@ -70,6 +71,15 @@ def behaviour_of(question: Question) -> Behaviour:
     )
 
 
+def is_written(question: Question) -> bool:
+    """Return whether the network was written by hand to do this task.
+
+    Its outcome may be a number, such as a share or a count of mistakes, and no choice.
+    """
+    task = question.pairs.record.name
+    return task == question.net.model.provenance.source and task.removeprefix("known:") in KNOWN
+
+
 def check_behaviour(question: Question, force: bool = False) -> Behaviour:
     """Return how well the network does the task.
 
@@ -78,10 +88,11 @@ def check_behaviour(question: Question, force: bool = False) -> Behaviour:
         force: Go on with a behaviour that is not there.
 
     Raises:
-        ParameterError: The answer is not clearly above the foil on more than half of the prompts.
+        ParameterError: The answer is not clearly above the foil on more than half of the prompts,
+            and the network was not written by hand to do this task.
     """
     found = behaviour_of(question)
-    if found.is_there or force:
+    if found.is_there or force or is_written(question):
         return found
     raise ParameterError(
         f"The network does not do this task: {found}.",

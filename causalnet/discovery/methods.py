@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from causalnet.discovery.acdc import acdc
-from causalnet.discovery.behaviour import behaviour_of
+from causalnet.discovery.behaviour import behaviour_of, is_written
 from causalnet.discovery.exact import Progress, exact_patching
 from causalnet.discovery.gradients import clean_corrupted, eap
 from causalnet.discovery.greedy import greedy_search
@@ -96,7 +96,7 @@ def discover(
         )
     found = _discovered(question, method, options, progress, journal)
     behaviour = behaviour_of(question)
-    if behaviour.is_there:
+    if behaviour.is_there or is_written(question):
         return found
     warning = f"the network does not do this task, so there is no circuit of it: {behaviour}"
     return replace(found, notes=(*found.notes, warning))
