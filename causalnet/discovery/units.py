@@ -132,7 +132,7 @@ def units_of(
     >>> from causalnet.graphs import TransformerShape, transformer_graph
     >>> graph = transformer_graph(TransformerShape(2, 2, 1, 8, 4, 8, 10))
     >>> len(units_of(graph)), units_of(graph, "nodes").names
-    (43, ('L0.H0', 'L0.H1', 'L0.mlp', 'L1.H0', 'L1.H1', 'L1.mlp'))
+    (36, ('L0.H0', 'L0.H1', 'L0.mlp', 'L1.H0', 'L1.H1', 'L1.mlp'))
     """
     known = [each.value for each in CircuitGrain]
     if grain not in known:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from causalnet.compiler import Program, Schedule, Signature, compile_reads, schedule_program
@@ -17,6 +17,7 @@ from causalnet.interventions import (
     Base,
     Contrast,
     Do,
+    Edge,
     Facts,
     Node,
     Position,
@@ -28,6 +29,7 @@ from causalnet.interventions import (
 )
 from causalnet.interventions.interpreter import SCM
 from causalnet.interventions.random_models import hash_scm
+from causalnet.interventions.worlds import layers_of
 from tests.compiler.random_decoders import SHAPES, CrowdedWorlds, Worlds, graph_of
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -96,7 +98,20 @@ def wave_of(schedule: Schedule) -> dict[int, int]:
     return {number: place for place, wave in enumerate(schedule.waves) for number in wave.versions}
 
 
+def sets_other_logits(read: Read) -> bool:
+    """Whether an edge into the logits is set at another position than the one that is read.
+
+    The free model takes logits for a function of all earlier positions; they are not.
+    """
+    _, layers = layers_of(read.world)
+    sites = [site for layer in layers for site, _ in layer if isinstance(site, Edge)]
+    return any(
+        site.receiver == "logits" and site.at and read.readout.at not in site.at for site in sites
+    )
+
+
 @settings(max_examples=40)
+@example(seed=244)
 @given(seed=SEEDS)
 def test_what_lies_before_a_start_is_as_in_the_run(seed: int) -> None:
     """Whatever the mechanisms are: a read-out's row is compared with the run's in a free model."""
@@ -109,6 +124,8 @@ def test_what_lies_before_a_start_is_as_in_the_run(seed: int) -> None:
         while not program.versions[root].is_run:
             root = schedule.alias[program.versions[root].parent]
         row = column[read.readout.at]
+        if sets_other_logits(read):
+            continue
         if program.versions[number].is_run or row < schedule.start[number]:
             node, run = read.readout.node, Base(program.versions[root].input)
             own, theirs = free.value(node, read.world), free.value(node, run)

@@ -168,7 +168,7 @@ def test_refusals() -> None:
 
 def test_restored_at_a_position_the_whole_model_is_the_base_run() -> None:
     """As for nodes: every edge out of them, at the last token; hooks at 1e-9."""
-    network = net("llama")
+    network = net()
     pairs = word_pairs(4, seed=6)
     nodes = tuple(each for each in (*network.heads(), *network.mlps()))
     by_nodes = CircuitScorer(

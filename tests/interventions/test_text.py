@@ -194,8 +194,8 @@ def test_texts_that_sharing_makes_endless_are_refused(monkeypatch: pytest.Monkey
             parse_scalar,
             "logit_diference(<base>)",
             "Line 1, column 1: found 'logit_diference'. Nearest: logit_difference. There are "
-            "ratio, positive, not, and, grad, logit_difference, probability, kl, loss, accuracy, "
-            "value; a read-out of your own is quoted.\n"
+            "ratio, positive, not, and, grad, logit_difference, probability, kl, logit_distance, "
+            "loss, accuracy, value; a read-out of your own is quoted.\n"
             "  logit_diference(<base>)\n"
             "  ^",
         ),
