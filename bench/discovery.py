@@ -27,12 +27,18 @@ from causalnet.discovery.live_truth import LiveTruth
 from causalnet.discovery.methods import discover
 from causalnet.discovery.question import Question
 from causalnet.discovery.scoring import CurveScore, RankingScore, score_ranking
-from causalnet.discovery.trial_table import ABLATIONS, TRIALS, Trial, trial_question, truth_of
+from causalnet.discovery.trial_table import (
+    ABLATIONS,
+    TRIALS,
+    RankingTrial,
+    trial_question,
+    truth_of,
+)
 from causalnet.interventions import logit_distance
 from causalnet.known_circuits import KNOWN
 
 PUBLISHED = Path(__file__).parent / "figures" / "rankings_published.txt"
-MASKS = Trial("masks", "subnetwork_probing", MappingProxyType({"steps": 200}))
+MASKS = RankingTrial("masks", "subnetwork_probing", MappingProxyType({"steps": 200}))
 COLUMNS = (*TRIALS, MASKS)
 CLOSE, CLOSE_OF_MASKS, DECIMALS = 0.03, 0.1, 1e-3
 #: Cells that differ for a reason that is known, and is a test: under hard attention derivatives of
@@ -97,7 +103,9 @@ def published() -> Mapping[tuple[str, str], Mapping[str, tuple[float, float]]]:
     return found
 
 
-def cells_of(network: str, ablation: str, columns: Sequence[Trial] = COLUMNS) -> Iterator[Cell]:
+def cells_of(
+    network: str, ablation: str, columns: Sequence[RankingTrial] = COLUMNS
+) -> Iterator[Cell]:
     """Yield the cells of a row, column after column."""
     question = trial_question(network, ablation)
     truth, known = truth_of(question, network), published()[network, ablation]
@@ -108,7 +116,7 @@ def cells_of(network: str, ablation: str, columns: Sequence[Trial] = COLUMNS) ->
 
 
 def _both(
-    column: Trial, network: str, question: Question, truth: LiveTruth
+    column: RankingTrial, network: str, question: Question, truth: LiveTruth
 ) -> tuple[RankingScore, RankingScore]:
     scores = column.scores(network, question)
     ranked = scores.ranking() if column.resolved else np.abs(scores.values)

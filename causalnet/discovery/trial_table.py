@@ -10,7 +10,7 @@ Exact effects below rounding are 0; scores by gradients are products, not differ
 ranked as they are: under hard attention they tell edges apart by scores such as 1e-22.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from types import MappingProxyType
@@ -26,7 +26,7 @@ from causalnet.discovery.scoring import score_ranking
 from causalnet.effects import counterfactual, mean_per_position, zero
 from causalnet.errors import ParameterError
 from causalnet.interventions import ReadOut, logit_diff, logit_distance, loss
-from causalnet.known_circuits import KNOWN, known_circuit
+from causalnet.known_circuits import known_circuit
 from causalnet.lift import LiftedNetwork, lift
 from causalnet.models import load
 from causalnet.tasks import make
@@ -35,11 +35,10 @@ __all__ = [
     "ABLATIONS",
     "TRIALS",
     "Ranked",
-    "Trial",
-    "TrialRow",
+    "RankingRow",
+    "RankingTrial",
     "outcome_of_task",
     "ranking_row",
-    "ranking_table",
     "trial_question",
     "truth_of",
 ]
@@ -69,7 +68,7 @@ def _distance(network: str) -> ReadOut:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class RankingTrial:
     """A column of the table.
 
     Attributes:
@@ -96,13 +95,13 @@ class Trial:
 
 
 TRIALS = (
-    Trial("exact", "exact_patching", outcome=_of_last_token, resolved=True),
-    Trial("exact by distance", "exact_patching", outcome=_distance, resolved=True),
-    Trial("EAP", "eap"),
-    Trial("EAP-IG inputs", "eap_ig_inputs", ablations=("counterfactual",)),
-    Trial("EAP-IG activations", "eap_ig_activations"),
-    Trial("mask-IG", "mask_ig"),
-    Trial("ACDC", "acdc", MappingProxyType({"tau": TAUS}), outcome=_distance),
+    RankingTrial("exact", "exact_patching", outcome=_of_last_token, resolved=True),
+    RankingTrial("exact by distance", "exact_patching", outcome=_distance, resolved=True),
+    RankingTrial("EAP", "eap"),
+    RankingTrial("EAP-IG inputs", "eap_ig_inputs", ablations=("counterfactual",)),
+    RankingTrial("EAP-IG activations", "eap_ig_activations"),
+    RankingTrial("mask-IG", "mask_ig"),
+    RankingTrial("ACDC", "acdc", MappingProxyType({"tau": TAUS}), outcome=_distance),
 )
 """The columns, in order; others can be put behind them."""
 
@@ -125,7 +124,7 @@ class Ranked:
 
 
 @dataclass(frozen=True, slots=True)
-class TrialRow:
+class RankingRow:
     """One network under one ablation.
 
     Attributes:
@@ -151,36 +150,14 @@ class TrialRow:
         return f"| {self.network} | {self.ablation} | {counts} | {shown} |"
 
 
-def ranking_table(
-    networks: Iterable[str] = KNOWN,
-    ablations: Sequence[str] = ABLATIONS,
-    trials: Sequence[Trial] = TRIALS,
-    *,
-    prompts: int = 16,
-    seed: int = 0,
-) -> Iterator[TrialRow]:
-    """Yield the rows of the table, one after the other.
-
-    Args:
-        networks: Names of known circuits.
-        ablations: Among `ABLATIONS`.
-        trials: The columns.
-        prompts: How many pairs.
-        seed: Their seed.
-    """
-    for network in networks:
-        for ablation in ablations:
-            yield ranking_row(network, ablation, trials, prompts=prompts, seed=seed)
-
-
 def ranking_row(
     network: str,
     ablation: str,
-    trials: Sequence[Trial] = TRIALS,
+    trials: Sequence[RankingTrial] = TRIALS,
     *,
     prompts: int = 16,
     seed: int = 0,
-) -> TrialRow:
+) -> RankingRow:
     """Return one row of the table.
 
     Raises:
@@ -200,7 +177,7 @@ def ranking_row(
         for trial in trials
     }
     counts = len(question.units), len(truth.structural), len(truth.live)
-    return TrialRow(network, ablation, *counts, MappingProxyType(cells))
+    return RankingRow(network, ablation, *counts, MappingProxyType(cells))
 
 
 def trial_question(
@@ -234,7 +211,7 @@ def truth_of(question: Question, network: str) -> LiveTruth:
     return live_truth(question, known_circuit(network).truth)
 
 
-def _ranked(trial: Trial, network: str, question: Question, truth: LiveTruth) -> Ranked:
+def _ranked(trial: RankingTrial, network: str, question: Question, truth: LiveTruth) -> Ranked:
     scores = trial.scores(network, question)
     ranked = scores.ranking() if trial.resolved else np.abs(scores.values)
     by_name = dict(zip(scores.question.units.names, ranked.tolist(), strict=True))
