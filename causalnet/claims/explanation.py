@@ -27,6 +27,7 @@ from causalnet.claims.schema import (
 from causalnet.errors import DeviceError, ParameterError
 from causalnet.graphs import MediatorGraph, TransformerShape, transformer_graph
 from causalnet.interventions import Query, explain_scalars
+from causalnet.interventions.techniques.measured import trial_of
 from causalnet.models.shapes import shape_of
 from causalnet.statistics.mixture import MINIMUM_N
 
@@ -202,7 +203,7 @@ def explain_claims(
         f"after each, from {MINIMUM_N} prompts on",
         ablated=f"{size} {_ABLATED[file.ablation.ablate][0]}, or some of them, set to their "
         f"{file.ablation.kind} value; {_ABLATED[file.ablation.ablate][1]}",
-        conventions={name: common[name] for name in _PRINTED if name in common},
+        conventions=_printed(common),
         claims=plans,
         fewest=counts[0].forwards,
         most=counts[1].forwards,
@@ -250,6 +251,14 @@ _PRINTED = (
     "reference set",
     "found",
 )
+
+
+def _printed(conventions: Mapping[str, str]) -> dict[str, str]:
+    """Return the conventions that are printed, and how the finding method does on trial."""
+    printed = {name: conventions[name] for name in _PRINTED if name in conventions}
+    method, _, _ = printed.get("found", "").partition(" ")
+    tried = trial_of(method)
+    return printed | ({"its method": tried} if tried else {})
 
 
 def _about_circuit(file: ClaimFile) -> Claim:

@@ -8,7 +8,7 @@ removing a head alone.  These are its lines `in short`, kept in `bench/figures/t
 from collections.abc import Mapping
 from types import MappingProxyType
 
-__all__ = ["ON_TRIAL", "on_trial"]
+__all__ = ["ON_TRIAL", "on_trial", "trial_of"]
 
 _FIRST_ORDER = (
     "200 sets of 32 prompts: coverage 69% of 95%, power 86%, false finds 27%; bias backup -0.99 of "
@@ -53,3 +53,16 @@ def on_trial(method: str) -> str:
 finds 2%'
     """
     return f"on trial with planted heads, {ON_TRIAL[method]}"
+
+
+def trial_of(versioned: str) -> str:
+    """Return the sentence for a method by its versioned name; nothing where it was not tried.
+
+    >>> trial_of("ACDC/v1")[:40]
+    'on trial with planted heads, 40 sets of '
+    >>> trial_of("by hand")
+    ''
+    """
+    name = versioned.partition("/v")[0].lower().replace("*", "_star").replace("-", "_")
+    key = {"information_flow_routes": "information_flow"}.get(name, name)
+    return on_trial(key) if key in ON_TRIAL else ""

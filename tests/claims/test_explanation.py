@@ -8,6 +8,7 @@ import pytest
 
 from causalnet.claims import explain_claims, verify
 from causalnet.errors import ClaimFileError, DeviceError, ModelNotFoundError, ParameterError
+from causalnet.interventions.techniques.measured import on_trial
 from causalnet.lift import LiftedNetwork
 from tests.claims.small_case import CLAIMS, claim_file, small_net, write_pairs
 from tests.claims.test_verification import RANDOM
@@ -132,3 +133,13 @@ def test_the_example_is_explained_without_torch() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "30 layers x 9 heads" in done.stdout and "270 mediators" in done.stdout
+
+
+@pytest.mark.parametrize(("method", "is_tried"), [("ACDC/v1 of edges", True), ("by hand", False)])
+def test_the_method_that_found_the_circuit_is_quoted_on_trial(
+    net: LiftedNetwork, folder: Path, method: str, is_tried: bool
+) -> None:
+    found = {"method": method, "task": {"file": "pairs.jsonl", "n": 8}}
+    file = claim_file(folder, found=found, task={"file": "pairs.jsonl", "n": 20})
+    text = " ".join(str(explain_claims(file, net=net)).split())
+    assert (on_trial("acdc") in text) is is_tried
