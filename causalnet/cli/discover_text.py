@@ -97,7 +97,8 @@ def _method(scores: Scores) -> Iterator[str]:
 
 def _strongest(scores: Scores) -> Iterator[str]:
     """List the largest scores, each with a bar."""
-    top = scores.top(TOP)
+    scored = int((scores.ranking() > 0).sum())
+    top = scores.top(max(1, min(TOP, scored)))
     unit = f" {scores.unit}" if scores.unit else ""
     yield from _line(
         "largest",
@@ -110,6 +111,8 @@ def _strongest(scores: Scores) -> Iterator[str]:
     for name, value in top:
         bar = "█" * max(1, round(BAR * abs(value) / longest)) if value else ""
         yield f"   {name:<{width}}  {format(value, f'{sign}.3g'):>9}  {bar}".rstrip()
+    if scored < min(TOP, len(scores)):
+        yield f"   and {len(scores) - len(top):,} that score 0"
 
 
 def _circuit(found: Found) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Protocol, final
 
 import torch
@@ -10,10 +10,10 @@ from torch import Tensor
 
 from causalnet.effects.moments import Moments
 from causalnet.execute import Answers, Bindings, Constant, Pooled, evaluate
-from causalnet.interventions import Handle, Learning, Read
+from causalnet.interventions import Ablation, Handle, Learning, Read
 from causalnet.lift import LiftedNetwork
 
-__all__ = ["Descent", "Found", "Learner", "descend"]
+__all__ = ["Descent", "Found", "Learner", "Learnt", "descend", "learning_json"]
 
 
 class Learner(Protocol):
@@ -29,6 +29,49 @@ class Learner(Protocol):
 
     def whole(self, vectors: Mapping[str, Tensor]) -> float:
         """Return the mean loss on the whole training set."""
+
+
+class Learnt(Protocol):
+    """What was learned, and how: the fields that a record of it has in common."""
+
+    @property
+    def ablation(self) -> Ablation:
+        """The ablation, its settings included."""
+
+    @property
+    def start(self) -> float:
+        """Mean loss of the means on the training set."""
+
+    @property
+    def loss(self) -> float:
+        """Mean loss of the constants there."""
+
+    @property
+    def curve(self) -> tuple[float, ...]:
+        """Mean loss of each step."""
+
+    @property
+    def looks(self) -> tuple[tuple[int, float], ...]:
+        """Steps and mean losses on the whole training set."""
+
+    @property
+    def forwards(self) -> int:
+        """Forward passes that were run."""
+
+
+def learning_json(learnt: Learnt) -> dict[str, object]:
+    """Return how constants were learned, as JSON."""
+    ablation = learnt.ablation
+    return {
+        "training_set": ablation.reference,
+        "training_prompts": ablation.reference_size,
+        "learning": None if ablation.learning is None else asdict(ablation.learning),
+        "start": learnt.start,
+        "loss": learnt.loss,
+        "curve": list(learnt.curve),
+        "looks": [list(look) for look in learnt.looks],
+        "forwards": learnt.forwards,
+    }
 
 
 @final

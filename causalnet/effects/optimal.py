@@ -8,10 +8,10 @@ there than the means.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from causalnet.effects.descent import Descent, descend
+from causalnet.effects.descent import Descent, descend, learning_json
 from causalnet.effects.moments import moments_of
 from causalnet.effects.reference import digest_of
 from causalnet.errors import TermError
@@ -68,14 +68,7 @@ class Learned:
         return {
             "nodes": list(self.nodes),
             "at": list(self.at),
-            "training_set": self.ablation.reference,
-            "training_prompts": self.ablation.reference_size,
-            "learning": None if self.ablation.learning is None else asdict(self.ablation.learning),
-            "start": self.start,
-            "loss": self.loss,
-            "curve": list(self.curve),
-            "looks": [list(look) for look in self.looks],
-            "forwards": self.forwards,
+            **learning_json(self),
         }
 
 

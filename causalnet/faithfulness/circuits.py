@@ -18,6 +18,7 @@ from causalnet.faithfulness.parts import (
     Member,
     PartScores,
     Wanted,
+    all_parts,
     conventions_of_scores,
 )
 from causalnet.graphs import Mediator
@@ -118,10 +119,7 @@ class CircuitScorer:
         self, pairs: PromptPairs, circuit: Sequence[Mediator], progress: Progress | None = None
     ) -> CircuitScores:
         """Return all four parts of one circuit."""
-        members = tuple(circuit)
-        scores = self.read(pairs, [(part, members) for part in Regime], progress=progress)
-        model, kept, empty, knocked_out = (scores.values[part, members] for part in Regime)
-        return CircuitScores(model, kept, empty, knocked_out, self.conventions)
+        return all_parts(self, pairs, circuit, progress)
 
     def read(
         self,

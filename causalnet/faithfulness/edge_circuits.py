@@ -23,6 +23,7 @@ from causalnet.faithfulness.parts import (
     Member,
     PartScores,
     Wanted,
+    all_parts,
     conventions_of_scores,
 )
 from causalnet.interventions import (
@@ -115,10 +116,7 @@ class EdgeCircuitScorer:
         self, pairs: PromptPairs, circuit: Sequence[Edge], progress: Progress | None = None
     ) -> CircuitScores:
         """Return all four parts of one circuit."""
-        members = tuple(circuit)
-        scores = self.read(pairs, [(part, members) for part in Regime], progress=progress)
-        model, kept, empty, knocked_out = (scores.values[part, members] for part in Regime)
-        return CircuitScores(model, kept, empty, knocked_out, self.conventions)
+        return all_parts(self, pairs, circuit, progress)
 
     def mask(self, part: Regime, circuit: Sequence[Member]) -> Tensor:
         """Return the mask of a part, [edges]: 1 where an edge carries its sender's own value.

@@ -20,6 +20,7 @@ __all__ = [
     "PartScores",
     "Scorer",
     "Wanted",
+    "all_parts",
     "conventions_of_scores",
     "whole_effect",
 ]
@@ -132,6 +133,16 @@ class Scorer(Protocol):
         progress: Progress | None = None,
     ) -> PartScores:
         """Return the read-out of several parts on every prompt; equal ones are run once."""
+
+
+def all_parts(
+    scorer: Scorer, pairs: PromptPairs, circuit: Sequence[Member], progress: Progress | None
+) -> CircuitScores:
+    """Return all four parts of one circuit, by whichever scorer."""
+    members = tuple(circuit)
+    scores = scorer.read(pairs, [(part, members) for part in Regime], progress=progress)
+    model, kept, empty, knocked_out = (scores.values[part, members] for part in Regime)
+    return CircuitScores(model, kept, empty, knocked_out, scorer.conventions)
 
 
 def conventions_of_scores(

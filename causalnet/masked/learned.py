@@ -5,13 +5,13 @@ learned jointly, from the means, and are never worse than these on the training 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import torch
 from torch import Tensor
 
-from causalnet.effects.descent import descend
+from causalnet.effects.descent import descend, learning_json
 from causalnet.effects.moments import Moments, Sums
 from causalnet.effects.reference import digest_of
 from causalnet.errors import TermError
@@ -53,14 +53,7 @@ class SenderConstants:
         return {
             "senders": len(self.constants),
             "kept_edges": self.kept,
-            "training_set": self.ablation.reference,
-            "training_prompts": self.ablation.reference_size,
-            "learning": None if self.ablation.learning is None else asdict(self.ablation.learning),
-            "start": self.start,
-            "loss": self.loss,
-            "curve": list(self.curve),
-            "looks": [list(look) for look in self.looks],
-            "forwards": self.forwards,
+            **learning_json(self),
         }
 
 
