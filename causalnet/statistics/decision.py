@@ -10,9 +10,17 @@ from causalnet.errors import FormatError
 from causalnet.statistics.interval import Interval
 from causalnet.statistics.json_fields import integer, number, optional_number, records, text
 
-__all__ = ["Decision", "Direction", "Reason", "TracePoint", "Verdict", "verdict_of"]
+__all__ = [
+    "Decision",
+    "Direction",
+    "Reason",
+    "TracePoint",
+    "Verdict",
+    "verdict_of",
+    "verdict_within",
+]
 
-Direction = Literal["at_least", "at_most"]
+Direction = Literal["at_least", "at_most", "within"]
 
 
 class Verdict(StrEnum):
@@ -32,6 +40,8 @@ class Reason(StrEnum):
     TOO_FEW_PROMPTS = "too_few_prompts"
     TOO_FEW_CIRCUITS = "too_few_circuits"
     TOO_CLOSE_TO_THRESHOLD = "too_close_to_threshold"
+    INSIDE_MARGIN = "inside_the_margin"
+    UNDERDETERMINED = "underdetermined"
     NO_SPREAD = "no_spread"
     BEHAVIOUR_ABSENT = "behaviour_absent"
     DENOMINATOR_UNCLEAR = "denominator_unclear"
@@ -90,9 +100,28 @@ def verdict_of(interval: Interval, threshold: float, direction: Direction) -> Ve
     return Verdict.INCONCLUSIVE
 
 
+def verdict_within(interval: Interval, low: float, high: float) -> Verdict:
+    """Compare an interval with a band: equivalence by two one-sided tests (Schuirmann 1987).
+
+    The claim is the intersection of "at least `low`" and "at most `high`", so that each of the two
+    tests keeps its own error probability, without a correction.
+
+    >>> verdict_within(Interval(0.93, 1.04, 0.9, "student_t"), 0.9, 1.1)
+    <Verdict.SUPPORTED: 'SUPPORTED'>
+    >>> verdict_within(Interval(1.12, 1.30, 0.9, "student_t"), 0.9, 1.1)
+    <Verdict.REFUTED: 'REFUTED'>
+    >>> verdict_within(Interval(0.85, 1.04, 0.9, "student_t"), 0.9, 1.1)
+    <Verdict.INCONCLUSIVE: 'INCONCLUSIVE'>
+    """
+    sides = verdict_of(interval, low, "at_least"), verdict_of(interval, high, "at_most")
+    if Verdict.REFUTED in sides:
+        return Verdict.REFUTED
+    return sides[0] if sides[0] is sides[1] else Verdict.INCONCLUSIVE
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A verdict on "the number is at least (at most) the threshold", with its evidence.
+    """A verdict on "the number is at least (at most, within) its bounds", with its evidence.
 
     Attributes:
         verdict: One of four.
@@ -101,13 +130,16 @@ class Decision:
         estimate: The number's estimate; NaN where the number is undefined.
         interval: What the confidence sequence says after `n` observations, at level
             1 - 2 alpha; None where the data do not bound the number.
-        threshold: The claimed bound.
-        direction: ``at_least`` or ``at_most``.
+        threshold: The claimed bound; of a band its lower end.
+        direction: ``at_least``, ``at_most`` or ``within``.
         alpha: The probability of a false SUPPORTED, and of a false REFUTED, however often the
-            judge was asked: asymptotic for means and ratios, exact for rates.
+            judge was asked: asymptotic for means and ratios, exact for rates and for numbers in a
+            declared range.  A band can be falsely refuted on either side, at `alpha` each.
         n: Observations used.
         trace: The sequence at the end of every batch that had an interval; its last point is
             `interval`.
+        within: Both ends of the claimed band; None where one bound is claimed.
+        margin: The indifference zone on either side of a bound; None without one.
     """
 
     verdict: Verdict
@@ -120,6 +152,8 @@ class Decision:
     alpha: float
     n: int
     trace: tuple[TracePoint, ...] = ()
+    within: tuple[float, float] | None = None
+    margin: float | None = None
 
     def __str__(self) -> str:
         """Print the verdict and its sentence."""
@@ -156,7 +190,12 @@ class Decision:
         return replace(self, sentence=f"{self.sentence} {caveat}")
 
     def to_json(self) -> dict[str, object]:
-        """Give JSON values; an undefined estimate and an infinite bound become null."""
+        """Give JSON values; an undefined estimate and an infinite bound become null.
+
+        The keys ``within`` and ``margin`` are there only where the claim has them.
+        """
+        band = {} if self.within is None else {"within": list(self.within)}
+        margin = {} if self.margin is None else {"margin": self.margin}
         return {
             "verdict": self.verdict.value,
             "reason": self.reason.value,
@@ -168,6 +207,8 @@ class Decision:
             "alpha": self.alpha,
             "n": self.n,
             "trace": [point.to_json() for point in self.trace],
+            **band,
+            **margin,
         }
 
     @staticmethod
@@ -195,6 +236,8 @@ class Decision:
             alpha=number(record, "alpha"),
             n=integer(record, "n"),
             trace=tuple(map(TracePoint.from_json, records(record, "trace"))),
+            within=_within(record),
+            margin=optional_number(record, "margin") if "margin" in record else None,
         )
 
 
@@ -219,9 +262,26 @@ def _direction(record: Mapping[str, object]) -> Direction:
             return "at_least"
         case "at_most":
             return "at_most"
+        case "within":
+            return "within"
         case other:
             raise FormatError(
                 came=f"The field 'direction' is {other!r}.",
-                possible="It is at_least or at_most.",
+                possible="It is at_least or at_most, or within.",
                 write="Read only what to_json wrote, unaltered.",
             )
+
+
+def _within(record: Mapping[str, object]) -> tuple[float, float] | None:
+    """Read the band that direction ``within`` needs and no other has."""
+    if record.get("direction") != "within" and record.get("within") is None:
+        return None
+    ends = record.get("within")
+    if not isinstance(ends, list) or len(ends) != 2 or record.get("direction") != "within":
+        raise FormatError(
+            came=f"The field 'within' is {ends!r} and 'direction' {record.get('direction')!r}.",
+            possible="A band has two ends, and its direction is within.",
+            write="Read only what to_json wrote, unaltered.",
+        )
+    low, high = ({"within": end} for end in ends)
+    return number(low, "within"), number(high, "within")

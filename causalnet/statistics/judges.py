@@ -16,13 +16,9 @@ from causalnet.errors import ParameterError
 from causalnet.statistics.decision import Decision, Direction, Reason, Verdict
 from causalnet.statistics.digits import fixed, shared_decimals
 from causalnet.statistics.interval import Interval
-from causalnet.statistics.judging import Proceedings, Question
+from causalnet.statistics.judging import Proceedings, question
 from causalnet.statistics.mixture import MINIMUM_N, expected_stop
-from causalnet.statistics.samples import (
-    check_alpha,
-    check_direction,
-    check_threshold,
-)
+from causalnet.statistics.samples import check_alpha
 from causalnet.statistics.sequences import MeanSequence, RatioSequence
 from causalnet.statistics.wins import WinSequence, expected_wins_stop
 
@@ -37,11 +33,15 @@ class MeanJudge:
     right answers out of 32 do not show that 99 of 100 are right.  For such rates take `WinJudge`.
 
     Args:
-        threshold: The claimed bound.
+        threshold: The claimed bound; left out where `within` is claimed.
         direction: ``at_least`` or ``at_most``.
         alpha: Probability of a false SUPPORTED, and of a false REFUTED, asymptotically.
+        within: Both ends of a band instead: two one-sided tests, each at `alpha`.
+        margin: Settle as INCONCLUSIVE (``inside_the_margin``) once the interval lies within so
+            much of a bound on either side; None never does.
         expected_n: The sample size at which the sequence is made narrowest.
         quantity: The number's name, as it starts a sentence.
+        units: What is counted.
 
     Raises:
         ParameterError: A parameter outside its range.
@@ -56,15 +56,27 @@ class MeanJudge:
 
     def __init__(
         self,
-        threshold: float,
+        threshold: float | None = None,
         direction: Direction = "at_least",
         alpha: float = 0.05,
         *,
+        within: tuple[float, float] | None = None,
+        margin: float | None = None,
         expected_n: int = 200,
         quantity: str = "The mean",
+        units: str = "prompts",
     ) -> None:
         """Start without observations."""
-        self._proceedings = _proceedings(quantity, "prompts", threshold, direction, alpha)
+        asked = question(
+            quantity,
+            units,
+            alpha,
+            threshold=threshold,
+            direction=direction,
+            within=within,
+            margin=margin,
+        )
+        self._proceedings = Proceedings(asked)
         self._sequence = MeanSequence(alpha, expected_n)
 
     def add(self, values: ArrayLike) -> None:
@@ -80,7 +92,7 @@ class MeanJudge:
 
     @property
     def is_settled(self) -> bool:
-        """Whether the verdict is SUPPORTED or REFUTED for good."""
+        """Whether the verdict is for good: SUPPORTED, REFUTED, or inside the margin."""
         return self._proceedings.settled is not None
 
     def decision(self) -> Decision:
@@ -90,9 +102,12 @@ class MeanJudge:
             return self._proceedings.settled
         interval = sequence.interval
         if interval is not None:
-            effect = (sequence.estimate - self._proceedings.question.threshold) / sequence.deviation
-            needed = expected_stop(effect, sequence.alpha, sequence.expected_n)
-            return self._proceedings.doubt(interval, sequence, needed)
+
+            def excludes(point: float) -> int | None:
+                effect = (sequence.estimate - point) / sequence.deviation
+                return expected_stop(effect, sequence.alpha, sequence.expected_n)
+
+            return self._proceedings.doubt(interval, sequence, excludes)
         reason, sentence = _no_interval(sequence)
         return self._proceedings.without_interval(Verdict.INCONCLUSIVE, reason, sentence, sequence)
 
@@ -107,13 +122,17 @@ class RatioJudge:
     show their sign.  Pairs that are all equal have no spread to judge by (``no_spread``).
 
     Args:
-        threshold: The claimed bound.
+        threshold: The claimed bound; left out where `within` is claimed.
         direction: ``at_least`` or ``at_most``.
         alpha: Probability of a false SUPPORTED, and of a false REFUTED, asymptotically.
         gate_alpha: Probability of taking a denominator for positive that is not.
+        within: Both ends of a band instead: two one-sided tests, each at `alpha`.
+        margin: Settle as INCONCLUSIVE (``inside_the_margin``) once the interval lies within so
+            much of a bound on either side; None never does.
         expected_n: The sample size at which the sequence is made narrowest.
         quantity: The ratio's name, as it starts a sentence.
         denominator: The denominator's name, inside a sentence.
+        units: What is counted.
 
     Raises:
         ParameterError: A parameter outside its range.
@@ -129,17 +148,29 @@ class RatioJudge:
 
     def __init__(
         self,
-        threshold: float,
+        threshold: float | None = None,
         direction: Direction = "at_least",
         alpha: float = 0.05,
         gate_alpha: float = 0.005,
         *,
+        within: tuple[float, float] | None = None,
+        margin: float | None = None,
         expected_n: int = 200,
         quantity: str = "Faithfulness",
         denominator: str = "the intact model's score less the fully ablated model's",
+        units: str = "prompts",
     ) -> None:
         """Start without observations."""
-        self._proceedings = _proceedings(quantity, "prompts", threshold, direction, alpha)
+        asked = question(
+            quantity,
+            units,
+            alpha,
+            threshold=threshold,
+            direction=direction,
+            within=within,
+            margin=margin,
+        )
+        self._proceedings = Proceedings(asked)
         self._sequence = RatioSequence(alpha, expected_n)
         self._gate = MeanSequence(check_alpha(gate_alpha, "gate_alpha"), expected_n)
         self._gate_is_open = False
@@ -182,9 +213,12 @@ class RatioJudge:
             return settled
         interval = sequence.interval
         if self._gate_is_open and interval is not None:
-            effect = sequence.effect_size(proceedings.question.threshold)
-            needed = expected_stop(effect, sequence.alpha, sequence.expected_n)
-            return proceedings.doubt(interval, sequence, needed)
+
+            def excludes(point: float) -> int | None:
+                effect = sequence.effect_size(point)
+                return expected_stop(effect, sequence.alpha, sequence.expected_n)
+
+            return proceedings.doubt(interval, sequence, excludes)
         if sequence.n < MINIMUM_N or not sequence.has_spread:
             reason, sentence = _no_interval(sequence)
             return proceedings.without_interval(Verdict.INCONCLUSIVE, reason, sentence, sequence)
@@ -200,20 +234,20 @@ class RatioJudge:
         return -float("inf"), float("inf")
 
     def _undefined(self) -> Decision:
-        question = self._proceedings.question
+        asked = self._proceedings.question
         low, high = self._gate_ends()
         decimals = shared_decimals(low, high, 0.0)
         measured = f"{self._denominator} is {fixed(self._gate.estimate, decimals)} on average"
         if high <= 0:
             reason = Reason.BEHAVIOUR_ABSENT
             sentence = (
-                f"{question.quantity} is undefined because there is no behaviour to explain: "
+                f"{asked.quantity} is undefined because there is no behaviour to explain: "
                 f"{measured}, not above 0."
             )
         else:
             reason = Reason.DENOMINATOR_UNCLEAR
             sentence = (
-                f"{question.quantity} is undefined because its denominator is not clearly above "
+                f"{asked.quantity} is undefined because its denominator is not clearly above "
                 f"0: {measured}, with the confidence sequence [{fixed(low, decimals)}, "
                 f"{fixed(high, decimals)}] after {self._gate.n} prompts."
             )
@@ -230,6 +264,7 @@ class WinJudge:
         fraction: The claimed bound, in (0, 1).
         alpha: Largest probability of a false SUPPORTED, and of a false REFUTED; exact.
         direction: ``at_least`` or ``at_most``.
+        margin: As for `MeanJudge`.
         quantity: The rate's name, as it starts a sentence.
         units: What is counted.
 
@@ -249,6 +284,7 @@ class WinJudge:
         alpha: float = 0.05,
         direction: Direction = "at_least",
         *,
+        margin: float | None = None,
         quantity: str = "The share of random circuits that the circuit beats",
         units: str = "random circuits",
     ) -> None:
@@ -259,7 +295,10 @@ class WinJudge:
                 possible="It lies above 0 and below 1: no number of draws shows a rate of 1.",
                 write="Write for example fraction=0.9.",
             )
-        self._proceedings = _proceedings(quantity, units, fraction, direction, alpha)
+        asked = question(
+            quantity, units, alpha, threshold=fraction, direction=direction, margin=margin
+        )
+        self._proceedings = Proceedings(asked)
         self._sequence = WinSequence(alpha)
 
     def add(self, wins: ArrayLike) -> None:
@@ -275,35 +314,24 @@ class WinJudge:
 
     @property
     def is_settled(self) -> bool:
-        """Whether the verdict is SUPPORTED or REFUTED for good."""
+        """Whether the verdict is for good: SUPPORTED, REFUTED, or inside the margin."""
         return self._proceedings.settled is not None
 
     def decision(self) -> Decision:
         """Give the verdict as if no further observation came."""
-        question, sequence = self._proceedings.question, self._sequence
+        asked, sequence = self._proceedings.question, self._sequence
         if self._proceedings.settled is not None:
             return self._proceedings.settled
         interval = sequence.interval
         if interval is not None:
-            needed = expected_wins_stop(sequence.estimate, question.threshold, question.alpha)
-            return self._proceedings.doubt(interval, sequence, needed)
+
+            def excludes(rate: float) -> int | None:
+                return expected_wins_stop(sequence.estimate, rate, sequence.alpha)
+
+            return self._proceedings.doubt(interval, sequence, excludes)
         return self._proceedings.without_interval(
-            Verdict.INCONCLUSIVE, question.too_few, f"There are no {question.units}.", sequence
+            Verdict.INCONCLUSIVE, asked.too_few, f"There are no {asked.units}.", sequence
         )
-
-
-def _proceedings(
-    quantity: str, units: str, threshold: float, direction: Direction, alpha: float
-) -> Proceedings:
-    return Proceedings(
-        Question(
-            quantity,
-            units,
-            check_threshold(threshold),
-            check_direction(direction),
-            check_alpha(alpha),
-        )
-    )
 
 
 def _no_interval(sequence: MeanSequence | RatioSequence) -> tuple[Reason, str]:

@@ -12,9 +12,11 @@ from causalnet.statistics.decision import Direction
 __all__ = [
     "Array",
     "check_alpha",
+    "check_band",
     "check_direction",
     "check_expected_n",
     "check_level",
+    "check_margin",
     "check_threshold",
     "sample",
 ]
@@ -99,3 +101,25 @@ def check_direction(direction: Direction) -> Direction:
             write="Write direction='at_least'.",
         )
     return direction
+
+
+def check_band(low: float, high: float, name: str = "within") -> tuple[float, float]:
+    """Return two finite ends in order, or raise ParameterError."""
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise ParameterError(
+            came=f"{name} is [{low!r}, {high!r}].",
+            possible="It has two finite ends, the lower one first.",
+            write=f"Write for example {name}=(0.9, 1.1).",
+        )
+    return float(low), float(high)
+
+
+def check_margin(margin: float | None) -> float | None:
+    """Return a margin above 0 or none, or raise ParameterError."""
+    if margin is not None and not (math.isfinite(margin) and margin > 0):
+        raise ParameterError(
+            came=f"The margin is {margin!r}.",
+            possible="It is a finite number above 0, in the units of the threshold.",
+            write="Write for example margin=0.02, or leave it out.",
+        )
+    return None if margin is None else float(margin)
