@@ -13,7 +13,8 @@
 | `parse`, `parse_query` | terms from text |
 | `normal_form`, `are_equal`, `zero_effects`, `explain_terms` | what needs no run |
 | `MediatorGraph`, `ADMG`, `m_separated`, `read_graph` | graphs |
-| `logit_diff`, `probability`, `kl`, `logit_distance`, `loss`, `accuracy` | outcomes |
+| `logit_diff`, `probability`, `kl`, `logit_distance`, `loss`, `accuracy`, \
+`top1_agreement` | outcomes |
 | `zero`, `mean`, `mean_per_position`, `resample`, `counterfactual` | ablations |
 | `noise`, `optimal`, `Learning` | ablations by noise, and by constants that are learned |
 | `constant`, `steer`, `vector` | ablations by a given vector |
@@ -159,6 +160,7 @@ if TYPE_CHECKING:
     from causalnet.interventions import tde as tde
     from causalnet.interventions import te as te
     from causalnet.interventions import tie as tie
+    from causalnet.interventions import top1_agreement as top1_agreement
     from causalnet.interventions import transcoder_edge as transcoder_edge
     from causalnet.interventions import value_of as value_of
     from causalnet.interventions import zero_effects as zero_effects
@@ -201,6 +203,7 @@ _NAMES = {
         *("logit_lens", "lens", "interchange_accuracy", "value_of", "parse"),
         *("parse_query", "normal_form", "are_equal", "zero_effects", "explain_terms"),
         *("logit_diff", "probability", "kl", "logit_distance", "loss", "accuracy"),
+        "top1_agreement",
     ),
     "errors": ("CausalNetError",),
     "estimators": ("atp", "atp_star", "eap", "eap_ig", "mask_ig", "screen_then_verify", "race"),
@@ -352,6 +355,7 @@ __all__ = [
     "tde",
     "te",
     "tie",
+    "top1_agreement",
     "transcoder_edge",
     "transformer_graph",
     "value_of",

@@ -107,6 +107,7 @@ from causalnet.interventions.readouts import (
     logit_distance,
     loss,
     probability,
+    top1_agreement,
     value_of,
 )
 from causalnet.interventions.rules import SECOND_LEVEL, Applied, Rule, RuleClass, applied_rules
@@ -334,6 +335,7 @@ __all__ = [
     "tie",
     "to_latex",
     "to_sympy",
+    "top1_agreement",
     "transcoder_edge",
     "undifferentiated_attention",
     "value_of",

@@ -17,6 +17,7 @@ __all__ = [
     "logit_distance",
     "loss",
     "probability",
+    "top1_agreement",
     "value_of",
 ]
 
@@ -26,12 +27,13 @@ class ReadOut:
     """A named, versioned function from a world to one number for each prompt.
 
     Attributes:
-        name: `logit_difference`, `probability`, `kl`, `logit_distance`, `loss`, `accuracy` or
-            `value`.
+        name: `logit_difference`, `probability`, `kl`, `logit_distance`, `top1_agreement`,
+            `loss`, `accuracy` or `value`.
         unit: The unit of its values.
         meaning: One sentence, printed in results and reports.
         at: The position at which the node is read.
-        reference: The world to which `kl` and `logit_distance` compare; None for the others.
+        reference: The world to which `kl`, `logit_distance` and `top1_agreement` compare; None for
+            the others.
         version: Version of the read-out's meaning.
         node: What is read.  Where it is not `logits`, and not read as a plain `value`, the final
             norm and the unembedding are applied to it (logit lens).
@@ -104,11 +106,17 @@ logit_distance = ReadOut(
     reference=Base("base"),
 )
 loss = ReadOut("loss", "nats", "minus the log-probability of the answer tokens together")
+top1_agreement = ReadOut(
+    "top1_agreement",
+    "fraction",
+    "1 where the most likely token is that of the base, else 0",
+    reference=Base("base"),
+)
 accuracy = ReadOut("accuracy", "fraction", "1 where the most likely token is an answer, else 0")
 
 READOUTS = {
     readout.name: readout
-    for readout in (logit_diff, probability, kl, logit_distance, loss, accuracy)
+    for readout in (logit_diff, probability, kl, logit_distance, loss, accuracy, top1_agreement)
 }
 """Every read-out by its name."""
 

@@ -11,10 +11,11 @@
 
 from causalnet.claims.circuits import circuit_of
 from causalnet.claims.explanation import ClaimsExplanation, explain_claims
+from causalnet.claims.progress import ProgressReport
 from causalnet.claims.reading import read_claim_file, read_claims
 from causalnet.claims.results import ClaimResult, Cost, VerificationReport
 from causalnet.claims.schema import ClaimFile, json_schema
-from causalnet.claims.verification import ProgressReport, verify
+from causalnet.claims.verification import verify
 
 __all__ = [
     "ClaimFile",

@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from causalnet.claims.schema import Claim, ClaimFile, EffectClaim, ExistsClaim
+from causalnet.claims.kinds import Claim
+from causalnet.claims.schema import ClaimFile
 from causalnet.claims.source_text import Place, SourceText, read_source
 from causalnet.claims.tree import KeyPath, PlacedTree, parse
 from causalnet.errors import CausalNetError, ClaimFileError
@@ -35,7 +36,7 @@ def circuit_of(
             heads are ablated, an edge where nodes are ablated or the reverse, an empty list, a
             circuit file that is not there or not a list.
     """
-    own = None if isinstance(claim, ExistsClaim | EffectClaim | None) else claim.circuit
+    own = None if claim is None else claim.own_circuit
     given = claim_file.circuit if own is None else own
     source = claim_file.source or SourceText("", "")
     place: Locate = locate if locate is not None and (own or claim is None) else _nowhere

@@ -4,18 +4,11 @@ from collections.abc import Mapping
 from typing import Literal
 
 from causalnet.claims.ablation_spec import AblationSpec
-from causalnet.claims.claim_kinds import (
-    BetterThanRandomClaim,
-    Claim,
-    EffectClaim,
-    ExistsClaim,
-    FaithfulClaim,
-    NecessaryClaim,
-)
+from causalnet.claims.kinds import BetterThanRandomClaim, Claim
 from causalnet.claims.schema import ClaimFile, TaskSpec
 from causalnet.interventions import READOUTS
 
-__all__ = ["conventions_of", "describe_task", "guarantee_of", "is_rate", "number_of"]
+__all__ = ["conventions_of", "describe_task", "guarantee_of"]
 
 
 def conventions_of(
@@ -33,7 +26,7 @@ def conventions_of(
     readout = READOUTS[claim_file.readout]
     policy = claim_file.prompts
     said = {
-        "number": number_of(claim),
+        "number": claim.number,
         "level": level,
         "read-out": f"{readout.name} in {readout.unit} at {readout.at}: {readout.meaning}",
         "prompts": describe_task(claim_file.task),
@@ -43,7 +36,7 @@ def conventions_of(
         f"{guarantee_of(claim_file, claim)}",
         "batch": f"{claim_file.batch} prompts, looked at after each",
     }
-    if isinstance(claim, ExistsClaim | EffectClaim):
+    if not claim.about_circuit:
         return said
     if isinstance(claim, BetterThanRandomClaim) and claim_file.ablation.level == "edges":
         said["random circuits"] = (
@@ -52,41 +45,9 @@ def conventions_of(
     return {**said, **_circuit_conventions(claim_file, len(circuit), universe)}
 
 
-def is_rate(claim_file: ClaimFile, claim: Claim) -> bool:
-    """Return whether a claim is about a rate of yes and no, which is judged exactly."""
-    if isinstance(claim, BetterThanRandomClaim):
-        return True
-    is_accuracy = isinstance(claim, ExistsClaim) and claim_file.readout == "accuracy"
-    return is_accuracy and 0 < claim.threshold < 1
-
-
 def guarantee_of(claim_file: ClaimFile, claim: Claim) -> Literal["exact", "asymptotic"]:
     """Say how alpha holds: at every sample size for rates, for means and ratios in the limit."""
-    return "exact" if is_rate(claim_file, claim) else "asymptotic"
-
-
-def number_of(claim: Claim) -> str:
-    """Return the number that a claim is about, in words."""
-    match claim:
-        case ExistsClaim():
-            return "mean read-out of the whole model"
-        case EffectClaim(query=query):
-            return f"mean of {query}"
-        case FaithfulClaim(kept=drawn):
-            alone = "alone" if drawn is None else f"with each of the rest kept by chance ({drawn})"
-            return (
-                f"(circuit {alone} - everything ablated) / (model - everything ablated), of means"
-            )
-        case NecessaryClaim(removed=drawn):
-            knocked = "" if drawn is None else f", each member by chance ({drawn})"
-            return (
-                f"(model - circuit knocked out{knocked}) / (model - everything ablated), of means"
-            )
-        case BetterThanRandomClaim():
-            return (
-                "share of random circuits, alike in every layer, whose mean absolute gap to the "
-                f"model is larger on the same {claim.prompts} prompts"
-            )
+    return "exact" if claim.is_rate(claim_file.readout) else "asymptotic"
 
 
 def _circuit_conventions(claim_file: ClaimFile, size: int, universe: int) -> dict[str, str]:

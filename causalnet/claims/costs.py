@@ -5,14 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from causalnet.claims.circuits import circuit_of
-from causalnet.claims.schema import (
-    BetterThanRandomClaim,
-    Claim,
-    ClaimFile,
-    ExistsClaim,
-    FaithfulClaim,
-    NecessaryClaim,
-)
+from causalnet.claims.kinds import BetterThanRandomClaim, Claim, Part
+from causalnet.claims.kinds.base import EVERYTHING, ONLY, WITHOUT
+from causalnet.claims.schema import ClaimFile
 from causalnet.claims.task_spec import TaskSpec
 from causalnet.errors import ClaimFileError
 from causalnet.interventions import Query, runs_of
@@ -35,10 +30,9 @@ LOOK = 8
 RECORDED = 16
 """Prompts of a forward that means are taken from."""
 
-Run = tuple[str, tuple[str, ...]]
-"""The name of a run and the circuit that it is about, if any; equal runs are shared."""
+Run = Part
 
-_PARTS = ("everything ablated", "only the circuit", "without the circuit")
+_PARTS = (EVERYTHING, ONLY, WITHOUT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,20 +107,7 @@ def runs_of_claim(file: ClaimFile, claim: Claim, query: Query | None) -> tuple[R
     if query is not None:
         by = " by hooks" if of_edges else ""
         return tuple((f"{name}{by}", ()) for name in runs_of(query.leaves))
-    parts: list[Run] = []
-    if not isinstance(claim, ExistsClaim):
-        parts.append((_PARTS[0], ()))
-    if isinstance(claim, FaithfulClaim | NecessaryClaim):
-        own = _PARTS[2] if claim.kind == "necessary" else _PARTS[1]
-        about = circuit_of(file, claim)
-        drawn = claim.by_chance
-        if drawn is None:
-            parts.append((own, about))
-        else:
-            parts += [
-                (f"{own}, by chance {drawn.probability:g} {drawn.seed} {d}", about)
-                for d in range(drawn.draws)
-            ]
+    parts = list(claim.parts(circuit_of(file, claim) if claim.about_circuit else ()))
     return _of_edges(file, parts) if of_edges else _of_nodes(file, parts)
 
 

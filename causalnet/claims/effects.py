@@ -1,14 +1,15 @@
 """What claims are about, as terms: the query of an effect, the scores of a circuit."""
 
 from causalnet.claims.circuits import circuit_of, place_error, universe
-from causalnet.claims.schema import (
+from causalnet.claims.kinds import (
     BetterThanRandomClaim,
     Claim,
-    ClaimFile,
     EffectClaim,
     ExistsClaim,
+    FaithfulClaim,
     NecessaryClaim,
 )
+from causalnet.claims.schema import ClaimFile
 from causalnet.errors import CausalNetError, ClaimFileError
 from causalnet.graphs import Mediator, MediatorGraph
 from causalnet.interventions import (
@@ -92,7 +93,7 @@ def judged_by(
         return query.contrasts[0]
     readout = READOUTS[claim_file.readout]
     of_edges = claim_file.ablation.level == "edges"
-    if of_edges or isinstance(claim, ExistsClaim | EffectClaim):
+    if of_edges or not isinstance(claim, FaithfulClaim | NecessaryClaim | BetterThanRandomClaim):
         return "model", Read(readout, Base("base"))
     known = universe(claim_file, graph)
     names = circuit_of(claim_file, claim)

@@ -10,20 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from causalnet.claims.circuits import check_against_graph, circuit_of, universe
-from causalnet.claims.conventions import conventions_of, describe_task, number_of
+from causalnet.claims.conventions import conventions_of, describe_task
 from causalnet.claims.costs import Run, claim_forwards, prompts_of, runs_of_claim, together
 from causalnet.claims.effects import judged_by, name_of, queries_of, units_of
+from causalnet.claims.kinds import BetterThanRandomClaim, Claim, FaithfulClaim, NecessaryClaim
 from causalnet.claims.prompts import check_seed
 from causalnet.claims.reading import read_claim_file
-from causalnet.claims.schema import (
-    BetterThanRandomClaim,
-    Claim,
-    ClaimFile,
-    EffectClaim,
-    ExistsClaim,
-    FaithfulClaim,
-    NecessaryClaim,
-)
+from causalnet.claims.schema import ClaimFile
 from causalnet.errors import DeviceError, ParameterError
 from causalnet.graphs import MediatorGraph, TransformerShape, transformer_graph
 from causalnet.interventions import Query, explain_scalars
@@ -263,7 +256,7 @@ def _printed(conventions: Mapping[str, str]) -> dict[str, str]:
 
 def _about_circuit(file: ClaimFile) -> Claim:
     """Return a claim about a circuit if the file has one, for the conventions that it needs."""
-    about = [claim for claim in file.claims if not isinstance(claim, ExistsClaim | EffectClaim)]
+    about = [claim for claim in file.claims if claim.about_circuit]
     return about[0] if about else file.claims[0]
 
 
@@ -293,9 +286,9 @@ def _plan(
 ) -> ClaimPlan:
     direction = claim.direction.replace("_", " ")
     unit = units_of(file, claim, query)[1]
-    quantity = _QUANTITY[claim.kind] if query is None else name_of(query)
+    quantity = claim.quantity if query is None else name_of(query)
     bound = f"{quantity} {direction} {claim.threshold:g} {unit}".rstrip()
-    named = not isinstance(claim, ExistsClaim | EffectClaim)
+    named = claim.about_circuit
     size = len(circuit_of(file, claim)) if named else 0
     fewest, most = claim_forwards(file, claim, runs, n)
     worlds = tuple(name for name, _ in runs)
@@ -304,7 +297,7 @@ def _plan(
     drawn = claim.by_chance if isinstance(claim, FaithfulClaim | NecessaryClaim) else None
     if named and (file.ablation.level == "edges" or drawn is not None):
         known = f"{len(universe(file, graph))} {_ABLATED[file.ablation.ablate][0]}"
-        term: tuple[str, ...] = (f"{number_of(claim)}, of {known}",)
+        term: tuple[str, ...] = (f"{claim.number}, of {known}",)
         zero: tuple[str, ...] = ()
         merging = "each circuit is a run of its own; equal ones run once"
     else:
@@ -340,14 +333,6 @@ def _span(low: str, high: str) -> str:
 
 def _shortened(name: str) -> str:
     return name if len(name) <= 100 else f"{name[:96]} ..."
-
-
-_QUANTITY = {
-    "exists": "mean read-out",
-    "faithful": "faithfulness",
-    "necessary": "necessity",
-    "better_than_random": "share of random circuits beaten",
-}
 
 
 def _parameters(shape: TransformerShape) -> int:

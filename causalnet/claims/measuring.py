@@ -1,6 +1,6 @@
 """Running the parts of circuits on prompts, with a count of what was run."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,21 +84,21 @@ class Meter:
     """Runs parts on prompts and keeps count.
 
     Args:
-        scorer: The conventions.
+        batch_size: Prompts in a batch, until memory runs out.
         after_each: Called after every forward pass.
     """
 
-    def __init__(
-        self, scorer: CircuitScorer | EdgeCircuitScorer, after_each: Callable[[], None]
-    ) -> None:
+    def __init__(self, batch_size: int, after_each: Callable[[], None]) -> None:
         """Start with nothing run."""
-        self.scorer = scorer
         self.forwards, self.halvings = 0, 0
-        self.batch_size = scorer.batch_size
+        self.batch_size = batch_size
         self._after_each = after_each
 
     def read(
-        self, pairs: PromptPairs, wanted: Sequence[Wanted]
+        self,
+        scorer: CircuitScorer | EdgeCircuitScorer,
+        pairs: PromptPairs,
+        wanted: Sequence[Wanted],
     ) -> dict[Wanted, NDArray[np.float64]]:
         """Return the read-out of every part on every prompt, [n] each; equal ones run once.
 
@@ -108,12 +108,31 @@ class Meter:
             OutOfMemoryError: Memory ran out with a batch of one prompt.
         """
         # The batch stays halved once memory has run out.
-        scores = self.scorer.read(pairs, wanted, batch_size=self.batch_size, progress=self._count)
+        scores = scorer.read(pairs, wanted, batch_size=self.batch_size, progress=self.count)
         self.halvings += scores.halvings
         if scores.halvings:
             self.batch_size = scores.batch_size
         return dict(scores.values)
 
-    def _count(self, done: int, expected: int) -> None:
+    def remember(
+        self,
+        program: str,
+        pairs: PromptPairs,
+        compute: Callable[[], tuple[Mapping[str, NDArray[np.float64]], int]],
+    ) -> Mapping[str, NDArray[np.float64]]:
+        """Return what a program gives on prompts; its forwards are counted.
+
+        Args:
+            program: All that it depends on but prompts and model, as text.
+            pairs: The prompts.
+            compute: Gives arrays by name, and the forwards that they took.
+        """
+        arrays, forwards = compute()
+        for _ in range(forwards):
+            self.count(0, 0)
+        return arrays
+
+    def count(self, done: int, expected: int) -> None:
+        """Count one forward pass."""
         self.forwards += 1
         self._after_each()

@@ -11,6 +11,8 @@ from causalnet.tasks import PromptPairs, Prompts, make, read_pairs
 __all__ = [
     "check_seed",
     "finding_digests",
+    "finding_pairs",
+    "pairs_of",
     "reference_prompts",
     "shared_with_reference",
     "testing_pairs",
@@ -85,6 +87,49 @@ def finding_digests(claim_file: ClaimFile, tokenizer: Any) -> frozenset[str] | N
     if spec is None:
         return None
     return frozenset(_pairs(claim_file, spec, tokenizer).prompt_digests())
+
+
+def finding_pairs(claim_file: ClaimFile, tokenizer: Any, tested: PromptPairs) -> PromptPairs:
+    """Return the prompts to search on: those that found the circuit, none of which is a test.
+
+    Where the file names none, they are drawn from the test's generator with the next seed, and
+    those that test are left out.
+
+    Args:
+        claim_file: The file.
+        tokenizer: The model's tokenizer.
+        tested: The prompts that test the claims.
+
+    Raises:
+        ClaimFileError: There are none beside the test prompts.
+        PromptError, AnswerError, AlignmentError: Prompts that cannot be made.
+    """
+    spec = claim_file.found.task
+    if spec is None and claim_file.task.seed is not None:
+        spec = claim_file.task.model_copy(update={"seed": claim_file.task.seed + 1})
+    pairs = None if spec is None else _pairs(claim_file, spec, tokenizer)
+    known = frozenset(tested.prompt_digests())
+    fresh = (
+        ()
+        if pairs is None
+        else [row for row, digest in enumerate(pairs.prompt_digests()) if digest not in known]
+    )
+    if pairs is None or not fresh:
+        raise ClaimFileError(
+            "There are no prompts to search on beside the test prompts.",
+            "What is searched for on test prompts cannot be tested on them.",
+            "Name others with 'found: {task: …}'.",
+        )
+    return pairs.rows(fresh)
+
+
+def pairs_of(claim_file: ClaimFile, spec: TaskSpec, tokenizer: Any) -> PromptPairs:
+    """Return the pairs of a task, under the file's policy.
+
+    Raises:
+        PromptError, AnswerError, AlignmentError: Prompts that cannot be made.
+    """
+    return _pairs(claim_file, spec, tokenizer)
 
 
 def _pairs(

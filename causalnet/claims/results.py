@@ -31,6 +31,7 @@ class ClaimResult:
         circuit: The mediators or edges that the claim is about; none for `exists`.
         conventions: Everything that the number depends on, by name.
         means: Mean read-outs of the parts that were compared.
+        evidence: What else belongs to the verdict, as JSON values by name.
         readout_unit: The unit of `means`.
         unit: The unit of the number that is judged; "" for shares of a behaviour and rates.
     """
@@ -40,6 +41,7 @@ class ClaimResult:
     circuit: tuple[str, ...]
     conventions: Mapping[str, str]
     means: Mapping[str, float] = field(default_factory=dict)
+    evidence: Mapping[str, Any] = field(default_factory=dict)
     readout_unit: str = ""
     unit: str = ""
 
@@ -77,6 +79,7 @@ class ClaimResult:
             "circuit": list(self.circuit),
             "conventions": dict(self.conventions),
             "means": {name: _or_null(mean) for name, mean in self.means.items()},
+            "evidence": json.loads(json.dumps(dict(self.evidence))),
             "readout_unit": self.readout_unit,
             "unit": self.unit,
         }
@@ -225,6 +228,7 @@ def _result(claim: Claim, plain: Mapping[str, Any]) -> ClaimResult:
         means={
             name: math.nan if mean is None else float(mean) for name, mean in plain["means"].items()
         },
+        evidence=dict(plain["evidence"]),
         readout_unit=plain["readout_unit"],
         unit=plain["unit"],
     )

@@ -6,7 +6,7 @@
 | `ModelSpec`, `PromptPolicy`, `TaskSpec` | which model, how prompts are written, which prompts |
 | `FindingSpec` | how and on which prompts the circuit was found |
 | `AblationSpec` | what everything outside (or inside) the circuit is set to |
-| `ExistsClaim`, `EffectClaim`, `FaithfulClaim`, `NecessaryClaim`, … | one claim |
+| `causalnet.claims.kinds` | the kinds of claims |
 
 The descriptions below are what `causalnet schema` prints.
 """
@@ -16,31 +16,18 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from causalnet.claims.ablation_spec import AblationSpec, LearningSpec, ReferenceSpec
-from causalnet.claims.claim_kinds import (
-    BetterThanRandomClaim,
-    Claim,
-    EffectClaim,
-    ExistsClaim,
-    FaithfulClaim,
-    NecessaryClaim,
-    check_range,
-)
+from causalnet.claims.kinds import Claim, ExistsClaim, check_range
 from causalnet.claims.source_text import SourceText
 from causalnet.claims.spec import Name, Names, Sha256, Spec, Text, mistake
 from causalnet.claims.task_spec import TaskSpec
 
 __all__ = [
     "AblationSpec",
-    "BetterThanRandomClaim",
     "Claim",
     "ClaimFile",
-    "EffectClaim",
-    "ExistsClaim",
-    "FaithfulClaim",
     "FindingSpec",
     "LearningSpec",
     "ModelSpec",
-    "NecessaryClaim",
     "PromptPolicy",
     "ReadoutName",
     "ReferenceSpec",

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,51 +10,22 @@ from typing import TYPE_CHECKING, Any
 from causalnet.claims.circuits import check_against_graph, circuit_of, place_error, universe
 from causalnet.claims.conventions import conventions_of
 from causalnet.claims.effects import level_of, queries_of, units_of
-from causalnet.claims.prompts import (
-    finding_digests,
-    reference_prompts,
-    shared_with_reference,
-    testing_pairs,
-)
+from causalnet.claims.progress import ProgressReport, Report
+from causalnet.claims.prompts import check_seed, finding_digests, shared_with_reference
 from causalnet.claims.reading import read_claim_file
 from causalnet.claims.results import ClaimResult, Cost, VerificationReport
 from causalnet.claims.schema import ClaimFile
+from causalnet.interventions import Query
 from causalnet.statistics import Decision, Reason
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from causalnet.claims.measuring import Meter
-    from causalnet.claims.trials import Gate, RandomTrial, Trial
+    from causalnet.claims.hearing import Hearing
+    from causalnet.claims.trials import Trial
     from causalnet.effects import EffectTable
-    from causalnet.faithfulness import CircuitScorer, EdgeCircuitScorer, Wanted
     from causalnet.lift import LiftedNetwork
     from causalnet.models import LanguageModel
-    from causalnet.tasks import PromptPairs
 
-__all__ = ["ProgressReport", "verify"]
-
-
-@dataclass(frozen=True, slots=True)
-class ProgressReport:
-    """Where a verification stands.
-
-    Attributes:
-        stage: What is being done: `load the model`, `lift the model`, `make prompts`,
-            `test claims`, `compare with random circuits`, `measure single heads`.
-        done: Forward passes done in this stage.
-        total: At most so many in all; shrinks as claims settle.
-        settled: Ids of the claims that are decided.
-    """
-
-    stage: str
-    done: int = 0
-    total: int = 0
-    settled: tuple[str, ...] = ()
-
-
-Report = Callable[[ProgressReport], None]
+__all__ = ["verify"]
 
 
 def verify(
@@ -97,28 +68,14 @@ def verify(
     case = _prepare(file, lifted, seed, tell)
     decisions = _hear(case)
     effects = _single_heads(case, heatmap_pairs)
-    results = tuple(
-        ClaimResult(
-            claim=trial.claim,
-            decision=_qualified(case, trial, decision),
-            circuit=tuple(map(str, trial.circuit)),
-            conventions=conventions_of(
-                file, trial.claim, tuple(map(str, trial.circuit)), len(case.scorer.universe), level
-            ),
-            means=dict(trial.means),
-            readout_unit=units[0],
-            unit=units[1],
-        )
-        for trial, decision, units, level in zip(
-            case.trials, decisions, case.units, case.levels, strict=True
-        )
-    )
+    results = tuple(_result(case, index, decision) for index, decision in enumerate(decisions))
+    hearing = case.hearing
     cost = Cost(
-        forwards=case.meter.forwards,
-        prompts=case.used,
-        prompts_declared=len(case.pairs),
-        batch_size=case.meter.batch_size,
-        halvings=case.meter.halvings,
+        forwards=hearing.meter.forwards,
+        prompts=hearing.used,
+        prompts_declared=len(hearing.pairs("test")),
+        batch_size=hearing.meter.batch_size,
+        halvings=hearing.meter.halvings,
         wall_seconds=time.perf_counter() - started[0],
         cpu_seconds=time.process_time() - started[1],
     )
@@ -133,42 +90,37 @@ def verify(
     )
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Case:
-    """Everything that is needed to hear the claims."""
+    """The claims of a file, each on trial, and what they share."""
 
-    file: ClaimFile
-    net: "LiftedNetwork"
-    pairs: "PromptPairs"
-    scorer: "CircuitScorer | EdgeCircuitScorer"
-    meter: "Meter"
+    hearing: "Hearing"
     trials: tuple["Trial", ...]
-    units: tuple[tuple[str, str], ...]
-    levels: tuple[str, ...]
-    gate: "Gate"
+    queries: tuple[Query | None, ...]
     overlap: int | None
     shared: int
-    seed: int
-    tell: Report
-    used: int = 0
-    stage: str = ""
-    done: int = 0
-    total: int = 0
 
-    def begin(self, stage: str, total: int) -> None:
-        """Enter a stage with at most so many forwards."""
-        self.stage, self.done, self.total = stage, 0, total
-        self.report()
+    @property
+    def file(self) -> ClaimFile:
+        """The claim file."""
+        return self.hearing.file
 
-    def count(self) -> None:
-        """Count one forward."""
-        self.done += 1
-        self.report()
 
-    def report(self) -> None:
-        """Say where the verification stands."""
-        settled = tuple(trial.claim.id for trial in self.trials if trial.is_settled)
-        self.tell(ProgressReport(self.stage, self.done, max(self.done, self.total), settled))
+def _result(case: _Case, index: int, decision: Decision) -> ClaimResult:
+    file, trial, query = case.file, case.trials[index], case.queries[index]
+    circuit = tuple(map(str, trial.circuit))
+    readout_unit, unit = units_of(file, trial.claim, query)
+    level = level_of(file, trial.claim, query)
+    return ClaimResult(
+        claim=trial.claim,
+        decision=_qualified(case, trial, decision),
+        circuit=circuit,
+        conventions=conventions_of(file, trial.claim, circuit, len(case.hearing.universe), level),
+        means=dict(trial.means),
+        evidence=dict(trial.evidence),
+        readout_unit=readout_unit,
+        unit=unit,
+    )
 
 
 def _load(file: ClaimFile, device: str | None, dtype: str | None, tell: Report) -> "LiftedNetwork":
@@ -185,44 +137,36 @@ def _load(file: ClaimFile, device: str | None, dtype: str | None, tell: Report) 
 
 
 def _prepare(file: ClaimFile, net: "LiftedNetwork", seed: int | None, tell: Report) -> _Case:
-    from causalnet.claims.measuring import Meter, scorer_of
-    from causalnet.claims.trials import Gate, trial_of
+    from causalnet.claims.hearing import Hearing
+    from causalnet.claims.trials import Context, trial_of
 
     _check_weights(file, net.model)
     check_against_graph(file, net.graph)
+    check_seed(file, seed)
     tell(ProgressReport("make prompts"))
-    tokenizer = net.model.tokenizer
-    pairs = testing_pairs(file, tokenizer, seed)
-    found = finding_digests(file, tokenizer)
     known = universe(file, net.graph)
     chance = seed if seed is not None else (file.task.seed or 0)
-    reference = reference_prompts(file, tokenizer)
-    scorer = scorer_of(file, net, tuple(known.values()), reference, chance)
+    trials: list[Trial] = []
 
+    def settled() -> tuple[str, ...]:
+        return tuple(trial.claim.id for trial in trials if trial.is_settled)
+
+    hearing = Hearing(file, net, tuple(known.values()), chance, seed, tell, settled)
+    found = finding_digests(file, net.model.tokenizer)
     queries = queries_of(file, net.graph)
-
-    def trial(index: int) -> "Trial":
-        claim = file.claims[index]
+    for index, (claim, query) in enumerate(zip(file.claims, queries, strict=True)):
         names = circuit_of(file, claim)
         circuit = tuple(mediator for name, mediator in known.items() if name in names)
-        return trial_of(claim, file, circuit, scorer.universe, (chance, index), queries[index])
-
-    case = _Case(
-        file=file,
-        net=net,
-        pairs=pairs,
-        scorer=scorer,
-        meter=Meter(scorer, lambda: case.count()),
-        trials=tuple(trial(index) for index in range(len(file.claims))),
-        units=tuple(units_of(file, *pair) for pair in zip(file.claims, queries, strict=True)),
-        levels=tuple(level_of(file, *pair) for pair in zip(file.claims, queries, strict=True)),
-        gate=Gate(file),
+        about = circuit if claim.about_circuit else ()
+        trials.append(trial_of(claim, Context(hearing, about, (chance, index), query)))
+    pairs = hearing.pairs("test")
+    return _Case(
+        hearing=hearing,
+        trials=tuple(trials),
+        queries=queries,
         overlap=None if found is None else sum(one in found for one in pairs.prompt_digests()),
-        shared=shared_with_reference(pairs, reference),
-        seed=chance,
-        tell=tell,
+        shared=shared_with_reference(pairs, hearing.reference),
     )
-    return case
 
 
 def _check_weights(file: ClaimFile, model: "LanguageModel") -> None:
@@ -241,54 +185,33 @@ def _check_weights(file: ClaimFile, model: "LanguageModel") -> None:
 
 
 def _hear(case: _Case) -> tuple[Decision, ...]:
-    """Feed all trials batch by batch, then compare with random circuits."""
-    from causalnet.claims.trials import RandomTrial
-
-    random_trials = [trial for trial in case.trials if isinstance(trial, RandomTrial)]
-    hearing = (*case.trials, *((case.gate,) if random_trials else ()))
-    batch, count = case.file.batch, len(case.pairs)
+    """Feed all trials batch by batch, and then let each do what comes after the prompts."""
+    hearing, batch = case.hearing, case.file.batch
+    count = len(hearing.pairs("test"))
+    for trial in case.trials:
+        trial.prepare()
     for start in range(0, count, batch):
-        wanted = dict.fromkeys(part for one in hearing for part in one.wants())
+        wanted = tuple(dict.fromkeys(part for trial in case.trials for part in trial.wants()))
         if not wanted:
             break
         each = len(wanted) + 1  # the source prompts, whose values are set
-        if case.stage == "test claims":
-            case.total = case.done + each * -(-(count - start) // batch)
-        else:
-            case.begin("test claims", each * -(-count // batch))
+        hearing.expect("test claims", each * -(-(count - start) // batch))
         rows = range(start, min(start + batch, count))
-        scores = case.meter.read(case.pairs.rows(rows), tuple(wanted))
-        for one in hearing:
-            one.take(scores)
-        case.used = rows.stop
-    return tuple(
-        _compare(case, trial) if isinstance(trial, RandomTrial) else trial.decision()
-        for trial in case.trials
-    )
-
-
-def _compare(case: _Case, trial: "RandomTrial") -> Decision:
-    """Run random circuits until the trial is settled; UNDEFINED where there is no behaviour."""
-    undefined = trial.gated(case.gate.decision())
-    if undefined is not None:
-        return undefined
-    pairs = case.pairs.rows(range(min(trial.settings.prompts, len(case.pairs))))
-    case.used = max(case.used, len(pairs))
-    batches = -(-len(pairs) // case.file.batch)
-    case.begin("compare with random circuits", (trial.settings.max_circuits + 4) * batches)
-    scores: dict[Wanted, NDArray[np.float64]] = {}
-    for wanted, rivals in trial.rounds():
-        scores |= case.meter.read(pairs, wanted)
-        trial.judge(scores, rivals)
-    return trial.decision()
+        scores = hearing.read("test", wanted, rows)
+        for trial in case.trials:
+            trial.take(scores, rows)
+    for trial in case.trials:
+        trial.conclude()
+    return tuple(trial.decision() for trial in case.trials)
 
 
 def _qualified(case: _Case, trial: "Trial", decision: Decision) -> Decision:
     """Take SUPPORTED back, or add a caveat, where test prompts may have found the circuit."""
     if case.overlap:
+        tested = len(case.hearing.pairs("test"))
         return decision.capped(
             Reason.FIND_TEST_OVERLAP,
-            f"{case.overlap} of the {len(case.pairs)} test prompts also found the circuit, so that "
+            f"{case.overlap} of the {tested} test prompts also found the circuit, so that "
             "they cannot support a claim; test on a fresh seed. On these prompts: "
             f"{decision.sentence}",
         )
@@ -314,10 +237,11 @@ def _single_heads(case: _Case, count: int) -> "EffectTable | None":
     from causalnet.effects import run
     from causalnet.interventions import ablation_effect, nie
 
-    scorer, heads = case.scorer, case.net.heads()
-    pairs = case.pairs.rows(range(min(count, len(case.pairs))))
-    batches = -(-len(pairs) // case.meter.batch_size)
-    case.begin("measure single heads", (len(heads) + 2) * batches)
+    hearing = case.hearing
+    scorer, heads, every = hearing.scorer, hearing.net.heads(), hearing.pairs("test")
+    pairs = every.rows(range(min(count, len(every))))
+    size = hearing.meter.batch_size
+    hearing.begin("measure single heads", (len(heads) + 2) * -(-len(pairs) // size))
     interchange = case.file.ablation.kind == "counterfactual" and case.file.direction == "noising"
     query = (
         nie(heads, at=scorer.at, outcome=scorer.readout)
@@ -328,38 +252,40 @@ def _single_heads(case: _Case, count: int) -> "EffectTable | None":
     )
     return run(
         query,
-        case.net,
+        hearing.net,
         pairs,
         reference=scorer.reference,
-        batch_size=case.meter.batch_size,
-        seed=case.seed,
-        progress=lambda done, total: case.count(),
+        batch_size=size,
+        seed=hearing.chance,
+        progress=hearing.told,
     )
 
 
 def _provenance(case: _Case, command: Sequence[str]) -> dict[str, Any]:
     import torch
 
+    hearing = case.hearing
+    net, scorer, pairs = hearing.net, hearing.scorer, hearing.pairs("test")
     source = case.file.source
     return {
         "claim_file": None if source is None else {"path": source.path, "sha256": source.sha256},
         "command": list(command) or list(sys.argv),
-        "seed": case.seed,
-        "model": case.net.model.provenance.to_json(),
-        "graph": case.net.graph.fingerprint(),
-        "self_check": case.net.check.to_json(),
+        "seed": hearing.chance,
+        "model": net.model.provenance.to_json(),
+        "graph": net.graph.fingerprint(),
+        "self_check": net.check.to_json(),
         "shape": {
-            "layers": case.net.graph.shape.layers,
-            "heads": case.net.graph.shape.heads,
-            "kv_heads": case.net.graph.shape.kv_heads,
+            "layers": net.graph.shape.layers,
+            "heads": net.graph.shape.heads,
+            "kv_heads": net.graph.shape.kv_heads,
         },
-        "pairs": {"digest": case.pairs.digest(), "record": case.pairs.record.to_json()},
+        "pairs": {"digest": pairs.digest(), "record": pairs.record.to_json()},
         "found": case.file.found.model_dump(mode="json", exclude_none=True),
         "overlap": case.overlap,
-        "reference": case.scorer.ablation.reference,
-        "ablation": case.scorer.ablation.to_json(),
+        "reference": scorer.ablation.reference,
+        "ablation": scorer.ablation.to_json(),
         "level": case.file.ablation.level,
-        "learned": list(case.scorer.learned),
+        "learned": list(scorer.learned),
         "executor": "masked runs" if case.file.ablation.level == "edges" else "hooks",
         "python": sys.version.split()[0],
         "threads": torch.get_num_threads(),
@@ -369,13 +295,14 @@ def _provenance(case: _Case, command: Sequence[str]) -> dict[str, Any]:
 
 def _notes(case: _Case, cost: Cost) -> tuple[str, ...]:
     notes = []
+    pairs = case.hearing.pairs("test")
     if case.overlap is None:
         notes.append(
             "The file does not name the prompts on which the circuit was found, so that an "
             "overlap with the test prompts cannot be ruled out."
         )
     elif case.overlap:
-        notes.append(f"{case.overlap} of {len(case.pairs)} test prompts also found the circuit.")
+        notes.append(f"{case.overlap} of {len(pairs)} test prompts also found the circuit.")
     if case.shared:
         notes.append(
             f"{case.shared} prompts of the ablation's reference set are test prompts: what is "
@@ -388,7 +315,7 @@ def _notes(case: _Case, cost: Cost) -> tuple[str, ...]:
             f"Memory ran out and the batch was halved {cost.halvings} times, "
             f"from {case.file.batch} to {cost.batch_size} prompts."
         )
-    if case.pairs.dropped:
-        reasons = ", ".join(f"{name}: {n}" for name, n in case.pairs.drop_reasons.items())
-        notes.append(f"{case.pairs.dropped} drawn pairs were left out ({reasons}).")
+    if pairs.dropped:
+        reasons = ", ".join(f"{name}: {n}" for name, n in pairs.drop_reasons.items())
+        notes.append(f"{pairs.dropped} drawn pairs were left out ({reasons}).")
     return tuple(notes)

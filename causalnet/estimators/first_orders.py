@@ -135,7 +135,7 @@ def _is_flat(read: Read) -> bool:
     """Return whether derivatives of a read-out are 0 everywhere, or at its least value."""
     own = read.readout.reference == read.world
     is_least = own and read.readout.name in ("kl", "logit_distance")
-    return is_least or read.readout.name == "accuracy"
+    return is_least or read.readout.name in ("accuracy", "top1_agreement")
 
 
 def _no_first_order(label: str, why: str) -> ParameterError:

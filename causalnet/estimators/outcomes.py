@@ -21,14 +21,14 @@ def check_readout(readout: ReadOut) -> None:
     Raises:
         TermError: It reads another node, is a step function, or has no body.
     """
-    known = [name for name in READOUTS if name != "accuracy"]
+    known = [name for name in READOUTS if name not in ("accuracy", "top1_agreement")]
     against = (None, Base("base"), Base("source"))
     if readout.name in known and readout.node == "logits" and readout.reference in against:
         return
     raise TermError(
         f"Attribution of {readout}.",
         f"{', '.join(known)} of the logits have gradients here, kl against base or source.",
-        "For others, run cn.attribution_patch(...) by cn.run; accuracy has no gradient.",
+        "For others, run cn.attribution_patch(...) by cn.run; rates have no gradient.",
     )
 
 

@@ -27,7 +27,7 @@ def read_logits(
         logits: Logits at the read-out's position, [B, vocabulary].
         answers: Token sets of all prompts.
         rows: Which prompts the rows of `logits` are.
-        reference: For `kl` and `logit_distance`, logits of the reference world, [B, vocabulary].
+        reference: For `kl` and its like, logits of the reference world, [B, vocabulary].
 
     Raises:
         AnswerError: An answer or foil outside the vocabulary, or no foil for a logit difference.
@@ -49,6 +49,8 @@ def read_logits(
         case "kl" if reference is not None:
             theirs, ours = reference.log_softmax(-1), logits.log_softmax(-1)
             return (theirs.exp() * (theirs - ours)).sum(-1)
+        case "top1_agreement" if reference is not None:
+            return (logits.argmax(-1) == reference.argmax(-1)).to(logits.dtype)
         case "logit_distance" if reference is not None:
             return root_mean_square(logits - reference)
     raise InternalError(f"The read-out {readout} has no body.")

@@ -20,6 +20,7 @@ from causalnet.faithfulness.parts import (
     Wanted,
     all_parts,
     conventions_of_scores,
+    readout_of,
 )
 from causalnet.graphs import Mediator
 from causalnet.interventions import (
@@ -177,13 +178,15 @@ class CircuitScorer:
 
     def _leaves(self, wanted: Wanted) -> tuple[Leaf, ...]:
         if isinstance(wanted, tuple):
-            return self.reads(wanted[0], _nodes(wanted[1]))
+            return self.reads(wanted[0], _nodes(wanted[1]), readout_of(wanted))
         return leaves_of(wanted)
 
-    def reads(self, part: Regime, circuit: Sequence[Mediator]) -> tuple[Read, ...]:
+    def reads(
+        self, part: Regime, circuit: Sequence[Mediator], readout: ReadOut | None = None
+    ) -> tuple[Read, ...]:
         """Return the reads of a part: one, or one for each draw of resampling or noise."""
         worlds = (self.terms.world(part, circuit, draw) for draw in range(self.ablation.draws))
-        return tuple(dict.fromkeys(Read(self.readout, world) for world in worlds))
+        return tuple(dict.fromkeys(Read(readout or self.readout, world) for world in worlds))
 
     def _bindings(self, pairs: PromptPairs) -> Bindings:
         if self.ablation.kind is AblationKind.RESAMPLE:

@@ -25,6 +25,7 @@ from causalnet.faithfulness.parts import (
     Wanted,
     all_parts,
     conventions_of_scores,
+    readout_of,
 )
 from causalnet.interventions import (
     Ablation,
@@ -167,7 +168,9 @@ class EdgeCircuitScorer:
             OutOfMemoryError: Memory ran out with a batch of one prompt.
         """
         parts: dict[Wanted, Tensor] = {
-            one: self.mask(*one) for one in dict.fromkeys(wanted) if isinstance(one, tuple)
+            one: self.mask(one[0], one[1])
+            for one in dict.fromkeys(wanted)
+            if isinstance(one, tuple)
         }
         scalars = [one for one in dict.fromkeys(wanted) if not isinstance(one, tuple)]
         size, halvings = batch_size or self.batch_size, 0
@@ -175,9 +178,10 @@ class EdgeCircuitScorer:
         values: dict[Wanted, Numbers] = {}
         while not values and wanted:
             try:
-                values = self._masked(pairs, parts, size, counted)
+                values = self._by_readout(pairs, parts, size, counted)
                 values |= self._by_hooks(pairs, scalars, size, counted)
             except RuntimeError as error:
+                values = {}
                 if not is_out_of_memory(error):
                     raise
                 if size == 1:
@@ -190,30 +194,46 @@ class EdgeCircuitScorer:
                 self._kept.clear()
         return PartScores(values, counted.forwards, size, halvings)
 
-    def _masked(
+    def _by_readout(
         self, pairs: PromptPairs, parts: Mapping[Wanted, Tensor], size: int, counted: "_Count"
+    ) -> dict[Wanted, Numbers]:
+        values: dict[Wanted, Numbers] = {}
+        for readout in dict.fromkeys(map(readout_of, parts)):
+            own = {one: mask for one, mask in parts.items() if readout_of(one) == readout}
+            values |= self._masked(pairs, own, size, counted, readout)
+        return values
+
+    def _masked(
+        self,
+        pairs: PromptPairs,
+        parts: Mapping[Wanted, Tensor],
+        size: int,
+        counted: "_Count",
+        readout: ReadOut | None,
     ) -> dict[Wanted, Numbers]:
         # The whole model is the base run: restored at some positions alone, the source is another.
         is_apart = self.direction == "denoising" and bool(self.at)
         apart = [one for one in parts if is_apart and _is_whole(one)]
         if apart:
-            base = self._whole(pairs, size, counted)
+            base = self._whole(pairs, size, counted, readout)
             rest = {one: mask for one, mask in parts.items() if one not in apart}
-            return dict.fromkeys(apart, base) | self._masked(pairs, rest, size, counted)
+            return dict.fromkeys(apart, base) | self._masked(pairs, rest, size, counted, readout)
         distinct = {mask.numpy().tobytes(): mask for mask in parts.values()}
         found: dict[bytes, Numbers] = {}
         for runs, keys in self._grouped(pairs, distinct, size, counted):
-            rows = runs.outcomes(torch.stack([distinct[key] for key in keys]))
+            rows = runs.outcomes(torch.stack([distinct[key] for key in keys]), readout=readout)
             found |= dict(zip(keys, rows, strict=True))
             counted.add(-(-len(pairs) // size) * len(keys) * self.ablation.draws)
         return {one: found[mask.numpy().tobytes()] for one, mask in parts.items()}
 
-    def _whole(self, pairs: PromptPairs, size: int, counted: "_Count") -> Numbers:
+    def _whole(
+        self, pairs: PromptPairs, size: int, counted: "_Count", readout: ReadOut | None
+    ) -> Numbers:
         """Return the outcome of the base run, [n]."""
         removes_nothing = Ablation(AblationKind.ZERO)
         runs = EdgeRuns(self.net, pairs, removes_nothing, self.readout, batch_size=size)
         counted.add(-(-len(pairs) // size))
-        return np.asarray(runs.outcomes(torch.ones(1, len(runs.sites)))[0])
+        return np.asarray(runs.outcomes(torch.ones(1, len(runs.sites)), readout=readout)[0])
 
     def _grouped(
         self, pairs: PromptPairs, masks: Mapping[bytes, Tensor], size: int, counted: "_Count"

@@ -22,6 +22,7 @@ __all__ = [
     "Wanted",
     "all_parts",
     "conventions_of_scores",
+    "readout_of",
     "whole_effect",
 ]
 
@@ -31,8 +32,16 @@ Level: TypeAlias = Literal["nodes", "edges"]
 Member: TypeAlias = Mediator | Edge
 """What a circuit is made of."""
 
-Wanted: TypeAlias = tuple[Regime, tuple[Member, ...]] | Scalar
-"""A part and the circuit it is about (MODEL and EMPTY need no circuit), or a scalar of its own."""
+Wanted: TypeAlias = (
+    tuple[Regime, tuple[Member, ...]] | tuple[Regime, tuple[Member, ...], ReadOut] | Scalar
+)
+"""A part and the circuit it is about (MODEL and EMPTY need no circuit), by the scorer's read-out or
+by another, or a scalar of its own."""
+
+
+def readout_of(wanted: Wanted) -> ReadOut | None:
+    """Return the read-out that a part is read by, if it is not the scorer's own."""
+    return wanted[2] if isinstance(wanted, tuple) and len(wanted) == 3 else None
 
 
 ROUNDING = 1e-6

@@ -9,8 +9,10 @@ import pytest
 
 from causalnet.claims import explain_claims, verify
 from causalnet.claims.prompts import testing_pairs as pairs_of
-from causalnet.claims.schema import EffectClaim
-from causalnet.claims.trials import EffectTrial
+from causalnet.claims.hearing import Hearing
+from causalnet.claims.kinds import EffectClaim
+from causalnet.claims.trials import Context
+from causalnet.claims.trials.basic import EffectTrial
 from causalnet.cli.verdict_text import verdict_lines
 from causalnet.effects import run
 from causalnet.errors import ClaimFileError
@@ -102,11 +104,12 @@ def test_a_batch_without_a_prompt_of_the_condition_decides_no_sign(
     file = claim_file(folder, claims=[effect("per_total_effect(nie(L0.mlp))", at_least=0.1)])
     [claim] = file.claims
     assert isinstance(claim, EffectClaim)
-    trial = EffectTrial(claim, file, replace(query, given=event))
+    hearing = Hearing(file, net, tuple(net.heads()), 0, None, lambda _: None)
+    trial = EffectTrial(claim, Context(hearing, (), (0,), replace(query, given=event)))
     wanted = trial.wants()
     for hit in (0.0, 1.0, 1.0, 1.0, 1.0, 1.0):
         noise = np.linspace(-0.1, 0.1, 8)
-        trial.take(dict(zip(wanted, (noise - 1.0, noise - 2.0, np.full(8, hit)), strict=True)))
+        trial.take(dict(zip(wanted, (noise - 1.0, noise - 2.0, np.full(8, hit)), strict=True)), range(8))
     decision = trial.decision()
     assert decision.verdict is Verdict.SUPPORTED and decision.estimate == pytest.approx(0.5)
 

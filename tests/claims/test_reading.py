@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from causalnet.claims import circuit_of, json_schema, read_claim_file
-from causalnet.claims.schema import BetterThanRandomClaim, ExistsClaim, FaithfulClaim
+from causalnet.claims.kinds import BetterThanRandomClaim, ExistsClaim, FaithfulClaim
 from causalnet.errors import ClaimFileError
 from tests.claims.claim_text import VALID, read, replaced
 

@@ -1,0 +1,147 @@
+"""What every kind of claim has in common: an id, words, a threshold, what it runs."""
+
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
+
+from pydantic import Field, model_validator
+
+from causalnet.claims.spec import Names, Spec, Text, mistake
+from causalnet.statistics import Direction
+
+__all__ = [
+    "EVERYTHING",
+    "ONLY",
+    "WITHOUT",
+    "Bounded",
+    "CircuitField",
+    "ClaimBase",
+    "ExpectedVerdict",
+    "Part",
+    "check_range",
+]
+
+ExpectedVerdict = Literal["SUPPORTED", "REFUTED", "INCONCLUSIVE", "UNDEFINED"]
+
+Part: TypeAlias = tuple[str, tuple[str, ...]]
+"""The name of a run and the circuit that it is about, if any; equal runs are shared."""
+
+EVERYTHING, ONLY, WITHOUT = "everything ablated", "only the circuit", "without the circuit"
+"""The runs of circuits, by name."""
+
+CircuitField: TypeAlias = Annotated[
+    Names | str | None,
+    Field(
+        examples=[["L20.H0", "L19.H2"]],
+        description="For this claim alone: names, or a file of names; else the file's circuit.",
+    ),
+]
+
+
+class ClaimBase(Spec):
+    """What all claims have."""
+
+    id: Annotated[
+        str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    ] = Field(description="A short name, unique in the file.")
+    statement: Text = Field(
+        description="The claim in words, as a reader of the report should see it."
+    )
+    expected: ExpectedVerdict | None = Field(
+        default=None,
+        description="The verdict that `causalnet demo` expects; `verify` does not look at it.",
+    )
+
+    quantity: ClassVar[str] = ""
+    """The number that the claim is about, in a word or two."""
+
+    about_circuit: ClassVar[bool] = True
+    """Whether the claim is about a circuit, the file's or its own."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_model(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "model" in given and "model" not in cls.model_fields:
+            raise mistake(
+                "model",
+                "A claim names a model of its own.",
+                "All claims of a file are about the file's model, so that their numbers belong "
+                "together.",
+                "Delete it here, or write the claims about the other model into a file of their "
+                "own; `causalnet verify` takes several files.",
+            )
+        return given
+
+    @property
+    def number(self) -> str:
+        """The number that the claim is about, as a convention in words."""
+        raise NotImplementedError
+
+    def is_rate(self, readout: str) -> bool:
+        """Whether the number is a rate of yes and no, which is judged exactly."""
+        return False
+
+    @property
+    def own_circuit(self) -> tuple[str, ...] | str | None:
+        """The claim's own circuit, if it names one."""
+        return getattr(self, "circuit", None)
+
+    def parts(self, circuit: tuple[str, ...]) -> tuple[Part, ...]:
+        """Return the runs that each batch of test prompts needs beside the whole model's."""
+        return ()
+
+
+class Bounded(ClaimBase):
+    """A claim that a number is at least, or at most, a threshold."""
+
+    at_least: float | None = Field(
+        default=None, examples=[0.8], description="The claim: the number is at least this."
+    )
+    at_most: float | None = Field(
+        default=None, examples=[0.2], description="The claim: the number is at most this."
+    )
+
+    _RANGE: ClassVar[tuple[float, float] | None] = None
+
+    @model_validator(mode="after")
+    def _one_threshold(self) -> Self:
+        if self.at_least is not None and self.at_most is not None:
+            raise mistake(
+                "at_most",
+                "Both 'at_least' and 'at_most'.",
+                "A claim has one threshold.",
+                "Write two claims.",
+            )
+        if self.at_least is None and self.at_most is None:
+            raise mistake(
+                "", "Missing key 'at_least' or 'at_most'.", "A claim has a threshold.",
+                "Write for example 'at_least: 0.8'.",
+            )  # fmt: skip
+        check_range(self._RANGE, self.direction, self.threshold)
+        return self
+
+    @property
+    def threshold(self) -> float:
+        """The number that the claim compares with."""
+        value = self.at_least if self.at_least is not None else self.at_most
+        assert value is not None  # _one_threshold
+        return value
+
+    @property
+    def direction(self) -> Direction:
+        """Whether the claim says at least or at most."""
+        return "at_least" if self.at_least is not None else "at_most"
+
+
+def check_range(bounds: tuple[float, float] | None, key: str, value: float) -> None:
+    """Refuse a threshold outside the range of its number; raises a schema error."""
+    if bounds is not None and not bounds[0] <= value <= bounds[1]:
+        percent = 10 <= value <= 100
+        inside = value / 100 if percent else min(max(value, bounds[0]), bounds[1])
+        name = key.rsplit(".", 1)[-1]
+        raise mistake(
+            key,
+            f"The threshold {value:g} is outside its range.",
+            f"It lies between {bounds[0]:g} and {bounds[1]:g}.",
+            f"Write '{name}: {inside:g}' if you mean {value:g} %."
+            if percent
+            else f"The nearest that can be claimed is '{name}: {inside:g}'.",
+        )

@@ -1,0 +1,31 @@
+"""Trials: one for each kind of claim.
+
+| module | kinds |
+|---|---|
+| `protocol` | what every trial has: `Trial`, `Context` |
+| `basic` | `exists`, `effect`, `faithful`, `necessary` |
+| `random_circuits` | `better_than_random` |
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from causalnet.claims.kinds import Claim
+from causalnet.claims.trials.basic import EffectTrial, ExistsTrial, RatioTrial
+from causalnet.claims.trials.protocol import Context, Trial
+from causalnet.claims.trials.random_circuits import RandomTrial
+
+__all__ = ["Context", "Trial", "trial_of"]
+
+_TRIALS: Mapping[str, Callable[[Any, Context], Trial]] = {
+    "exists": ExistsTrial,
+    "effect": EffectTrial,
+    "faithful": RatioTrial,
+    "necessary": RatioTrial,
+    "better_than_random": RandomTrial,
+}
+
+
+def trial_of(claim: Claim, context: Context) -> Trial:
+    """Return the trial of a claim."""
+    return _TRIALS[claim.kind](claim, context)
