@@ -7,6 +7,8 @@
 | `CircuitScores` | model, kept, empty, knocked out, [n] each | |
 | `partial_faithfulness` | F with each of the rest kept by chance | |
 | `robust_fidelity` | Fid+, Fid- and their difference, partly ablated | Zheng et al. 2024 |
+| `random_circuits_like` | connected random circuits, alike in layers and kinds | Shi et al. 2024 |
+| `connection` | which edges of a circuit lie on a path from inputs to logits | |
 """
 
 from causalnet.faithfulness.circuits import CircuitScorer
@@ -27,22 +29,34 @@ from causalnet.faithfulness.parts import (
     Scorer,
     Wanted,
 )
+from causalnet.faithfulness.random_circuits import (
+    Connection,
+    RandomCircuits,
+    Way,
+    connection,
+    random_circuits_like,
+)
 from causalnet.interventions import Regime
 
 __all__ = [
     "CircuitScorer",
     "CircuitScores",
+    "Connection",
     "EdgeCircuitScorer",
     "Level",
     "Member",
     "PartScores",
     "PartialFaithfulness",
+    "RandomCircuits",
     "Regime",
     "RobustFidelity",
     "Scorer",
     "Wanted",
+    "Way",
+    "connection",
     "draw_with",
     "partial_faithfulness",
     "partly",
+    "random_circuits_like",
     "robust_fidelity",
 ]
