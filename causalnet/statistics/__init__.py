@@ -6,11 +6,17 @@
 | `MeanSequence`, `RatioSequence` | `sequences`, `bounds`, `mixture` | Waudby-Smith et al. 2021; \
 Wang and Ramdas 2024; Johnson 1978 |
 | `WinSequence` | `wins` | Robbins 1970 |
-| `MeanJudge`, `RatioJudge`, `WinJudge` | `judges`, `judging` | |
+| `BoundedSequence`, `BoundedRatioSequence` | `betting`, `betting_ratio` | Waudby-Smith and Ramdas \
+2024 |
+| `MeanJudge`, `RatioJudge`, `WinJudge` | `judges`, `judging` | Schuirmann 1987 for bands |
+| `BoundedJudge`, `BoundedRatioJudge` | `bounded_judges` | |
 | `Interval`, `Verdict`, `Reason`, `Decision`, `TracePoint` | `interval`, `decision` | |
 | `sample_like` | `random_circuits` | |
 """
 
+from causalnet.statistics.betting import BoundedSequence
+from causalnet.statistics.betting_ratio import BoundedRatioSequence
+from causalnet.statistics.bounded_judges import BoundedJudge, BoundedRatioJudge
 from causalnet.statistics.decision import (
     Decision,
     Direction,
@@ -18,6 +24,7 @@ from causalnet.statistics.decision import (
     TracePoint,
     Verdict,
     verdict_of,
+    verdict_within,
 )
 from causalnet.statistics.fixed_sample import ratio_interval, student_interval
 from causalnet.statistics.interval import Interval
@@ -27,6 +34,10 @@ from causalnet.statistics.sequences import MeanSequence, RatioSequence
 from causalnet.statistics.wins import WinSequence
 
 __all__ = [
+    "BoundedJudge",
+    "BoundedRatioJudge",
+    "BoundedRatioSequence",
+    "BoundedSequence",
     "Decision",
     "Direction",
     "Interval",
@@ -43,4 +54,5 @@ __all__ = [
     "sample_like",
     "student_interval",
     "verdict_of",
+    "verdict_within",
 ]
