@@ -36,6 +36,11 @@ def conventions_of(
         f"{guarantee_of(claim_file, claim)}",
         "batch": f"{claim_file.batch} prompts, looked at after each",
     }
+    if claim_file.range is not None and claim.exact_in_range:
+        low, high = claim_file.range
+        said["range"] = (
+            f"read-outs are clipped to [{low:g}, {high:g}], and the claim is about those"
+        )
     if not claim.about_circuit:
         return said
     if isinstance(claim, BetterThanRandomClaim) and claim_file.ablation.level == "edges":
@@ -46,8 +51,12 @@ def conventions_of(
 
 
 def guarantee_of(claim_file: ClaimFile, claim: Claim) -> Literal["exact", "asymptotic"]:
-    """Say how alpha holds: at every sample size for rates, for means and ratios in the limit."""
-    return "exact" if claim.is_rate(claim_file.readout) else "asymptotic"
+    """Say how alpha holds: at every sample size for rates, for means and ratios in the limit.
+
+    Means and ratios of read-outs in a declared range are judged exactly too.
+    """
+    in_range = claim_file.range is not None and claim.exact_in_range
+    return "exact" if in_range or claim.is_rate(claim_file.readout) else "asymptotic"
 
 
 def _circuit_conventions(claim_file: ClaimFile, size: int, universe: int) -> dict[str, str]:

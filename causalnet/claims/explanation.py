@@ -284,10 +284,9 @@ def _plan(
     n: int,
     graph: MediatorGraph,
 ) -> ClaimPlan:
-    direction = claim.direction.replace("_", " ")
     unit = units_of(file, claim, query)[1]
     quantity = claim.quantity if query is None else name_of(query)
-    bound = f"{quantity} {direction} {claim.threshold:g} {unit}".rstrip()
+    bound = f"{quantity} {claim.bound} {unit}".rstrip()
     named = claim.about_circuit
     size = len(circuit_of(file, claim)) if named else 0
     fewest, most = claim_forwards(file, claim, runs, n)

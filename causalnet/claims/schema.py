@@ -17,6 +17,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from causalnet.claims.ablation_spec import AblationSpec, LearningSpec, ReferenceSpec
 from causalnet.claims.kinds import Claim, ExistsClaim, check_range
+from causalnet.claims.robustness_spec import RobustnessSpec
 from causalnet.claims.source_text import SourceText
 from causalnet.claims.spec import Name, Names, Sha256, Spec, Text, mistake
 from causalnet.claims.task_spec import TaskSpec
@@ -162,6 +163,20 @@ class ClaimFile(Spec):
             "ones) are run and the parts that are not ablated are restored from the base prompts."
         ),
     )
+    range: Annotated[tuple[float, float], Field(strict=False)] | None = Field(
+        default=None,
+        examples=[[-10.0, 10.0]],
+        description=(
+            "Between which numbers the read-out lies. With it, means and shares are judged exactly "
+            "at every sample size, also where all prompts give the same number; what lies outside "
+            "is clipped and counted, and the claim is then about the clipped read-out. Fixed "
+            "before looking."
+        ),
+    )
+    robustness: RobustnessSpec = Field(
+        default=RobustnessSpec(),
+        description="Under which other conventions the claims about circuits are measured.",
+    )
     alpha: Annotated[float, Field(gt=0.0, le=0.2)] = Field(
         default=0.05,
         description=(
@@ -210,6 +225,14 @@ class ClaimFile(Spec):
                 f"Denoising with the ablation {self.ablation.kind!r}{of_edges}.",
                 f"Denoising restores base values in the source prompt of each pair{others}.",
                 "Write 'kind: counterfactual', or 'direction: noising'.",
+            )
+        if self.range is not None and self.range[0] >= self.range[1]:
+            low, high = self.range
+            raise mistake(
+                "range",
+                f"The range [{low:g}, {high:g}] is empty.",
+                "Its first end lies below its second.",
+                "Write for example 'range: [-10, 10]'.",
             )
         for index, claim in enumerate(self.claims):
             if isinstance(claim, ExistsClaim):

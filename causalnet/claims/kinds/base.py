@@ -1,6 +1,6 @@
 """What every kind of claim has in common: an id, words, a threshold, what it runs."""
 
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
@@ -53,8 +53,21 @@ class ClaimBase(Spec):
     quantity: ClassVar[str] = ""
     """The number that the claim is about, in a word or two."""
 
+    if TYPE_CHECKING:  # every kind has both
+
+        @property
+        def threshold(self) -> float:
+            """The number that the claim compares with."""
+
+        @property
+        def direction(self) -> Direction:
+            """Whether the claim says at least, at most, or within."""
+
     about_circuit: ClassVar[bool] = True
     """Whether the claim is about a circuit, the file's or its own."""
+
+    exact_in_range: ClassVar[bool] = False
+    """Whether the number is judged exactly where the file declares the read-out's range."""
 
     @model_validator(mode="before")
     @classmethod
@@ -80,6 +93,14 @@ class ClaimBase(Spec):
         return False
 
     @property
+    def bound(self) -> str:
+        """The threshold in words, such as `at least 0.8`."""
+        band: tuple[float, float] | None = getattr(self, "within", None)
+        if band is not None:
+            return f"within {band[0]:g} and {band[1]:g}"
+        return f"{self.direction.replace('_', ' ')} {self.threshold:g}"
+
+    @property
     def own_circuit(self) -> tuple[str, ...] | str | None:
         """The claim's own circuit, if it names one."""
         return getattr(self, "circuit", None)
@@ -90,7 +111,7 @@ class ClaimBase(Spec):
 
 
 class Bounded(ClaimBase):
-    """A claim that a number is at least, or at most, a threshold."""
+    """A claim that a number is at least, or at most, a threshold, or within a band."""
 
     at_least: float | None = Field(
         default=None, examples=[0.8], description="The claim: the number is at least this."
@@ -98,36 +119,78 @@ class Bounded(ClaimBase):
     at_most: float | None = Field(
         default=None, examples=[0.2], description="The claim: the number is at most this."
     )
+    within: Annotated[tuple[float, float], Field(strict=False)] | None = Field(
+        default=None,
+        examples=[[0.9, 1.1]],
+        description="The claim: the number is at least the first and at most the second "
+        "(equivalence, by two one-sided tests).",
+    )
+    margin: Annotated[float, Field(gt=0.0)] | None = Field(
+        default=None,
+        examples=[0.02],
+        description="Around a threshold, differences too small to matter: once the number is known "
+        "to be that near, the claim ends INCONCLUSIVE, for more prompts would decide nothing that "
+        "matters.",
+    )
 
     _RANGE: ClassVar[tuple[float, float] | None] = None
 
     @model_validator(mode="after")
     def _one_threshold(self) -> Self:
-        if self.at_least is not None and self.at_most is not None:
+        given = [key for key in ("at_least", "at_most", "within") if getattr(self, key) is not None]
+        if len(given) > 1:
             raise mistake(
-                "at_most",
-                "Both 'at_least' and 'at_most'.",
-                "A claim has one threshold.",
-                "Write two claims.",
+                given[1],
+                f"Both {given[0]!r} and {given[1]!r}.",
+                "A claim has one threshold, or one band.",
+                "Write 'within: [0.9, 1.1]' for a band, else two claims.",
             )
-        if self.at_least is None and self.at_most is None:
+        if not given:
             raise mistake(
-                "", "Missing key 'at_least' or 'at_most'.", "A claim has a threshold.",
+                "", "Missing key 'at_least' or 'at_most'.",
+                "A claim has a threshold, or a band ('within').",
                 "Write for example 'at_least: 0.8'.",
             )  # fmt: skip
-        check_range(self._RANGE, self.direction, self.threshold)
+        for bound in self.within or (self.threshold,):
+            check_range(self._RANGE, given[0], bound)
+        self._check_band()
         return self
+
+    def _check_band(self) -> None:
+        if self.within is None:
+            return
+        low, high = self.within
+        if low >= high:
+            raise mistake(
+                "within",
+                f"The band [{low:g}, {high:g}] contradicts itself.",
+                "Its first end lies below its second.",
+                f"Write 'within: [{high:g}, {low:g}]'."
+                if low > high
+                else "Write for example 'within: [0.9, 1.1]'.",
+            )
+        if self.margin is not None and 2 * self.margin >= high - low:
+            raise mistake(
+                "margin",
+                f"The margin {self.margin:g} leaves nothing of the band [{low:g}, {high:g}].",
+                "It is below half of the band's width.",
+                f"Write for example 'margin: {(high - low) / 10:g}'.",
+            )
 
     @property
     def threshold(self) -> float:
-        """The number that the claim compares with."""
+        """The number that the claim compares with; of a band its lower end."""
         value = self.at_least if self.at_least is not None else self.at_most
-        assert value is not None  # _one_threshold
+        if value is None:
+            assert self.within is not None  # _one_threshold
+            return self.within[0]
         return value
 
     @property
     def direction(self) -> Direction:
-        """Whether the claim says at least or at most."""
+        """Whether the claim says at least, at most, or within."""
+        if self.within is not None:
+            return "within"
         return "at_least" if self.at_least is not None else "at_most"
 
 

@@ -34,6 +34,7 @@ class ExistsClaim(Bounded):
     )
 
     quantity: ClassVar[str] = "mean read-out"
+    exact_in_range: ClassVar[bool] = True
     about_circuit: ClassVar[bool] = False
 
     @property
@@ -43,7 +44,7 @@ class ExistsClaim(Bounded):
 
     def is_rate(self, readout: str) -> bool:
         """Whether the read-out is 0 or 1."""
-        return readout == "accuracy" and 0 < self.threshold < 1
+        return readout == "accuracy" and self.within is None and 0 < self.threshold < 1
 
 
 class EffectClaim(Bounded):
@@ -89,6 +90,7 @@ class _Share(Bounded):
 
     circuit: CircuitField = None
 
+    exact_in_range: ClassVar[bool] = True
     _RANGE: ClassVar[tuple[float, float] | None] = (0.0, 2.0)
     _OWN: ClassVar[str] = ONLY
 

@@ -1,16 +1,24 @@
 """Trials of claims about the behaviour, an effect, and a circuit as a whole."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import final
+from typing import Any, final
 
 import numpy as np
 
 from causalnet.claims.effects import name_of
 from causalnet.claims.hearing import Scores
 from causalnet.claims.kinds import EffectClaim, ExistsClaim, FaithfulClaim, NecessaryClaim
+from causalnet.claims.trials.judging import (
+    GATE_ALPHA,
+    OfMeans,
+    OfRatios,
+    inside,
+    mean_judge,
+    ratio_judge,
+)
 from causalnet.claims.trials.protocol import (
     EMPTY,
-    GATE_ALPHA,
     WHOLE,
     Context,
     OfPrompts,
@@ -18,13 +26,13 @@ from causalnet.claims.trials.protocol import (
 )
 from causalnet.errors import InternalError
 from causalnet.faithfulness import Regime, Wanted, partly
-from causalnet.statistics import MeanJudge, RatioJudge, WinJudge
+from causalnet.statistics import BoundedJudge, BoundedRatioJudge, MeanJudge, RatioJudge, WinJudge
 
 __all__ = ["EffectTrial", "ExistsTrial", "RatioTrial"]
 
 
 @final
-class ExistsTrial(OfPrompts[MeanJudge | WinJudge]):
+class ExistsTrial(OfPrompts[OfMeans | WinJudge]):
     """The mean read-out of the whole model against a threshold."""
 
     def __init__(self, claim: ExistsClaim, context: Context) -> None:
@@ -36,11 +44,12 @@ class ExistsTrial(OfPrompts[MeanJudge | WinJudge]):
                 claim.threshold,
                 file.alpha,
                 claim.direction,
+                margin=claim.margin,
                 quantity="The model's accuracy",
                 units="prompts",
             )
             if claim.is_rate(file.readout)
-            else MeanJudge(claim.threshold, claim.direction, file.alpha, quantity=name)
+            else mean_judge(claim, file, quantity=name, bounds=file.range)
         )
         super().__init__(claim, context, judge)
 
@@ -56,7 +65,7 @@ class ExistsTrial(OfPrompts[MeanJudge | WinJudge]):
 
 
 @final
-class EffectTrial(OfPrompts[MeanJudge | RatioJudge]):
+class EffectTrial(OfPrompts[OfMeans | OfRatios]):
     """The mean of an effect, or a ratio of means where the query is one, against a threshold."""
 
     def __init__(self, claim: EffectClaim, context: Context) -> None:
@@ -68,14 +77,11 @@ class EffectTrial(OfPrompts[MeanJudge | RatioJudge]):
         self._divisor, self._given = query.denominator, query.given
         name = name_of(query)
         judge = (
-            MeanJudge(claim.threshold, claim.direction, file.alpha, quantity=name)
+            mean_judge(claim, file, quantity=name)
             if self._divisor is None
-            else RatioJudge(
-                claim.threshold,
-                claim.direction,
-                file.alpha,
-                GATE_ALPHA / 2,  # what it is divided by may have either sign
-                quantity=name,
+            # what it is divided by may have either sign
+            else ratio_judge(
+                claim, file, quantity=name, gate_alpha=GATE_ALPHA / 2, of_readouts=False
             )
         )
         self._sign = 0.0
@@ -99,18 +105,18 @@ class EffectTrial(OfPrompts[MeanJudge | RatioJudge]):
         if not counted.any():
             return
         columns = {"effect": effect[counted]}
-        if isinstance(self._judge, RatioJudge) and self._divisor is not None:
+        if isinstance(self._judge, RatioJudge | BoundedRatioJudge) and self._divisor is not None:
             columns["divided_by"] = scores[self._divisor][counted]
             # The first prompts decide which sign; a ratio is the same with both signs turned.
             self._sign = self._sign or (-1.0 if columns["divided_by"].sum() < 0 else 1.0)
             self._judge.add(*(self._sign * column for column in columns.values()))
-        elif isinstance(self._judge, MeanJudge):
+        elif isinstance(self._judge, MeanJudge | BoundedJudge):
             self._judge.add(columns["effect"])
         self._means.add(**columns)
 
 
 @final
-class RatioTrial(OfPrompts[RatioJudge]):
+class RatioTrial(OfPrompts[OfRatios]):
     """Faithfulness (C - E) / (M - E), or necessity (M - K) / (M - E), against a threshold."""
 
     def __init__(
@@ -128,13 +134,9 @@ class RatioTrial(OfPrompts[RatioJudge]):
             if drawn is None
             else partly(regime, circuit, universe, drawn.probability, drawn.draws, drawn.seed)
         )
-        self._sign = sign_of(file)
-        judge = RatioJudge(
-            claim.threshold,
-            claim.direction,
-            file.alpha,
-            GATE_ALPHA,
-            quantity="Faithfulness" if self._is_faithful else "Necessity",
+        self._sign, self._outside = sign_of(file), 0
+        judge = ratio_judge(
+            claim, file, quantity="Faithfulness" if self._is_faithful else "Necessity"
         )
         super().__init__(claim, context, judge)
 
@@ -147,9 +149,17 @@ class RatioTrial(OfPrompts[RatioJudge]):
         if not self.wants():
             return
         mean = np.asarray(np.mean([scores[one] for one in self._parts], axis=0))
-        model, empty = (self._sign * scores[one] for one in (WHOLE, EMPTY))
-        part = self._sign * mean
+        (model, first), (empty, second), (part, third) = (
+            inside(one, self.context.file) for one in (scores[WHOLE], scores[EMPTY], mean)
+        )
+        self._outside += first + second + third
+        model, empty, part = (self._sign * one for one in (model, empty, part))
         self._judge.add(part - empty if self._is_faithful else model - part, model - empty)
         name = "circuit_alone" if self._is_faithful else "circuit_knocked_out"
         raw = {name: mean}
         self._means.add(model=scores[WHOLE], everything_ablated=scores[EMPTY], **raw)
+
+    @property
+    def evidence(self) -> Mapping[str, Any]:
+        """How many read-outs lay outside the declared range, if any did."""
+        return {"clipped_readouts": self._outside} if self._outside else {}

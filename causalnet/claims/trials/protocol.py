@@ -13,6 +13,7 @@ from causalnet.claims.hearing import Hearing, Scores
 from causalnet.claims.kinds import Claim
 from causalnet.claims.running_means import RunningMeans
 from causalnet.claims.schema import ClaimFile
+from causalnet.claims.trials.judging import GATE_ALPHA
 from causalnet.faithfulness import Member, Regime, Wanted
 from causalnet.interventions import Query
 from causalnet.statistics import Decision, MeanJudge
@@ -28,9 +29,6 @@ __all__ = [
     "TrialBase",
     "sign_of",
 ]
-
-GATE_ALPHA = 0.005
-"""Probability of taking a behaviour for present that is not."""
 
 WHOLE: Wanted = (Regime.MODEL, ())
 EMPTY: Wanted = (Regime.EMPTY, ())
