@@ -14,12 +14,35 @@ under some it is undefined or could not be run: more prompts of this kind would 
 import math
 from collections.abc import Sequence
 
-from causalnet.claims.robustness_grid import Bounds, Grid, GridCell, GridNumber
+from causalnet.claims.kinds import Claim, FaithfulClaim, NecessaryClaim
+from causalnet.claims.robustness_grid import Bounds, Grid, GridCell, GridNumber, Quantity
 from causalnet.claims.robustness_spec import ConventionSpec
 from causalnet.errors import ParameterError
 from causalnet.statistics import Decision, Reason, Verdict
 
-__all__ = ["declared", "robust_decision"]
+__all__ = ["declared", "grid_number", "robust_decision", "robustness_sentence"]
+
+
+def grid_number(grid: Grid | None, claim: Claim, circuit: Sequence[str]) -> GridNumber | None:
+    """Return the number of a grid that a claim is about; None where it is about none."""
+    if grid is None or not isinstance(claim, FaithfulClaim | NecessaryClaim):
+        return None
+    quantity: Quantity = "faithfulness" if isinstance(claim, FaithfulClaim) else "necessity"
+    wanted = (quantity, str(claim.by_chance or ""), frozenset(circuit))
+    for one in grid.numbers:
+        if (one.quantity, one.by_chance, frozenset(one.circuit)) == wanted:
+            return one
+    return None
+
+
+def robustness_sentence(
+    grid: Grid | None, claim: Claim, circuit: Sequence[str], decision: Decision
+) -> str:
+    """Say under which conventions a claim about a circuit holds; "" where none was measured."""
+    number = grid_number(grid, claim, circuit)
+    if grid is None or number is None:
+        return ""
+    return grid.sentence(number, Bounds.of(decision), decision.alpha)
 
 
 def declared(grid: Grid, under: Sequence[ConventionSpec] = ()) -> tuple[int, ...]:

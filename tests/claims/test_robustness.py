@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from causalnet.claims.kinds import FaithfulClaim, NecessaryClaim
 from causalnet.claims.robustness_grid import Bounds, Grid, GridConvention, GridNumber
 from causalnet.claims.robustness_spec import Convention, ConventionSpec, RobustnessSpec
-from causalnet.claims.robustness_verdict import robust_decision
+from causalnet.claims.robustness_verdict import robust_decision, robustness_sentence
 from causalnet.errors import FormatError, ParameterError
 from causalnet.statistics import Interval, Reason, Verdict, ratio_interval
 
@@ -159,6 +160,17 @@ def test_the_sentence_says_when_a_claim_holds_under_its_own_convention_alone() -
     broad = grid_of(0.95, 0.95)
     assert "own convention" not in broad.sentence(broad.numbers[0], Bounds(low=0.8))
     assert grid_of("x").sentence(grid_of("x").numbers[0], Bounds(low=0.8)) == ""
+
+
+def test_a_claim_finds_its_own_number() -> None:
+    grid = grid_of(0.95, 0.3)
+    decision = robust_decision(grid, grid.numbers[0], Bounds(low=0.8))
+    own = FaithfulClaim(id="a", kind="faithful", statement="It is enough.", at_least=0.8)
+    other = NecessaryClaim(id="b", kind="necessary", statement="It is needed.", at_least=0.8)
+    assert "1 of 2 conventions" in robustness_sentence(grid, own, ["L0.H0"], decision)
+    assert robustness_sentence(grid, own, ["L0.H1"], decision) == ""
+    assert robustness_sentence(grid, other, ["L0.H0"], decision) == ""
+    assert robustness_sentence(None, own, ["L0.H0"], decision) == ""
 
 
 @given(st.floats(0.0, 1.0), st.floats(0.0, 0.4), st.floats(0.0, 1.0), st.floats(0.0, 0.4))
