@@ -50,6 +50,8 @@ def prepare(
         moved: The bindings with constants where the weights are, where several batches share them.
     """
     names = {version.input for version in program.versions} | {r.input for r in program.reads}
+    # A value may be taken from a version of another input that has the same; positions stay.
+    names |= {r.input for v in program.versions for write in v.writes for r in write.refs}
     batches = make_batches(bindings, sorted(names), rows, weights.device)
     schedule = schedule_program(program, batches.signature(program))
     there = moved_constants(bindings, weights.device, weights.dtype) if moved is None else moved

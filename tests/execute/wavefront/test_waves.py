@@ -301,3 +301,19 @@ def test_progress_reaches_what_was_expected() -> None:
     )
     assert [done for done, _ in seen] == list(range(1, len(seen) + 1))
     assert seen[-1][0] == seen[-1][1]
+
+
+@pytest.mark.parametrize("kind", ("llama", "gpt2"))
+def test_a_value_may_be_that_of_another_input(kind: str) -> None:
+    """All that a head reads comes from another input: its own one is only where it is read."""
+    network, pairs = net(kind), word_pairs(3, 0, (6, 5))
+    inputs = {"a": pairs.source, "b": pairs.base, "c": pairs.source, "base": pairs.base}
+    bound = Bindings(inputs, Answers(pairs.answers, pairs.foils, "mean"))
+    group = "H0" if kind == "gpt2" else "KV0"
+    edges = [Edge("embed", f"L0.{name}") for name in ("H0.q", f"{group}.k", f"{group}.v")]
+    inner = patched(*edges, world=Base("a"), source=Base("b"))
+    reads = []
+    for at in ((), ("end",), (1, "end")):
+        late = patched(Edge("L0.H0", "L1.H1.q", at), world=Base("c"), source=inner)
+        reads.append(Read(logit_diff, patched(Edge("L1.H1", "logits", at), source=late)))
+    agree(network, reads, bound)
