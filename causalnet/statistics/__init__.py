@@ -10,6 +10,9 @@ Wang and Ramdas 2024; Johnson 1978 |
 2024 |
 | `MeanJudge`, `RatioJudge`, `WinJudge` | `judges`, `judging` | Schuirmann 1987 for bands |
 | `BoundedJudge`, `BoundedRatioJudge` | `bounded_judges` | |
+| `SweepJudge`, `Finding` | `sweep_judge`, `columns`, `evidence` | Wang and Ramdas 2024 |
+| `IntersectionJudge` | `intersection` | Berger 1982 |
+| `holm`, `e_benjamini_hochberg` | `families` | Holm 1979; Wang and Ramdas 2022 |
 | `Interval`, `Verdict`, `Reason`, `Decision`, `TracePoint` | `interval`, `decision` | |
 | `sample_like` | `random_circuits` | |
 """
@@ -26,11 +29,14 @@ from causalnet.statistics.decision import (
     verdict_of,
     verdict_within,
 )
+from causalnet.statistics.families import e_benjamini_hochberg, holm
 from causalnet.statistics.fixed_sample import ratio_interval, student_interval
+from causalnet.statistics.intersection import IntersectionJudge
 from causalnet.statistics.interval import Interval
 from causalnet.statistics.judges import MeanJudge, RatioJudge, WinJudge
 from causalnet.statistics.random_circuits import sample_like
 from causalnet.statistics.sequences import MeanSequence, RatioSequence
+from causalnet.statistics.sweep_judge import Finding, SweepJudge
 from causalnet.statistics.wins import WinSequence
 
 __all__ = [
@@ -40,16 +46,21 @@ __all__ = [
     "BoundedSequence",
     "Decision",
     "Direction",
+    "Finding",
+    "IntersectionJudge",
     "Interval",
     "MeanJudge",
     "MeanSequence",
     "RatioJudge",
     "RatioSequence",
     "Reason",
+    "SweepJudge",
     "TracePoint",
     "Verdict",
     "WinJudge",
     "WinSequence",
+    "e_benjamini_hochberg",
+    "holm",
     "ratio_interval",
     "sample_like",
     "student_interval",

@@ -41,8 +41,8 @@ class BoundedJudge:
     >>> judge = BoundedJudge(0.9)
     >>> while not judge.is_settled:
     ...     judge.add([0.96, 0.97])
-    >>> print(judge.decision())
-    SUPPORTED: The mean is 0.965: its confidence sequence [0.901, 0.967] (90 %) lies above 0.9 ...
+    >>> judge.decision().verdict, judge.decision().n
+    (<Verdict.SUPPORTED: 'SUPPORTED'>, 50)
     """
 
     def __init__(

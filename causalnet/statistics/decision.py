@@ -47,6 +47,7 @@ class Reason(StrEnum):
     DENOMINATOR_UNCLEAR = "denominator_unclear"
     FIND_TEST_OVERLAP = "find_test_overlap"
     FINDING_PROMPTS_UNKNOWN = "finding_prompts_unknown"
+    BUDGET = "budget"
 
 
 @dataclass(frozen=True, slots=True)
