@@ -6,6 +6,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from causalnet.claims.budget import Spending
+from causalnet.claims.calls import model_digest
 from causalnet.claims.measuring import Meter, scorer_of
 from causalnet.claims.progress import ProgressReport, Report
 from causalnet.claims.prompts import finding_pairs, pairs_of, reference_prompts, testing_pairs
@@ -13,6 +15,7 @@ from causalnet.claims.schema import ClaimFile
 from causalnet.claims.task_spec import TaskSpec
 from causalnet.faithfulness import CircuitScorer, EdgeCircuitScorer, Member, Wanted
 from causalnet.lift import LiftedNetwork
+from causalnet.store import Ledger
 from causalnet.tasks import PromptPairs, Prompts
 
 __all__ = ["Asked", "Hearing", "Scores"]
@@ -40,6 +43,8 @@ class Hearing:
         seed: Replaces the seed of the file's prompts.
         tell: Told where the verification stands.
         settled: Gives the ids of the claims that are decided.
+        ledger: What the model answered before; None to keep nothing.
+        spending: What may be run; None for no bound.
 
     Raises:
         ClaimFileError, PromptError, AnswerError, AlignmentError: Prompts that cannot be made.
@@ -54,6 +59,8 @@ class Hearing:
         seed: int | None,
         tell: Report,
         settled: Callable[[], tuple[str, ...]] = tuple,
+        ledger: Ledger | None = None,
+        spending: Spending | None = None,
     ) -> None:
         """Make the test prompts and the reference set."""
         self.file, self.net, self.chance = file, net, chance
@@ -62,7 +69,8 @@ class Hearing:
         self.reference: Prompts | PromptPairs | None = reference_prompts(file, tokenizer)
         self.scorer = scorer_of(file, net, universe, self.reference, chance)
         self._scorers: dict[str, CircuitScorer | EdgeCircuitScorer] = {}
-        self.meter = Meter(self.scorer.batch_size, self._count)
+        model = "" if ledger is None else model_digest(net)
+        self.meter = Meter(self.scorer.batch_size, self._count, model, ledger, spending)
         self.used = 0
         self._tell, self._settled = tell, settled
         self._stage, self._done, self._total = "", 0, 0
@@ -100,12 +108,14 @@ class Hearing:
             AlignmentError: Pairs that do not line up where they must.
             NumericalError: NaN or infinity in an activation.
             OutOfMemoryError: Memory ran out with a batch of one prompt.
+            OutOfBudget: Nothing more may be run.
         """
         pairs = self.pairs(asked)
         rows = range(len(pairs)) if rows is None else rows
+        scores = self.meter.read(self._scorer(asked), pairs.rows(rows), wanted)
         if asked == "test":
             self.used = max(self.used, rows.stop)
-        return self.meter.read(self._scorer(asked), pairs.rows(rows), wanted)
+        return scores
 
     def remember(
         self, program: str, pairs: PromptPairs, compute: Callable[[], tuple[Arrays, int]]

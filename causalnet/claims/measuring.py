@@ -1,10 +1,14 @@
-"""Running the parts of circuits on prompts, with a count of what was run."""
+"""Running the parts of circuits on prompts, once, with a count of what was run."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from causalnet.claims.budget import Spending
+from causalnet.claims.calls import batch_digest, read_digest
 from causalnet.claims.schema import ClaimFile
 from causalnet.effects import (
     counterfactual,
@@ -20,9 +24,12 @@ from causalnet.faithfulness import CircuitScorer, EdgeCircuitScorer, Member, Wan
 from causalnet.graphs import Mediator
 from causalnet.interventions import READOUTS, Ablation
 from causalnet.lift import LiftedNetwork
+from causalnet.store import Ledger, Record, RecordKey, digest_of
 from causalnet.tasks import PromptPairs, Prompts
 
 __all__ = ["Meter", "scorer_of"]
+
+_LEARNED, _MEMORY = "learned", "memory"
 
 
 def scorer_of(
@@ -81,18 +88,43 @@ def _ablation(
 
 
 class Meter:
-    """Runs parts on prompts and keeps count.
+    """Runs parts on prompts, or finds them in a ledger, and keeps count.
 
     Args:
         batch_size: Prompts in a batch, until memory runs out.
         after_each: Called after every forward pass.
+        model: Digest of the model, under which the ledger keeps what it answers.
+        ledger: What was answered before; None to keep nothing.
+        spending: What may be run.
+
+    Attributes:
+        forwards: Forward passes, those in the ledger included.
+        reused: Those that were found in the ledger.
+        halvings: How often memory ran out and the batch was halved.
+        batch_size: Prompts in a batch.
+        learned: What optimal ablation learned, as JSON, in the order of learning.
     """
 
-    def __init__(self, batch_size: int, after_each: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        batch_size: int,
+        after_each: Callable[[], None],
+        model: str = "",
+        ledger: Ledger | None = None,
+        spending: Spending | None = None,
+    ) -> None:
         """Start with nothing run."""
-        self.forwards, self.halvings = 0, 0
+        self.forwards, self.reused, self.halvings = 0, 0, 0
         self.batch_size = batch_size
+        self.spending = spending or Spending()
         self._after_each = after_each
+        self._model, self._ledger = model, ledger
+        self._learned: dict[str, None] = {}
+
+    @property
+    def learned(self) -> list[dict[str, Any]]:
+        """What optimal ablation learned, as JSON: loss curves."""
+        return [json.loads(text) for text in self._learned]
 
     def read(
         self,
@@ -106,13 +138,28 @@ class Meter:
             AlignmentError: Pairs that do not line up where they must.
             NumericalError: NaN or infinity in an activation.
             OutOfMemoryError: Memory ran out with a batch of one prompt.
+            OutOfBudget: Nothing more may be run.
         """
-        # The batch stays halved once memory has run out.
-        scores = scorer.read(pairs, wanted, batch_size=self.batch_size, progress=self.count)
-        self.halvings += scores.halvings
-        if scores.halvings:
-            self.batch_size = scores.batch_size
-        return dict(scores.values)
+        parts = tuple(dict.fromkeys(wanted))
+        names = [f"part {number:06}" for number in range(len(parts))]
+
+        def compute() -> Record:
+            before = len(scorer.learned)
+            scores = scorer.read(pairs, parts, batch_size=self.batch_size, progress=self.count)
+            numbers = {name: scores.values[part] for name, part in zip(names, parts, strict=True)}
+            held: dict[str, NDArray[Any]] = {
+                _MEMORY: np.array([scores.batch_size, scores.halvings], dtype=np.int64),
+                _LEARNED: _text_array(list(scorer.learned[before:])),
+            }
+            return Record({**numbers, **held}, scores.forwards)
+
+        found = self._answered(read_digest(scorer, parts, self.batch_size), pairs, compute)
+        size, halvings = (int(one) for one in found[_MEMORY])
+        self.halvings += halvings
+        if halvings:  # the batch stays halved once memory has run out
+            self.batch_size = size
+        self._learned |= dict.fromkeys(json.dumps(one) for one in _text_of(found[_LEARNED]))
+        return {part: found[name] for name, part in zip(names, parts, strict=True)}
 
     def remember(
         self,
@@ -120,19 +167,55 @@ class Meter:
         pairs: PromptPairs,
         compute: Callable[[], tuple[Mapping[str, NDArray[np.float64]], int]],
     ) -> Mapping[str, NDArray[np.float64]]:
-        """Return what a program gives on prompts; its forwards are counted.
+        """Return what a program gives on prompts, run unless it is in the ledger.
 
         Args:
             program: All that it depends on but prompts and model, as text.
             pairs: The prompts.
-            compute: Gives arrays by name, and the forwards that they took.
+            compute: Gives arrays by name, and the forwards that they took, which are counted.
+
+        Raises:
+            OutOfBudget: Nothing more may be run.
         """
-        arrays, forwards = compute()
-        for _ in range(forwards):
-            self.count(0, 0)
-        return arrays
+
+        def counted() -> Record:
+            arrays, forwards = compute()
+            for _ in range(forwards):
+                self.count(0, 0)
+            return Record(arrays, forwards)
+
+        return self._answered(digest_of(["program/v1", program]), pairs, counted)
+
+    def _answered(
+        self, program: str, pairs: PromptPairs, compute: Callable[[], Record]
+    ) -> Mapping[str, NDArray[Any]]:
+        def spend() -> Record:
+            self.spending.check()
+            return compute()
+
+        if self._ledger is None:  # sorted as a ledger would, so that sums add up alike
+            return {name: np.asarray(one) for name, one in sorted(spend().arrays.items())}
+        before = self._ledger.reused
+        key = RecordKey(program, batch_digest(pairs), self._model)
+        record = self._ledger.fetch(key, spend)
+        found = self._ledger.reused - before
+        self.reused += found
+        self.forwards += found
+        if found:
+            self._after_each()
+        return record.arrays
 
     def count(self, done: int, expected: int) -> None:
         """Count one forward pass."""
         self.forwards += 1
+        self.spending.count()
         self._after_each()
+
+
+def _text_array(content: object) -> NDArray[np.uint8]:
+    """Return JSON values as bytes in an array, as which a ledger keeps them."""
+    return np.frombuffer(json.dumps(content).encode(), dtype=np.uint8)
+
+
+def _text_of(array: NDArray[Any]) -> Any:
+    return json.loads(array.tobytes())

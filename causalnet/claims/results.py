@@ -16,6 +16,20 @@ from causalnet.statistics import Decision, Verdict
 if TYPE_CHECKING:
     from causalnet.effects import EffectTable
 
+_OF_THE_RUN: Mapping[str, Any] = {"command": [], "time": ""}
+"""What of the provenance differs from run to run, and what it is where it is not known."""
+
+_OF_THE_PROMPTS = ("prompts", "prompts_declared")
+"""What of the cost does not."""
+
+_NO_COST = {
+    "forwards": 0,
+    "batch_size": 0,
+    "halvings": 0,
+    "wall_seconds": 0.0,
+    "cpu_seconds": 0.0,
+}
+
 _NODE = re.compile(r"L\d+\.(?:H\d+|mlp)")
 
 __all__ = ["ClaimResult", "Cost", "VerificationReport", "exit_status_of"]
@@ -90,13 +104,14 @@ class Cost:
     """What a verification took.
 
     Attributes:
-        forwards: Forward passes, each over one batch.
+        forwards: Forward passes, each over one batch, those that a ledger had included.
         prompts: Prompt pairs that were used.
         prompts_declared: Prompt pairs that the file allows.
         batch_size: Prompts in a batch at the end.
         halvings: How often memory ran out and the batch was halved.
         wall_seconds: Time on the clock, from the loaded model on.
         cpu_seconds: Time of the processor, from the loaded model on.
+        reused: Forward passes that came from a ledger and were not run.
     """
 
     forwards: int
@@ -106,6 +121,7 @@ class Cost:
     halvings: int
     wall_seconds: float
     cpu_seconds: float
+    reused: int = 0
 
 
 def exit_status_of(results: tuple[ClaimResult, ...]) -> int:
@@ -128,6 +144,7 @@ class VerificationReport:
         cost: Forwards, prompts, batch size, time.
         effects: Effects of single heads for the heat map, if they were asked for.
         notes: Sentences that a reader should see: an overlap of prompts, halved batches.
+        run_id: Under which a ledger keeps the report; "" without a ledger.
     """
 
     claim_file: ClaimFile
@@ -137,6 +154,7 @@ class VerificationReport:
     cost: Cost
     effects: "EffectTable | None" = None
     notes: tuple[str, ...] = ()
+    run_id: str = ""
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -172,23 +190,35 @@ class VerificationReport:
         lines = (f"  {one.claim.id}: {one.decision.verdict.value}" for one in self.results)
         return "\n".join((f"VerificationReport({self.claim_file.title!r})", *lines))
 
-    def to_json(self) -> dict[str, Any]:
-        """Return everything as JSON values; `from_json` reads it back."""
-        return {
+    def to_json(self, *, run: bool = True) -> dict[str, Any]:
+        """Return everything as JSON values; `from_json` reads it back.
+
+        What differs from one run to the next stands under the key `run`; the rest is the same for
+        the same file, model and machine, however often it was interrupted.
+
+        Args:
+            run: Whether `run` is there: time, command, forwards, seconds.
+        """
+        known = json.loads(json.dumps(dict(self.provenance)))
+        told = {name: known.pop(name) for name in _OF_THE_RUN if name in known}
+        cost = asdict(self.cost)
+        prompts = {name: cost.pop(name) for name in _OF_THE_PROMPTS}
+        plain = {
             "report": 1,
             "exit_status": self.exit_status,
             "claim_file": self.claim_file.model_dump(mode="json", by_alias=True, exclude_none=True),
             "results": [result.to_json() for result in self.results],
             "circuit": list(self.circuit),
-            "provenance": json.loads(json.dumps(dict(self.provenance))),
-            "cost": asdict(self.cost),
+            "provenance": known,
+            "prompts": prompts,
             "effects": None if self.effects is None else _effects_json(self.effects),
             "notes": list(self.notes),
         }
+        return {**plain, "run": {"id": self.run_id, **told, "cost": cost}} if run else plain
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> "VerificationReport":
-        """Read what `to_json` gave.
+        """Read what `to_json` gave, also without `run`, whose numbers are then 0.
 
         Raises:
             FormatError: Anything else.
@@ -202,14 +232,17 @@ class VerificationReport:
         try:
             claim_file = ClaimFile.model_validate(plain["claim_file"])
             claims = {claim.id: claim for claim in claim_file.claims}
+            run = plain.get("run", {})
+            told = {name: run.get(name, default) for name, default in _OF_THE_RUN.items()}
             return cls(
                 claim_file=claim_file,
                 results=tuple(_result(claims[one["id"]], one) for one in plain["results"]),
                 circuit=tuple(plain["circuit"]),
-                provenance=plain["provenance"],
-                cost=Cost(**plain["cost"]),
+                provenance={**plain["provenance"], **told},
+                cost=Cost(**{**_NO_COST, **run.get("cost", {}), **plain["prompts"]}),
                 effects=None if plain["effects"] is None else _effects(plain["effects"]),
                 notes=tuple(plain["notes"]),
+                run_id=str(run.get("id", "")),
             )
         except (KeyError, TypeError, ValidationError) as error:
             raise FormatError(

@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from causalnet.claims.budget import Budget, Spending
 from causalnet.claims.circuits import check_against_graph, circuit_of, place_error, universe
 from causalnet.claims.conventions import conventions_of
 from causalnet.claims.effects import level_of, queries_of, units_of
+from causalnet.claims.networks import load_network
 from causalnet.claims.progress import ProgressReport, Report
 from causalnet.claims.prompts import check_seed, finding_digests, shared_with_reference
 from causalnet.claims.reading import read_claim_file
 from causalnet.claims.results import ClaimResult, Cost, VerificationReport
+from causalnet.claims.runs import begin_run, end_run
 from causalnet.claims.schema import ClaimFile
 from causalnet.interventions import Query
 from causalnet.statistics import Decision, Reason
+from causalnet.store import Ledger
 
 if TYPE_CHECKING:
     from causalnet.claims.hearing import Hearing
@@ -38,6 +42,8 @@ def verify(
     heatmap_pairs: int = 0,
     command: Sequence[str] = (),
     progress: Report | None = None,
+    ledger: Ledger | None = None,
+    budget: Budget | Spending | str | None = None,
 ) -> VerificationReport:
     """Test every claim of a file on its prompts, batch by batch, until each is settled.
 
@@ -53,6 +59,9 @@ def verify(
             heat map; 0 for none.
         command: What was typed, for provenance.
         progress: Told where the verification stands.
+        ledger: Where the model's answers are kept and found again, and the report as a run.
+        budget: What may be run, such as `300fe` or `10min`; claims that are not settled by then
+            are INCONCLUSIVE.  What is found in the ledger costs nothing.
 
     Raises:
         ClaimFileError: A file that cannot be read, a circuit of another model.
@@ -60,14 +69,20 @@ def verify(
         ModelNotFoundError, ModelFileError, LiftError, DeviceError: A model that cannot be used.
         NumericalError: NaN or infinity in an activation.
         OutOfMemoryError: Memory ran out with a batch of one prompt.
+        ParameterError: The ledger of another model, a budget that is none.
+        FormatError: A ledger that was altered or cannot be written.
     """
+    from causalnet.claims.trying import hear
+
     tell: Report = progress or (lambda _: None)
     file = claim_file if isinstance(claim_file, ClaimFile) else read_claim_file(claim_file)
-    lifted = net if net is not None else _load(file, device, dtype, tell)
+    spending = _spending(budget)
+    lifted = net if net is not None else load_network(file, device, dtype, tell)
     started = time.perf_counter(), time.process_time()
-    case = _prepare(file, lifted, seed, tell)
-    decisions = _hear(case)
-    effects = _single_heads(case, heatmap_pairs)
+    run_id = "" if ledger is None else begin_run(ledger, file, lifted, seed)
+    case = _prepare(file, lifted, seed, tell, ledger, spending)
+    decisions = hear(case.hearing, case.trials)
+    effects = None if spending.is_out else _single_heads(case, heatmap_pairs)
     results = tuple(_result(case, index, decision) for index, decision in enumerate(decisions))
     hearing = case.hearing
     cost = Cost(
@@ -78,8 +93,9 @@ def verify(
         halvings=hearing.meter.halvings,
         wall_seconds=time.perf_counter() - started[0],
         cpu_seconds=time.process_time() - started[1],
+        reused=hearing.meter.reused,
     )
-    return VerificationReport(
+    report = VerificationReport(
         claim_file=file,
         results=results,
         circuit=circuit_of(file),
@@ -87,7 +103,17 @@ def verify(
         cost=cost,
         effects=effects,
         notes=_notes(case, cost),
+        run_id=run_id,
     )
+    if ledger is not None:
+        end_run(ledger, report, is_out=spending.is_out)
+    return report
+
+
+def _spending(budget: Budget | Spending | str | None) -> Spending:
+    if isinstance(budget, Spending):
+        return budget
+    return Spending(Budget() if budget is None else Budget.of(budget))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,20 +149,14 @@ def _result(case: _Case, index: int, decision: Decision) -> ClaimResult:
     )
 
 
-def _load(file: ClaimFile, device: str | None, dtype: str | None, tell: Report) -> "LiftedNetwork":
-    from causalnet.lift import lift
-    from causalnet.models import load
-
-    tell(ProgressReport("load the model"))
-    spec = file.model
-    beside = None if file.source is None else Path(file.source.path).parent / spec.source
-    source = str(beside) if beside is not None and beside.exists() else spec.source
-    model = load(source, device=device, dtype=dtype or spec.dtype, attention=spec.attention)
-    tell(ProgressReport("lift the model"))  # whose self-check runs the first forwards
-    return lift(model)
-
-
-def _prepare(file: ClaimFile, net: "LiftedNetwork", seed: int | None, tell: Report) -> _Case:
+def _prepare(
+    file: ClaimFile,
+    net: "LiftedNetwork",
+    seed: int | None,
+    tell: Report,
+    ledger: Ledger | None,
+    spending: Spending,
+) -> _Case:
     from causalnet.claims.hearing import Hearing
     from causalnet.claims.trials import Context, trial_of
 
@@ -151,7 +171,9 @@ def _prepare(file: ClaimFile, net: "LiftedNetwork", seed: int | None, tell: Repo
     def settled() -> tuple[str, ...]:
         return tuple(trial.claim.id for trial in trials if trial.is_settled)
 
-    hearing = Hearing(file, net, tuple(known.values()), chance, seed, tell, settled)
+    hearing = Hearing(
+        file, net, tuple(known.values()), chance, seed, tell, settled, ledger, spending
+    )
     found = finding_digests(file, net.model.tokenizer)
     queries = queries_of(file, net.graph)
     for index, (claim, query) in enumerate(zip(file.claims, queries, strict=True)):
@@ -182,27 +204,6 @@ def _check_weights(file: ClaimFile, model: "LanguageModel") -> None:
             "The claims are about the weights with the hash in the file.",
             "Fetch those weights again, or write the hash of these and test the claims anew.",
         )
-
-
-def _hear(case: _Case) -> tuple[Decision, ...]:
-    """Feed all trials batch by batch, and then let each do what comes after the prompts."""
-    hearing, batch = case.hearing, case.file.batch
-    count = len(hearing.pairs("test"))
-    for trial in case.trials:
-        trial.prepare()
-    for start in range(0, count, batch):
-        wanted = tuple(dict.fromkeys(part for trial in case.trials for part in trial.wants()))
-        if not wanted:
-            break
-        each = len(wanted) + 1  # the source prompts, whose values are set
-        hearing.expect("test claims", each * -(-(count - start) // batch))
-        rows = range(start, min(start + batch, count))
-        scores = hearing.read("test", wanted, rows)
-        for trial in case.trials:
-            trial.take(scores, rows)
-    for trial in case.trials:
-        trial.conclude()
-    return tuple(trial.decision() for trial in case.trials)
 
 
 def _qualified(case: _Case, trial: "Trial", decision: Decision) -> Decision:
@@ -285,7 +286,7 @@ def _provenance(case: _Case, command: Sequence[str]) -> dict[str, Any]:
         "reference": scorer.ablation.reference,
         "ablation": scorer.ablation.to_json(),
         "level": case.file.ablation.level,
-        "learned": list(scorer.learned),
+        "learned": hearing.meter.learned,
         "executor": "masked runs" if case.file.ablation.level == "edges" else "hooks",
         "python": sys.version.split()[0],
         "threads": torch.get_num_threads(),

@@ -84,19 +84,48 @@ def demo(
 
 @app.command()
 def verify(
-    file: ClaimPath,
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="Claim files (YAML), one after the other."),
+    ],
     report: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
     png: Annotated[Path | None, typer.Option(help="Write a picture of the report here.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML here, for CI.")] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(help="Write results as JSON here, the same bytes however they came about."),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="LEDGER",
+            help="Keep the model's answers here, and go on where an earlier run stopped.",
+        ),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="AMOUNT",
+            help="Stop after so many forward passes or so much CPU time: 300fe, 10min.",
+        ),
+    ] = None,
     seed: Seed = None,
     device: Device = None,
     dtype: DType = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> int:
-    """Check a claim file; the exit status is the verdict."""
-    from causalnet.cli.verify import run_verify
+    """Check claim files; the exit status is the verdict.
 
-    return run_verify(file, report, png, seed, device, dtype, Terminal(json, quiet))
+    Exit status: 0 all supported, 1 one refuted, else 2.
+    """
+    from causalnet.cli.verify import run_verify
+    from causalnet.cli.verify_asked import Verification
+
+    asked = Verification(
+        tuple(files), report, png, junit, results, resume, budget, seed, device, dtype
+    )
+    return run_verify(asked, Terminal(json, quiet))
 
 
 @app.command()

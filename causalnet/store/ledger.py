@@ -9,7 +9,7 @@ Several processes and several claim files may share a ledger.
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as version_of
 from pathlib import Path
@@ -67,6 +67,7 @@ class Ledger:
         """Open the file, or make it."""
         self.path = Path(path)
         self.reused, self.run_now = 0, 0
+        self._goes_on = False
         self._connection = connect(self.path)
 
     def __enter__(self) -> Self:
@@ -165,25 +166,25 @@ class Ledger:
         rows = self._rows("SELECT model, described FROM models ORDER BY rowid")
         return {model: json.loads(described) for model, described in rows}
 
-    def check_is_about(self, weights: str, source: str, claim_digests: Iterable[str] = ()) -> None:
+    def check_is_about(self, weights: str, source: str, claim_digest: str = "") -> None:
         """Refuse to add a model to the ledger of others, which is more likely a wrong path.
 
-        A ledger without a model goes with any; one that knows the weights, or a run of one of the
-        claim files, goes on.
+        A ledger without a model goes with any; one that knows the weights, or a run of the claim
+        file, goes on, and so do further models while it is open.
 
         Args:
             weights: Hash of the weights that are to be run.
             source: Where they came from, for the message.
-            claim_digests: sha256 of the claim files that are verified together.
+            claim_digest: sha256 of the claim file that is to be verified.
 
         Raises:
             ParameterError: A ledger of other models.
         """
         held = self.models().values()
-        if not held or any(one.get("weights_sha256") == weights for one in held):
-            return
-        known = {run.claim_digest for run in self.runs() if run.model}
-        if known & set(claim_digests):
+        is_known = any(one.get("weights_sha256") == weights for one in held)
+        if not held or is_known or any(run.claim_digest == claim_digest for run in self.runs()):
+            self._goes_on = True
+        if self._goes_on:
             return
         names = dict.fromkeys(
             f"{one.get('source')} (weights {str(one.get('weights_sha256'))[:12]}…)" for one in held

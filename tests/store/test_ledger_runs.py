@@ -59,12 +59,16 @@ def test_a_ledger_of_another_model_names_both(tmp_path: Path) -> None:
         ledger.check_is_about("b" * 64, "other/model")  # an empty one goes with any
         ledger.about(ledger.begin("claims.yaml", "f" * 64), "m")
         ledger.add_model("m", MODEL)
-        ledger.check_is_about("a" * 64, "package://tiny")
+        ledger.check_is_about("b" * 64, "other/model")  # the second model of one command
+    with Ledger(tmp_path / "a") as ledger:
         with pytest.raises(ParameterError) as caught:
-            ledger.check_is_about("b" * 64, "other/model", ["e" * 64])
+            ledger.check_is_about("b" * 64, "other/model", "e" * 64)
         for part in ("package://tiny", "aaaaaaaaaaaa", "claims.yaml", "other/model", "not there"):
             assert part in str(caught.value)
-        ledger.check_is_about("b" * 64, "other/model", ["e" * 64, "f" * 64])  # a run of several
+        ledger.check_is_about("b" * 64, "other/model", "f" * 64)  # its claim file is known
+    with Ledger(tmp_path / "a") as ledger:
+        ledger.check_is_about("a" * 64, "package://tiny")
+        ledger.check_is_about("b" * 64, "other/model")
 
 
 def test_models_are_described_once(tmp_path: Path) -> None:
