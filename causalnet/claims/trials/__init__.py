@@ -5,13 +5,17 @@
 | `protocol` | what every trial has: `Trial`, `Context` |
 | `basic` | `exists`, `effect`, `faithful`, `necessary` |
 | `random_circuits` | `better_than_random` |
+| `agreement` | `agreement` |
+| `minimality` | `minimal` |
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from causalnet.claims.kinds import Claim
+from causalnet.claims.trials.agreement import AgreementTrial
 from causalnet.claims.trials.basic import EffectTrial, ExistsTrial, RatioTrial
+from causalnet.claims.trials.minimality import MinimalTrial
 from causalnet.claims.trials.protocol import Context, Trial
 from causalnet.claims.trials.random_circuits import RandomTrial
 
@@ -23,6 +27,8 @@ _TRIALS: Mapping[str, Callable[[Any, Context], Trial]] = {
     "faithful": RatioTrial,
     "necessary": RatioTrial,
     "better_than_random": RandomTrial,
+    "agreement": AgreementTrial,
+    "minimal": MinimalTrial,
 }
 
 

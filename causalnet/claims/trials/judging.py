@@ -7,9 +7,24 @@ from numpy.typing import NDArray
 
 from causalnet.claims.kinds import Bounded
 from causalnet.claims.schema import ClaimFile
-from causalnet.statistics import BoundedJudge, BoundedRatioJudge, MeanJudge, RatioJudge
+from causalnet.statistics import (
+    BoundedJudge,
+    BoundedRatioJudge,
+    BoundedRatioSequence,
+    MeanJudge,
+    RatioJudge,
+    RatioSequence,
+)
 
-__all__ = ["GATE_ALPHA", "OfMeans", "OfRatios", "inside", "mean_judge", "ratio_judge"]
+__all__ = [
+    "GATE_ALPHA",
+    "OfMeans",
+    "OfRatios",
+    "inside",
+    "mean_judge",
+    "ratio_judge",
+    "share_sequence",
+]
 
 GATE_ALPHA = 0.005
 """Probability of taking a behaviour for present that is not."""
@@ -82,3 +97,20 @@ def inside(values: NDArray[np.float64], file: ClaimFile) -> tuple[NDArray[np.flo
     low, high = file.range
     outside = int(((values < low) | (values > high)).sum())
     return np.clip(values, low, high), outside
+
+
+def share_sequence(
+    file: ClaimFile, alpha: float, bounds: tuple[float, ...]
+) -> RatioSequence | BoundedRatioSequence:
+    """Return a confidence sequence for a share of a behaviour, for claims about several at once.
+
+    Args:
+        file: The claim file: exact where it declares a range.
+        alpha: Error probability of each end.
+        bounds: What the share will be compared with.
+    """
+    if file.range is None:
+        return RatioSequence(alpha)
+    width = file.range[1] - file.range[0]
+    both = (-width, width)
+    return BoundedRatioSequence(both, both, alpha, GATE_ALPHA, ratios=(-2.0, 2.0), bounds=bounds)

@@ -13,10 +13,10 @@ from causalnet.claims.hearing import Hearing, Scores
 from causalnet.claims.kinds import Claim
 from causalnet.claims.running_means import RunningMeans
 from causalnet.claims.schema import ClaimFile
-from causalnet.claims.trials.judging import GATE_ALPHA
+from causalnet.claims.trials.judging import GATE_ALPHA, inside
 from causalnet.faithfulness import Member, Regime, Wanted
 from causalnet.interventions import Query
-from causalnet.statistics import Decision, MeanJudge
+from causalnet.statistics import BoundedJudge, Decision, MeanJudge
 
 __all__ = [
     "EMPTY",
@@ -176,7 +176,11 @@ class Gate:
     def __init__(self, file: ClaimFile) -> None:
         """Start without prompts."""
         self._sign = sign_of(file)
-        self._judge = MeanJudge(0.0, "at_least", GATE_ALPHA)
+        self._file = file
+        self._judge: MeanJudge | BoundedJudge = MeanJudge(0.0, "at_least", GATE_ALPHA)
+        if file.range is not None:
+            width = file.range[1] - file.range[0]
+            self._judge = BoundedJudge(0.0, "at_least", GATE_ALPHA, -width, width)
 
     def wants(self) -> tuple[Wanted, ...]:
         """Return the whole model and everything ablated, until that is known."""
@@ -185,7 +189,8 @@ class Gate:
     def take(self, scores: Scores) -> None:
         """Take in one batch."""
         if self.wants():
-            self._judge.add(self._sign * (scores[WHOLE] - scores[EMPTY]))
+            whole, empty = (inside(scores[one], self._file)[0] for one in (WHOLE, EMPTY))
+            self._judge.add(self._sign * (whole - empty))
 
     def decision(self) -> Decision:
         """Give the verdict on "the behaviour is there"."""
