@@ -12,6 +12,9 @@ Wang and Ramdas 2024; Johnson 1978 |
 | `BoundedJudge`, `BoundedRatioJudge` | `bounded_judges` | |
 | `SweepJudge`, `Finding` | `sweep_judge`, `columns`, `evidence` | Wang and Ramdas 2024 |
 | `IntersectionJudge` | `intersection` | Berger 1982 |
+| `CorrelationSequence`, `CorrelationJudge` | `correlation` | |
+| `monte_carlo_p`, `fewest_draws` | `monte_carlo` | Besag and Clifford 1991 |
+| `needed_prompts`, `needed_bounded_prompts`, `fewest_prompts` | `planning` | |
 | `holm`, `e_benjamini_hochberg` | `families` | Holm 1979; Wang and Ramdas 2022 |
 | `Interval`, `Verdict`, `Reason`, `Decision`, `TracePoint` | `interval`, `decision` | |
 | `sample_like` | `random_circuits` | |
@@ -20,6 +23,7 @@ Wang and Ramdas 2024; Johnson 1978 |
 from causalnet.statistics.betting import BoundedSequence
 from causalnet.statistics.betting_ratio import BoundedRatioSequence
 from causalnet.statistics.bounded_judges import BoundedJudge, BoundedRatioJudge
+from causalnet.statistics.correlation import CorrelationJudge, CorrelationSequence
 from causalnet.statistics.decision import (
     Decision,
     Direction,
@@ -34,6 +38,8 @@ from causalnet.statistics.fixed_sample import ratio_interval, student_interval
 from causalnet.statistics.intersection import IntersectionJudge
 from causalnet.statistics.interval import Interval
 from causalnet.statistics.judges import MeanJudge, RatioJudge, WinJudge
+from causalnet.statistics.monte_carlo import MonteCarloP, fewest_draws, monte_carlo_p
+from causalnet.statistics.planning import fewest_prompts, needed_bounded_prompts, needed_prompts
 from causalnet.statistics.random_circuits import sample_like
 from causalnet.statistics.sequences import MeanSequence, RatioSequence
 from causalnet.statistics.sweep_judge import Finding, SweepJudge
@@ -44,6 +50,8 @@ __all__ = [
     "BoundedRatioJudge",
     "BoundedRatioSequence",
     "BoundedSequence",
+    "CorrelationJudge",
+    "CorrelationSequence",
     "Decision",
     "Direction",
     "Finding",
@@ -51,6 +59,7 @@ __all__ = [
     "Interval",
     "MeanJudge",
     "MeanSequence",
+    "MonteCarloP",
     "RatioJudge",
     "RatioSequence",
     "Reason",
@@ -60,7 +69,12 @@ __all__ = [
     "WinJudge",
     "WinSequence",
     "e_benjamini_hochberg",
+    "fewest_draws",
+    "fewest_prompts",
     "holm",
+    "monte_carlo_p",
+    "needed_bounded_prompts",
+    "needed_prompts",
     "ratio_interval",
     "sample_like",
     "student_interval",

@@ -46,13 +46,13 @@ def stakes() -> tuple[Array, Array]:
     return (nodes + 1) / 2, np.log(weights / weights.sum()) - 1e-12
 
 
-def log_gains(values: Array, null: ArrayLike, counts: ArrayLike = 1.0) -> Array:
+def log_gains(values: Array, null: ArrayLike, counts: Array | None = None) -> Array:
     """Return the logarithm of every bet's capital against "the mean is at most `null`".
 
     Args:
         values: Numbers in [0, 1], shape (..., n).
         null: The null mean in [0, 1], shape (...).
-        counts: How often each value came, shape (..., n).
+        counts: How often each value came, shape (..., n); once if None.
 
     Returns:
         Shape (..., 24); infinite where the null is 0 and a value is not.
@@ -62,7 +62,9 @@ def log_gains(values: Array, null: ArrayLike, counts: ArrayLike = 1.0) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         odds = np.where(q > 0, values / q, np.where(values > 0, np.inf, 0.0)) - 1
         grown = np.log1p(fractions[:, None] * odds[..., None, :])
-    return np.asarray((grown * np.asarray(counts)[..., None, :]).sum(axis=-1))
+    if counts is not None:
+        grown = grown * counts[..., None, :]
+    return np.asarray(grown.sum(axis=-1))
 
 
 def log_capitals(gains: Array) -> Array:
