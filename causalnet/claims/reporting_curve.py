@@ -4,20 +4,20 @@ Descriptive: nothing is judged by it.  Units are ranked by the absolute effect o
 by itself, on the prompts that are there to search on; the curve is on the first test prompts.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
+from causalnet.claims.budget import OutOfBudget
 from causalnet.claims.circuits import circuit_of
 from causalnet.claims.hearing import Hearing
 from causalnet.claims.kinds import FaithfulClaim, NecessaryClaim
-from causalnet.errors import FormatError
+from causalnet.claims.reporting_curve_values import CurvePoint, SizeCurve
+from causalnet.errors import AlignmentError, ClaimFileError, NumericalError
 from causalnet.faithfulness import Member, Regime, Wanted
 from causalnet.statistics import Interval, ratio_interval
 
-__all__ = ["CurvePoint", "SizeCurve", "curve_sizes", "size_curve"]
+__all__ = ["curve_sizes", "size_curve"]
 
 RANKED_ON = 8
 """Prompts that single effects are measured on."""
@@ -27,71 +27,6 @@ LARGEST_UNIVERSE = 1000
 
 WHOLE: Wanted = (Regime.MODEL, ())
 EMPTY: Wanted = (Regime.EMPTY, ())
-
-
-@dataclass(frozen=True, slots=True)
-class CurvePoint:
-    """The faithfulness of one circuit.
-
-    Attributes:
-        size: How many units it has.
-        estimate: The ratio of means; None where it is undefined.
-        low: Lower end of Fieller's interval.
-        high: Upper end.
-        name: For a circuit of the claims, which: ids of claims.
-    """
-
-    size: int
-    estimate: float | None
-    low: float | None = None
-    high: float | None = None
-    name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SizeCurve:
-    """Faithfulness of the k units with the largest single effects, for growing k.
-
-    Attributes:
-        points: The curve.
-        marks: The circuits of the claims, on the same prompts.
-        n: Prompts of the curve.
-        universe: How many units can be ablated.
-        level: Of the intervals, point by point.
-        ranking: What the units are ranked by, in words.
-        not_done: Why there is no curve; "" where there is one.
-    """
-
-    points: tuple[CurvePoint, ...] = ()
-    marks: tuple[CurvePoint, ...] = ()
-    n: int = 0
-    universe: int = 0
-    level: float = 0.9
-    ranking: str = ""
-    not_done: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """Give JSON values; `from_json` reads them back."""
-        return asdict(self)
-
-    @staticmethod
-    def from_json(plain: Mapping[str, Any]) -> "SizeCurve":
-        """Read what `to_json` gave.
-
-        Raises:
-            FormatError: Anything else.
-        """
-        try:
-            points, marks = (
-                tuple(CurvePoint(**one) for one in plain[key]) for key in ("points", "marks")
-            )
-            return SizeCurve(**{**plain, "points": points, "marks": marks})
-        except (KeyError, TypeError) as error:
-            raise FormatError(
-                f"The curve cannot be read: {type(error).__name__}: {error}.",
-                "It is what SizeCurve.to_json gave.",
-                "Verify the claims again with the version of causalnet that is installed.",
-            ) from error
 
 
 def curve_sizes(universe: int) -> tuple[int, ...]:
@@ -119,6 +54,15 @@ def size_curve(hearing: Hearing, prompts: int = 16) -> SizeCurve:
     reason = _not_done(hearing, universe)
     if reason:
         return SizeCurve(universe=len(universe), not_done=reason)
+    try:
+        return _curve(hearing, universe, prompts)
+    except OutOfBudget:
+        return SizeCurve(universe=len(universe), not_done="The budget ran out.")
+    except (ClaimFileError, AlignmentError, NumericalError) as error:
+        return SizeCurve(universe=len(universe), not_done=f"{error.came} {error.possible}".strip())
+
+
+def _curve(hearing: Hearing, universe: tuple[Member, ...], prompts: int) -> SizeCurve:
     ranked, said = _ranked(hearing, universe)
     tops = {size: frozenset(ranked[:size]) for size in curve_sizes(len(universe))}
     curve = {size: tuple(one for one in universe if one in top) for size, top in tops.items()}

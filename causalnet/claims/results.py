@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from causalnet.claims.reporting_curve_values import SizeCurve
+from causalnet.claims.robustness_grid import Grid
 from causalnet.claims.schema import Claim, ClaimFile
 from causalnet.errors import FormatError
 from causalnet.statistics import Decision, Verdict
@@ -48,6 +50,7 @@ class ClaimResult:
         evidence: What else belongs to the verdict, as JSON values by name.
         readout_unit: The unit of `means`.
         unit: The unit of the number that is judged; "" for shares of a behaviour and rates.
+        robustness: Under which other conventions it holds, in words; "" where none was measured.
     """
 
     claim: Claim
@@ -58,6 +61,7 @@ class ClaimResult:
     evidence: Mapping[str, Any] = field(default_factory=dict)
     readout_unit: str = ""
     unit: str = ""
+    robustness: str = ""
 
     @property
     def expected(self) -> Verdict | None:
@@ -72,14 +76,13 @@ class ClaimResult:
     @property
     def why(self) -> str:
         """Why the verdict came out, in words, with the mean read-outs behind it."""
-        if not self.means:
-            return self.decision.sentence
         parts = (
             f"{name.replace('_', ' ')} {mean:.3g}"
             for name, mean in self.means.items()
             if math.isfinite(mean)
         )
-        return f"{self.decision.sentence} Means in {self.readout_unit}: {', '.join(parts)}."
+        means = f"Means in {self.readout_unit}: {', '.join(parts)}." if self.means else ""
+        return " ".join(filter(None, (self.decision.sentence, means, self.robustness)))
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as JSON values."""
@@ -96,6 +99,7 @@ class ClaimResult:
             "evidence": json.loads(json.dumps(dict(self.evidence))),
             "readout_unit": self.readout_unit,
             "unit": self.unit,
+            "robustness": self.robustness,
         }
 
 
@@ -144,6 +148,8 @@ class VerificationReport:
         cost: Forwards, prompts, batch size, time.
         effects: Effects of single heads for the heat map, if they were asked for.
         notes: Sentences that a reader should see: an overlap of prompts, halved batches.
+        grid: The circuits' numbers under other conventions; None where they were not asked for.
+        curve: Faithfulness over circuit size, if it was asked for.
         run_id: Under which a ledger keeps the report; "" without a ledger.
     """
 
@@ -155,6 +161,8 @@ class VerificationReport:
     effects: "EffectTable | None" = None
     notes: tuple[str, ...] = ()
     run_id: str = ""
+    grid: Grid | None = None
+    curve: SizeCurve | None = None
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -213,6 +221,8 @@ class VerificationReport:
             "prompts": prompts,
             "effects": None if self.effects is None else _effects_json(self.effects),
             "notes": list(self.notes),
+            "grid": None if self.grid is None else self.grid.to_json(),
+            "curve": None if self.curve is None else self.curve.to_json(),
         }
         return {**plain, "run": {"id": self.run_id, **told, "cost": cost}} if run else plain
 
@@ -243,6 +253,8 @@ class VerificationReport:
                 effects=None if plain["effects"] is None else _effects(plain["effects"]),
                 notes=tuple(plain["notes"]),
                 run_id=str(run.get("id", "")),
+                grid=None if plain["grid"] is None else Grid.from_json(plain["grid"]),
+                curve=None if plain["curve"] is None else SizeCurve.from_json(plain["curve"]),
             )
         except (KeyError, TypeError, ValidationError) as error:
             raise FormatError(
@@ -264,6 +276,7 @@ def _result(claim: Claim, plain: Mapping[str, Any]) -> ClaimResult:
         evidence=dict(plain["evidence"]),
         readout_unit=plain["readout_unit"],
         unit=plain["unit"],
+        robustness=plain["robustness"],
     )
 
 

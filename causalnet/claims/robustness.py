@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalnet.claims.ablation_spec import AblationSpec, ReferenceSpec
+from causalnet.claims.budget import OutOfBudget
 from causalnet.claims.circuits import circuit_of
 from causalnet.claims.conventions import describe_task
 from causalnet.claims.hearing import Hearing
@@ -112,6 +113,7 @@ def robustness_grid(hearing: Hearing, asked: Sequence[GridAsked] | None = None) 
         return Grid(0, 1.0, (), (), skipped)
     test = hearing.pairs("test")
     pairs = test.rows(range(min(spec.prompts, len(test))))
+    hearing.expect("measure other conventions", grid_forwards(file, len(numbers)))
     columns = [_measured(hearing, plan, pairs, numbers) for plan in _plans(file)]
     return Grid(
         n=len(pairs),
@@ -169,6 +171,8 @@ def _measured(
         reference, source = _reference(hearing, plan, pairs)
         about = replace(about, source=source)
         arrays = _run(hearing, plan, pairs, numbers, reference)
+    except OutOfBudget:
+        return replace(about, failed="The budget ran out."), ((),) * len(numbers)
     except _UNFIT as error:
         return replace(about, failed=f"{error.came} {error.possible}".strip()), ((),) * len(numbers)
     values = {name: tuple(map(float, array)) for name, array in arrays.items()}

@@ -16,6 +16,8 @@ from causalnet.claims.progress import ProgressReport, Report
 from causalnet.claims.prompts import check_seed, finding_digests, shared_with_reference
 from causalnet.claims.reading import read_claim_file
 from causalnet.claims.results import ClaimResult, Cost, VerificationReport
+from causalnet.claims.robustness_grid import Grid
+from causalnet.claims.robustness_verdict import robustness_sentence
 from causalnet.claims.runs import begin_run, end_run
 from causalnet.claims.schema import ClaimFile
 from causalnet.interventions import Query
@@ -72,6 +74,8 @@ def verify(
         ParameterError: The ledger of another model, a budget that is none.
         FormatError: A ledger that was altered or cannot be written.
     """
+    from causalnet.claims.reporting_curve import size_curve
+    from causalnet.claims.robustness import robustness_grid
     from causalnet.claims.trying import hear
 
     tell: Report = progress or (lambda _: None)
@@ -82,9 +86,13 @@ def verify(
     run_id = "" if ledger is None else begin_run(ledger, file, lifted, seed)
     case = _prepare(file, lifted, seed, tell, ledger, spending)
     decisions = hear(case.hearing, case.trials)
-    effects = None if spending.is_out else _single_heads(case, heatmap_pairs)
-    results = tuple(_result(case, index, decision) for index, decision in enumerate(decisions))
     hearing = case.hearing
+    grid = robustness_grid(hearing)
+    effects = None if spending.is_out else _single_heads(case, heatmap_pairs)
+    curve = size_curve(hearing) if heatmap_pairs else None
+    results = tuple(
+        _result(case, index, decision, grid) for index, decision in enumerate(decisions)
+    )
     cost = Cost(
         forwards=hearing.meter.forwards,
         prompts=hearing.used,
@@ -104,6 +112,8 @@ def verify(
         effects=effects,
         notes=_notes(case, cost),
         run_id=run_id,
+        grid=grid,
+        curve=curve,
     )
     if ledger is not None:
         end_run(ledger, report, is_out=spending.is_out)
@@ -132,20 +142,22 @@ class _Case:
         return self.hearing.file
 
 
-def _result(case: _Case, index: int, decision: Decision) -> ClaimResult:
+def _result(case: _Case, index: int, decision: Decision, grid: Grid) -> ClaimResult:
     file, trial, query = case.file, case.trials[index], case.queries[index]
     circuit = tuple(map(str, trial.circuit))
     readout_unit, unit = units_of(file, trial.claim, query)
     level = level_of(file, trial.claim, query)
+    qualified = _qualified(case, trial, decision)
     return ClaimResult(
         claim=trial.claim,
-        decision=_qualified(case, trial, decision),
+        decision=qualified,
         circuit=circuit,
         conventions=conventions_of(file, trial.claim, circuit, len(case.hearing.universe), level),
         means=dict(trial.means),
         evidence=dict(trial.evidence),
         readout_unit=readout_unit,
         unit=unit,
+        robustness=robustness_sentence(grid, trial.claim, circuit, qualified),
     )
 
 

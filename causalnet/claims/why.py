@@ -18,7 +18,7 @@ from causalnet.claims.results import ClaimResult
 from causalnet.claims.robustness_grid import Bounds, Grid, Quantity
 from causalnet.claims.robustness_verdict import robustness_sentence
 from causalnet.claims.why_values import Explanation, Split, Suspect, noise_of
-from causalnet.errors import AlignmentError, ParameterError, TermError
+from causalnet.errors import AlignmentError, ClaimFileError, ParameterError, TermError
 from causalnet.faithfulness import Member, Regime, Wanted
 from causalnet.interventions import READOUTS
 from causalnet.statistics import Verdict, ratio_interval, student_interval
@@ -61,7 +61,6 @@ def explain_result(
         budget: Forward passes, at most; outsiders that it leaves no room for are counted.
 
     Raises:
-        ClaimFileError: There are no prompts to search on beside the test prompts.
         AlignmentError, NumericalError, OutOfMemoryError: The network cannot be run.
     """
     before = hearing.meter.forwards
@@ -80,7 +79,10 @@ def explain_result(
         explained = replace(explained, no_search=search)
     else:
         left = budget - (hearing.meter.forwards - before)
-        explained = replace(explained, **_suspects(search, prompts, left))
+        try:
+            explained = replace(explained, **_suspects(search, prompts, left))
+        except ClaimFileError as error:  # no prompts to search on
+            explained = replace(explained, no_search=f"{error.came} {error.write}".strip())
     return replace(explained, forwards=hearing.meter.forwards - before)
 
 

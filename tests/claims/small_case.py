@@ -60,6 +60,7 @@ def claim_file(folder: Path, **changes: Any) -> ClaimFile:
         "found": {"method": "given", "note": "chosen by hand"},
         "ablation": {"kind": "counterfactual"},
         "batch": 8,
+        "robustness": {"skip": True, "reason": "tested by itself"},
         "claims": CLAIMS,
     }
     path = folder / "claims.json"

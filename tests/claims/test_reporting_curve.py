@@ -8,7 +8,8 @@ import pytest
 
 from causalnet.claims.circuits import universe
 from causalnet.claims.hearing import Hearing
-from causalnet.claims.reporting_curve import SizeCurve, size_curve
+from causalnet.claims.reporting_curve import size_curve
+from causalnet.claims.reporting_curve_values import SizeCurve
 from causalnet.effects import counterfactual
 from causalnet.errors import FormatError
 from causalnet.faithfulness import CircuitScorer
