@@ -5,12 +5,20 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from causalnet.claims.kinds.base import EVERYTHING, ONLY, Bounded, CircuitField, Part
+from causalnet.claims.kinds.base import (
+    EVERYTHING,
+    ONLY,
+    WHOLE_MODEL,
+    Bounded,
+    Calls,
+    CircuitField,
+    Part,
+)
 from causalnet.claims.spec import mistake
 
 __all__ = ["READ_BY", "AgreementClaim", "Measure"]
 
-Measure = Literal["per_item", "top1", "kl", "kl_recovered", "correlation", "rank_correlation"]
+Measure = Literal["per_item", "top1", "kl", "kl_recovered"]
 
 READ_BY = ", read by "
 """Between the name of a run and that of a read-out that is not the file's."""
@@ -20,8 +28,6 @@ _QUANTITY: dict[Measure, str] = {
     "top1": "share of prompts with the model's most likely token",
     "kl": "mean divergence of the circuit from the model",
     "kl_recovered": "share of the divergence that the circuit recovers",
-    "correlation": "correlation of the circuit with the model",
-    "rank_correlation": "rank correlation of the circuit with the model",
 }
 
 # Ends are never shown: no number of prompts shows a rate of 1, nor a divergence of 0.
@@ -30,8 +36,6 @@ _BETWEEN: dict[Measure, tuple[float, float]] = {
     "top1": (0.0, 1.0),
     "kl": (0.0, math.inf),
     "kl_recovered": (-math.inf, 1.0),
-    "correlation": (-1.0, 1.0),
-    "rank_correlation": (-1.0, 1.0),
 }
 
 
@@ -54,8 +58,7 @@ class AgreementClaim(Bounded):
             "`per_item`: share of prompts whose read-out is within `tolerance` (or `epsilon`) of "
             "the model's; `top1`: share of prompts with the model's most likely token; `kl`: mean "
             "KL(model || circuit) in nats over the whole vocabulary; `kl_recovered`: 1 - KL of the "
-            "circuit / KL of everything ablated, a ratio of means; `correlation` (Pearson) and "
-            "`rank_correlation` (Spearman) of the read-outs over prompts."
+            "circuit / KL of everything ablated, a ratio of means."
         )
     )
     tolerance: Annotated[float, Field(gt=0.0)] | None = Field(
@@ -88,7 +91,9 @@ class AgreementClaim(Bounded):
         if self.measure == "per_item" and len(given) != 1:
             raise mistake(
                 given[1] if given else "",
-                "Both 'tolerance' and 'epsilon'." if given else "Neither 'tolerance' nor 'epsilon'.",
+                "Both 'tolerance' and 'epsilon'."
+                if given
+                else "Neither 'tolerance' nor 'epsilon'.",
                 "One of the two says how near is near: in the read-out's unit, or as a share of "
                 "the behaviour.",
                 "Delete one of them." if given else "Write for example 'epsilon: 0.2'.",
@@ -142,13 +147,19 @@ class AgreementClaim(Bounded):
                 )
             case "top1":
                 return "share of prompts whose most likely token is the model's, circuit alone"
-            case "correlation":
-                return "Pearson correlation over prompts of circuit alone and model"
-            case "rank_correlation":
-                return "Spearman correlation over prompts of circuit alone and model"
 
     @property
-    def quantity_in_words(self) -> str:
+    def read_by(self) -> str:
+        """The read-out, where it is not the file's."""
+        match self.measure:
+            case "top1":
+                return "top1_agreement"
+            case "kl" | "kl_recovered":
+                return "kl"
+        return ""
+
+    @property
+    def named(self) -> str:
         """The number in a few words."""
         return _QUANTITY[self.measure]
 
@@ -158,14 +169,15 @@ class AgreementClaim(Bounded):
 
     def parts(self, circuit: tuple[str, ...]) -> tuple[Part, ...]:
         """Return the circuit's own run, and everything ablated where it is compared with."""
-        match self.measure:
-            case "top1":
-                return ((f"{ONLY}{READ_BY}top1_agreement", circuit),)
-            case "kl":
-                return ((f"{ONLY}{READ_BY}kl", circuit),)
-            case "kl_recovered":
-                return ((f"{EVERYTHING}{READ_BY}kl", ()), (f"{ONLY}{READ_BY}kl", circuit))
-        return ((ONLY, circuit),)
+        by = f"{READ_BY}{self.read_by}" if self.read_by else ""
+        own: Part = (f"{ONLY}{by}", circuit)
+        return ((f"{EVERYTHING}{by}", ()), own) if self.measure == "kl_recovered" else (own,)
+
+    def besides(
+        self, circuit: tuple[str, ...], universe: tuple[str, ...], n: int
+    ) -> tuple[Calls, ...]:
+        """Return what measures the behaviour that a tolerance is a share of."""
+        return () if self.epsilon is None else (Calls((WHOLE_MODEL, (EVERYTHING, ()))),)
 
 
 def _example(measure: Measure, key: str) -> str:
