@@ -4,6 +4,7 @@
 |---|---|
 | `demo` | checks the claims of a known circuit on a real model and writes a report |
 | `verify FILE` | checks a claim file; the exit status is the verdict |
+| `why RUN` | says why claims failed: what is missing, the noise, other conventions |
 | `explain FILE` | says what `verify` would run and what it would cost; runs nothing |
 | `schema` | prints the JSON Schema of claim files |
 | `doctor` | checks the installation, a model's lift, interchange and determinism |

@@ -129,6 +129,41 @@ def verify(
 
 
 @app.command()
+def why(
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN", help="JSON that `verify` wrote, a ledger (its last run), or LEDGER#ID."
+        ),
+    ],
+    claim: Annotated[
+        str,
+        typer.Argument(
+            metavar="CLAIM", help="The id of a claim.", show_default="all that are not SUPPORTED"
+        ),
+    ] = "",
+    budget: Annotated[
+        str, typer.Option(metavar="AMOUNT", help="Forward passes for each claim: 500fe.")
+    ] = "1000fe",
+    prompts: Annotated[
+        int, typer.Option(min=2, help="On how many prompts what is missing is searched.")
+    ] = 16,
+    device: Device = None,
+    dtype: DType = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Say why claims failed: what is missing, the noise, other conventions.
+
+    Exit status: 0 explained, 3 bad input.
+    """
+    from causalnet.cli.why import Why, run_why
+
+    asked = Why(run, claim, budget, prompts, device, dtype)
+    return run_why(asked, Terminal(json, quiet))
+
+
+@app.command()
 def discover(
     model: Annotated[
         str,

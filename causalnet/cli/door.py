@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run_command_line"]
 
-COMMANDS = ("demo", "discover", "verify", "explain", "identify", "schema", "doctor")
+COMMANDS = ("demo", "discover", "verify", "why", "explain", "identify", "schema", "doctor")
 
 
 def run_command_line(arguments: Sequence[str], commands: "typer.Typer | None" = None) -> int:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from causalnet.claims import explain_claims, verify
-from causalnet.claims.prompts import testing_pairs as pairs_of
 from causalnet.claims.hearing import Hearing
 from causalnet.claims.kinds import EffectClaim
+from causalnet.claims.prompts import testing_pairs as pairs_of
 from causalnet.claims.trials import Context
 from causalnet.claims.trials.basic import EffectTrial
 from causalnet.cli.verdict_text import verdict_lines

@@ -10,8 +10,8 @@ import torch
 
 from causalnet.claims import read_claims
 from causalnet.claims.circuits import universe
-from causalnet.claims.measuring import scorer_of
 from causalnet.claims.kinds import ExistsClaim
+from causalnet.claims.measuring import scorer_of
 from causalnet.claims.schema import ClaimFile
 from causalnet.claims.source_text import SourceText
 from causalnet.claims.task_spec import TaskSpec
