@@ -6,7 +6,8 @@ from pathlib import Path
 
 from causalnet.claims.circuits import circuit_of
 from causalnet.claims.kinds import BetterThanRandomClaim, Claim, Part
-from causalnet.claims.kinds.base import EVERYTHING, ONLY, WITHOUT
+from causalnet.claims.kinds.agreement import READ_BY
+from causalnet.claims.kinds.base import EVERYTHING, ONLY, WHOLE_MODEL, WITHOUT, Calls
 from causalnet.claims.schema import ClaimFile
 from causalnet.claims.task_spec import TaskSpec
 from causalnet.errors import ClaimFileError
@@ -108,7 +109,9 @@ def runs_of_claim(file: ClaimFile, claim: Claim, query: Query | None) -> tuple[R
         by = " by hooks" if of_edges else ""
         return tuple((f"{name}{by}", ()) for name in runs_of(query.leaves))
     parts = list(claim.parts(circuit_of(file, claim) if claim.about_circuit else ()))
-    return _of_edges(file, parts) if of_edges else _of_nodes(file, parts)
+    own = _of_edges(file, parts) if of_edges else _of_nodes(file, parts)
+    controls = range(len(claim.control_tasks))
+    return own + tuple((f"{name}, control {c}", about) for c in controls for name, about in own)
 
 
 def _of_nodes(file: ClaimFile, parts: list[Run]) -> tuple[Run, ...]:
@@ -117,8 +120,11 @@ def _of_nodes(file: ClaimFile, parts: list[Run]) -> tuple[Run, ...]:
         return (base,)
     donors: list[Run] = [(name, ()) for name in _donors(file)]
     if file.direction == "denoising":  # the corrupted run is what everything ablated is
-        parts = parts[1:]
-    return (base, *donors, *_drawn(file, parts))
+        rest = [part for part in parts if not part[0].startswith(EVERYTHING)]
+        donors, parts = donors if len(rest) < len(parts) else [], rest
+    # Another read-out is another reading of the same run.
+    runs = dict.fromkeys((name.partition(READ_BY)[0], about) for name, about in parts)
+    return (base, *donors, *_drawn(file, runs))
 
 
 def _of_edges(file: ClaimFile, parts: list[Run]) -> tuple[Run, ...]:
@@ -153,15 +159,26 @@ def _donors(file: ClaimFile) -> tuple[str, ...]:
 
 
 def claim_forwards(
-    file: ClaimFile, claim: Claim, runs: Sequence[Run], n: int
+    file: ClaimFile, claim: Claim, runs: Sequence[Run], n: int, known: tuple[str, ...]
 ) -> tuple[Count, Count]:
-    """Return the forwards of one claim if it is settled first, and if it never is."""
-    return _with_random(file, [claim], set(runs), n)
+    """Return the forwards of one claim if it is settled first, and if it never is.
+
+    Args:
+        file: The claim file.
+        claim: The claim.
+        runs: What it needs on each batch of test prompts.
+        n: How many test prompts there are at most.
+        known: The names of all that can be ablated.
+    """
+    return _with_random(file, [claim], set(runs), n, known)
 
 
-def together(file: ClaimFile, runs: Sequence[tuple[Run, ...]], n: int) -> tuple[Count, Count]:
+def together(
+    file: ClaimFile, runs: Sequence[tuple[Run, ...]], n: int, known: tuple[str, ...]
+) -> tuple[Count, Count]:
     """Return forwards of all claims, runs that they share counted once."""
-    fewest, most = _with_random(file, file.claims, {run for own in runs for run in own}, n)
+    every = {run for own in runs for run in own}
+    fewest, most = _with_random(file, file.claims, every, n, known)
     reference = file.ablation.reference
     means = file.ablation.kind in ("mean", "mean_per_position")
     if reference is None or not means:
@@ -171,7 +188,7 @@ def together(file: ClaimFile, runs: Sequence[tuple[Run, ...]], n: int) -> tuple[
 
 
 def _with_random(
-    file: ClaimFile, claims: Iterable[Claim], runs: set[Run], n: int
+    file: ClaimFile, claims: Iterable[Claim], runs: set[Run], n: int, known: tuple[str, ...]
 ) -> tuple[Count, Count]:
     first, last = batches_of(file, n)
     learned = _learning(file) * sum(name.startswith(_PARTS) for name, _ in runs)
@@ -180,7 +197,23 @@ def _with_random(
         if isinstance(claim, BetterThanRandomClaim):
             compared = _random_forwards(file, claim, n)
             fewest, most = fewest + compared[0], most + compared[1]
+        circuit = circuit_of(file, claim) if claim.about_circuit else ()
+        for calls in claim.besides(circuit, known, n):
+            each = _call(file, calls)
+            fewest, most = fewest + each * calls.fewest, most + each * calls.most
     return fewest, most
+
+
+def _call(file: ClaimFile, calls: Calls) -> Count:
+    """Return the forwards of one call beside the test's batches."""
+    finding = file.found.task or file.task
+    prompts = prompts_of(file, finding) if calls.prompts is None else calls.prompts
+    parts = [part for part in calls.parts if part != WHOLE_MODEL]
+    of_edges = file.ablation.level == "edges"
+    runs = _of_edges(file, parts) if of_edges else _of_nodes(file, parts)
+    unread = WHOLE_MODEL not in calls.parts
+    learned = _learning(file) * sum(name.startswith(_PARTS) for name, _ in parts)
+    return Count(-(-prompts // file.batch) * (len(runs) - unread)) + learned
 
 
 def _learning(file: ClaimFile) -> Count:
@@ -205,11 +238,11 @@ def _random_forwards(file: ClaimFile, claim: BetterThanRandomClaim, n: int) -> t
     def forwards(circuits: int) -> Count:
         learned = _learning(file) * (circuits + 1)
         if of_edges and file.ablation.kind == "optimal":
-            return Count(2 * batches * (2 + circuits)) + learned
+            return Count(2 * batches * (3 + circuits)) + learned
         if of_edges:
-            return Count(batches * (1 + donors + draws * (2 + circuits)))
+            return Count(batches * (1 + donors + draws * (3 + circuits)))
         looks = -(-circuits // LOOK)
-        return Count(batches * (1 + draws + donors * looks + circuits * draws)) + learned
+        return Count(batches * (1 + 2 * draws + donors * looks + circuits * draws)) + learned
 
     fewest = min(-(-straight // LOOK) * LOOK, claim.max_circuits)
     return forwards(fewest), forwards(claim.max_circuits)

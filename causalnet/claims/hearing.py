@@ -1,6 +1,7 @@
 """What all claims of a file share while they are heard: prompts, the model, a count of forwards."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -68,6 +69,7 @@ class Hearing:
         self._pairs: dict[str, PromptPairs] = {"test": testing_pairs(file, tokenizer, seed)}
         self.reference: Prompts | PromptPairs | None = reference_prompts(file, tokenizer)
         self.scorer = scorer_of(file, net, universe, self.reference, chance)
+        self._waves: CircuitScorer | EdgeCircuitScorer | None = None
         self._scorers: dict[str, CircuitScorer | EdgeCircuitScorer] = {}
         model = "" if ledger is None else model_digest(net)
         self.meter = Meter(self.scorer.batch_size, self._count, model, ledger, spending)
@@ -116,6 +118,23 @@ class Hearing:
         if asked == "test":
             self.used = max(self.used, rows.stop)
         return scores
+
+    def sweep(self, wanted: Sequence[Wanted], rows: range) -> Scores:
+        """Return the read-out of many parts on test prompts, in waves where the network has them.
+
+        Args:
+            wanted: Parts and circuits.
+            rows: Which of the test prompts.
+
+        Raises:
+            NumericalError, OutOfMemoryError, OutOfBudget: As for `read`.
+        """
+        if self._waves is None:
+            self._waves = self.scorer
+            if isinstance(self._waves, CircuitScorer):
+                # A fixed budget: waves that are cut otherwise differ in the last bits.
+                self._waves = replace(self._waves, executor="auto", budget="1GB")
+        return self.meter.read(self._waves, self.pairs("test").rows(rows), wanted)
 
     def remember(
         self, program: str, pairs: PromptPairs, compute: Callable[[], tuple[Arrays, int]]

@@ -17,6 +17,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from causalnet.claims.ablation_spec import AblationSpec, LearningSpec, ReferenceSpec
 from causalnet.claims.kinds import Claim, ExistsClaim, check_range
+from causalnet.claims.kinds.control import check_controls
 from causalnet.claims.robustness_spec import RobustnessSpec
 from causalnet.claims.source_text import SourceText
 from causalnet.claims.spec import Name, Names, Sha256, Spec, Text, mistake
@@ -235,6 +236,7 @@ class ClaimFile(Spec):
                 "Write for example 'range: [-10, 10]'.",
             )
         for index, claim in enumerate(self.claims):
+            check_controls(index, claim.control_tasks, self.task)
             if isinstance(claim, ExistsClaim):
                 _check_exists(self.readout, index, claim)
         return self

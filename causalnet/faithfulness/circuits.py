@@ -58,7 +58,8 @@ class CircuitScorer:
         batch_size: Prompts in a batch.
         padding: The side on which shorter prompts are filled.
         seed: Seed of resampling; draws are fresh for every set of pairs.
-        executor: `hooks`, a forward for every world, or `wavefront`, one plan for all.
+        executor: `hooks`, a forward for every world, `wavefront`, one plan for all, or `auto`.
+        budget: What waves may hold beside the weights; None for half of what is free.
 
     Optimal constants are learned for each set that a part ablates, once: the circuit alone, nothing
     and the circuit knocked out each have their own.
@@ -79,6 +80,7 @@ class CircuitScorer:
     padding: Padding = "right"
     seed: int = 0
     executor: Executor = "hooks"
+    budget: str | None = None
     terms: CircuitTerms = field(init=False)
     means: Mapping[Handle, Constant] = field(init=False)
     _learned: dict[str, Learned] = field(init=False, default_factory=dict)
@@ -150,6 +152,7 @@ class CircuitScorer:
             self.net,
             self._bindings(pairs),
             executor=self.executor,
+            budget=None if self.executor == "hooks" else self.budget,
             batch_size=batch_size or self.batch_size,
             padding=self.padding,
             progress=progress,

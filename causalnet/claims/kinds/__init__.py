@@ -4,7 +4,8 @@
 |---|---|
 | `basic` | `exists`, `effect`, `faithful`, `necessary`, `better_than_random` |
 | `agreement` | `agreement` |
-| `minimality` | `minimal` |
+| `minimality` | `minimal`, `sweep` |
+| `control` | `specific`, `selective` |
 """
 
 from typing import Annotated
@@ -21,7 +22,8 @@ from causalnet.claims.kinds.basic import (
     FaithfulClaim,
     NecessaryClaim,
 )
-from causalnet.claims.kinds.minimality import MinimalClaim
+from causalnet.claims.kinds.control import SelectiveClaim, SpecificClaim
+from causalnet.claims.kinds.minimality import MinimalClaim, SweepClaim
 
 __all__ = [
     "AgreementClaim",
@@ -36,6 +38,9 @@ __all__ = [
     "MinimalClaim",
     "NecessaryClaim",
     "Part",
+    "SelectiveClaim",
+    "SpecificClaim",
+    "SweepClaim",
     "check_range",
 ]
 
@@ -46,7 +51,10 @@ Claim = Annotated[
     | NecessaryClaim
     | BetterThanRandomClaim
     | AgreementClaim
-    | MinimalClaim,
+    | MinimalClaim
+    | SweepClaim
+    | SpecificClaim
+    | SelectiveClaim,
     Field(discriminator="kind"),
 ]
 """Any of the kinds of claims."""

@@ -1,17 +1,21 @@
 """What every kind of claim has in common: an id, words, a threshold, what it runs."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
 from causalnet.claims.spec import Names, Spec, Text, mistake
+from causalnet.claims.task_spec import TaskSpec
 from causalnet.statistics import Direction
 
 __all__ = [
     "EVERYTHING",
     "ONLY",
+    "WHOLE_MODEL",
     "WITHOUT",
     "Bounded",
+    "Calls",
     "CircuitField",
     "ClaimBase",
     "ExpectedVerdict",
@@ -26,6 +30,27 @@ Part: TypeAlias = tuple[str, tuple[str, ...]]
 
 EVERYTHING, ONLY, WITHOUT = "everything ablated", "only the circuit", "without the circuit"
 """The runs of circuits, by name."""
+
+WHOLE_MODEL: Part = ("base", ())
+"""The run that nothing is ablated in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """Parts that are run beside the batches of test prompts: before them, or afterwards.
+
+    Attributes:
+        parts: What one call runs, `WHOLE_MODEL` where it is read too.
+        prompts: On how many prompts; None for all finding prompts.
+        fewest: How many such calls there are at least.
+        most: How many at most.
+    """
+
+    parts: tuple[Part, ...]
+    prompts: int | None = None
+    fewest: int = 1
+    most: int = 1
+
 
 CircuitField: TypeAlias = Annotated[
     Names | str | None,
@@ -105,8 +130,25 @@ class ClaimBase(Spec):
         """The claim's own circuit, if it names one."""
         return getattr(self, "circuit", None)
 
+    @property
+    def control_tasks(self) -> tuple[TaskSpec, ...]:
+        """Other tasks whose prompts are run too."""
+        return ()
+
     def parts(self, circuit: tuple[str, ...]) -> tuple[Part, ...]:
         """Return the runs that each batch of test prompts needs beside the whole model's."""
+        return ()
+
+    def besides(
+        self, circuit: tuple[str, ...], universe: tuple[str, ...], n: int
+    ) -> tuple[Calls, ...]:
+        """Return what is run beside the batches of test prompts, such as a search before them.
+
+        Args:
+            circuit: The claim's circuit.
+            universe: All that can be ablated.
+            n: How many test prompts there are at most.
+        """
         return ()
 
 

@@ -7,6 +7,8 @@
 | `random_circuits` | `better_than_random` |
 | `agreement` | `agreement` |
 | `minimality` | `minimal` |
+| `sweep` | `sweep` |
+| `control` | `specific`, `selective` |
 """
 
 from collections.abc import Callable, Mapping
@@ -15,9 +17,11 @@ from typing import Any
 from causalnet.claims.kinds import Claim
 from causalnet.claims.trials.agreement import AgreementTrial
 from causalnet.claims.trials.basic import EffectTrial, ExistsTrial, RatioTrial
+from causalnet.claims.trials.control import ControlledTrial
 from causalnet.claims.trials.minimality import MinimalTrial
 from causalnet.claims.trials.protocol import Context, Trial
 from causalnet.claims.trials.random_circuits import RandomTrial
+from causalnet.claims.trials.sweep import SweepTrial
 
 __all__ = ["Context", "Trial", "trial_of"]
 
@@ -29,6 +33,9 @@ _TRIALS: Mapping[str, Callable[[Any, Context], Trial]] = {
     "better_than_random": RandomTrial,
     "agreement": AgreementTrial,
     "minimal": MinimalTrial,
+    "sweep": SweepTrial,
+    "specific": ControlledTrial,
+    "selective": ControlledTrial,
 }
 
 
