@@ -2,6 +2,7 @@
 
 from causalnet.claims.circuits import circuit_of, place_error, universe
 from causalnet.claims.kinds import (
+    AgreementClaim,
     BetterThanRandomClaim,
     Claim,
     EffectClaim,
@@ -157,5 +158,8 @@ def units_of(claim_file: ClaimFile, claim: Claim, query: Query | None) -> tuple[
     """
     if query is not None:
         return query.readout.unit, query.unit
+    if isinstance(claim, AgreementClaim) and claim.read_by:
+        own = READOUTS[claim.read_by].unit
+        return own, own if claim.measure == "kl" else ""
     unit = READOUTS[claim_file.readout].unit
     return unit, unit if isinstance(claim, ExistsClaim) else ""

@@ -174,13 +174,14 @@ def explain_claims(
     shape = declared_shape(file) if net is None else net.graph.shape
     graph = transformer_graph(shape) if net is None else net.graph
     check_against_graph(file, graph)
-    size = len(universe(file, graph))
+    known = tuple(universe(file, graph))
+    size = len(known)
     n = prompts_of(file, file.task)
     queries = queries_of(file, graph)
     runs = [runs_of_claim(file, *pair) for pair in zip(file.claims, queries, strict=True)]
     each_claim = zip(file.claims, queries, runs, strict=True)
     plans = tuple(_plan(file, claim, query, own, n, graph) for claim, query, own in each_claim)
-    counts = together(file, runs, n)
+    counts = together(file, runs, n, known)
     each, basis = _assumed(shape, file.batch, *place) if net is None else _measured(net, file, seed)
     circuit = circuit_of(file)
     about = _about_circuit(file)
@@ -289,12 +290,11 @@ def _plan(
     bound = f"{quantity} {claim.bound} {unit}".rstrip()
     named = claim.about_circuit
     size = len(circuit_of(file, claim)) if named else 0
-    fewest, most = claim_forwards(file, claim, runs, n)
+    fewest, most = claim_forwards(file, claim, runs, n, tuple(universe(file, graph)))
     worlds = tuple(name for name, _ in runs)
     if isinstance(claim, BetterThanRandomClaim):
         worlds = (*worlds, "only the circuit", "only random circuits")
-    drawn = claim.by_chance if isinstance(claim, FaithfulClaim | NecessaryClaim) else None
-    if named and (file.ablation.level == "edges" or drawn is not None):
+    if named and not _is_term(file, claim):
         known = f"{len(universe(file, graph))} {_ABLATED[file.ablation.ablate][0]}"
         term: tuple[str, ...] = (f"{claim.number}, of {known}",)
         zero: tuple[str, ...] = ()
@@ -316,6 +316,15 @@ def _plan(
         zero=zero,
         merging=merging,
     )
+
+
+def _is_term(file: ClaimFile, claim: Claim) -> bool:
+    """Say whether a claim about a circuit is judged by one term: others are families of runs."""
+    if file.ablation.level == "edges":
+        return False
+    if isinstance(claim, FaithfulClaim | NecessaryClaim):
+        return claim.by_chance is None
+    return isinstance(claim, BetterThanRandomClaim)
 
 
 def _besides(query: Query | None) -> Iterator[str]:

@@ -73,7 +73,7 @@ class AgreementTrial(OfPrompts[OfMeans | OfRatios | OfRates]):
                 model, kept = columns
                 gap = np.abs(kept - model)
                 self._means.add(model=model, circuit_alone=kept, gap=gap)
-                numbers = gap <= (self._tolerance.value or 0.0)
+                numbers = (gap <= (self._tolerance.value or 0.0)).astype(np.float64)
             case "top1" | "kl":
                 numbers = columns[0]
                 self._means.add(circuit_alone=numbers)
