@@ -112,7 +112,7 @@ def _suspects(suspects: Sequence[Suspect]) -> Iterator[str]:
             gain = fixed(one.gain, decimals, sign=True)
             low, high = (fixed(end, decimals, sign=True) for end in (one.low, one.high))
             ends = f"[{low}, {high}]"
-        bar = "█" * max(1, round(BAR * abs(one.gain) / longest))
+        bar = "█" * round(BAR * abs(one.gain) / longest)
         yield f"{' ' * 13}{one.name:<{width}} {gain:>8} {ends:<20} {bar}".rstrip()
 
 
