@@ -1,8 +1,10 @@
-"""How often the verdict "faithful" errs, and how many prompts it takes.
+"""How often verdicts err, and how many prompts they take, for every judge.
 
 Simulated sweeps with the moments of SmolLM2's indirect-object behaviour: the intact model's logit
 difference over the ablated one's is N(4.2, 2.7), the circuit's is F times that plus noise of
-standard deviation 1.3.  Every sweep is looked at after every batch of 8 prompts.
+standard deviation 1.3.  Every sweep is looked at after every batch of 8 prompts.  Judged are ratios
+of means, bands of them (two one-sided tests), numbers in a declared range (exact bets), ratios of
+such numbers, and correlations.
 
 Run: python bench/verdict_error_rates.py [--sweeps 2000] [--budget 1000]
 """
@@ -13,8 +15,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from causalnet.statistics.correlation import Correlation, correlation_bounds
 from causalnet.statistics.samples import Array
-from causalnet.statistics.sweeps import Draw, Sweeps, sweep_ratios
+from causalnet.statistics.sweeps import Draw, Sweeps, sweep_bounded, sweep_ratios
 
 THRESHOLD, ALPHA, BATCH = 0.9, 0.05, 8
 
@@ -99,6 +102,116 @@ def print_stopping(sweeps: int, budget: int, seed: int) -> None:
         )
 
 
+def print_bands(sweeps: int, budget: int, seed: int) -> None:
+    low, high = 0.9, 1.1
+    print(f"\nThe claim 'within [{low}, {high}]', {budget} prompts at most:")
+    print("true faithfulness   SUPPORTED   REFUTED   median prompts   coverage")
+    for faithfulness in (0.8, 0.9, 1.0, 1.1, 1.2):
+        looked = run(faithfulness, NOISES["Gaussian"], sweeps, budget, seed)
+        inside = (looked.low > low) & (looked.high < high)
+        outside = (looked.low > high) | (looked.high < low)
+        decided = inside | outside
+        stops = np.where(decided.any(axis=0), looked.n[decided.argmax(axis=0)], np.inf)
+        print(
+            f"{faithfulness:17.2f} {looked.rate_inside(low, high):11.3f}"
+            f" {looked.rate_outside(low, high):9.3f} {np.median(stops):16.0f}"
+            f" {looked.coverage(faithfulness):10.3f}"
+        )
+
+
+# Numbers in [0, 1] with the mean 0.9.
+BOUNDED: Mapping[str, Draw] = {
+    "right or wrong": lambda rng, sweeps, n: (rng.random((sweeps, n)) < 0.9).astype(np.float64),
+    "beta, sd 0.09": lambda rng, sweeps, n: rng.beta(9.1, 9.1 / 9, size=(sweeps, n)),
+    "beta, sd 0.25": lambda rng, sweeps, n: rng.beta(0.396, 0.044, size=(sweeps, n)),
+    "1 in 20 fails, else 0.947": lambda rng, sweeps, n: np.where(
+        rng.random((sweeps, n)) < 0.05, 0.0, 0.9 / 0.95
+    ),
+    "equal numbers": lambda rng, sweeps, n: np.full((sweeps, n), 0.9),
+}
+
+
+def faithful_probabilities(noise: float, fails: float) -> Draw:
+    """D(0.9) where the circuit keeps 0.9 of the model's probability on average, scaled to [0, 1]."""
+
+    def draw(rng: np.random.Generator, sweeps: int, n: int) -> Array:
+        denominators = rng.uniform(0.3, 1.0, size=(sweeps, n))
+        failed = rng.random((sweeps, n)) < fails
+        kept = np.where(failed, 0.0, 0.9 / (1 - fails) + noise * rng.uniform(-1, 1, (sweeps, n)))
+        d = kept * denominators - 0.9 * denominators
+        return (d + 0.9) / 1.9  # from 0 - 0.9 x 1 to 1 - 0.9 x 0
+
+    return draw
+
+
+def print_bounded(sweeps: int, budget: int, seed: int) -> None:
+    print(f"\nExact bets, true mean = threshold = 0.9 of [0, 1], {budget} prompts at most:")
+    print(f"{'numbers':36s} false SUPPORTED  false REFUTED  coverage, always")
+    ratios = {
+        "ratio, circuit's share 0.9 +- 0.05": faithful_probabilities(0.05, 0.0),
+        "ratio, 1 in 20 prompts fails": faithful_probabilities(0.05, 0.05),
+    }
+    rows = [(name, draw, 0.9) for name, draw in BOUNDED.items()]
+    rows += [(name, draw, 0.9 / 1.9) for name, draw in ratios.items()]
+    for name, draw, null in rows:
+        rng = np.random.default_rng(seed)
+        above, below = sweep_bounded(
+            draw, rng, null=null, sweeps=sweeps, budget=budget, batch=BATCH, alpha=ALPHA
+        )
+        missed = np.isfinite(above) | np.isfinite(below)
+        print(
+            f"{name:36s} {np.isfinite(above).mean():15.3f} {np.isfinite(below).mean():14.3f}"
+            f" {1 - missed.mean():17.3f}"
+        )
+
+
+def print_correlations(sweeps: int, budget: int, seed: int) -> None:
+    print(f"\nCorrelations, truth = threshold, a look after every 16 of {budget} prompts:")
+    print(f"{'scores':36s} false SUPPORTED  false REFUTED  coverage, always")
+    cases: list[tuple[str, Correlation, float, Noise]] = [
+        ("Spearman 0, Gaussian", "spearman", 0.0, NOISES["Gaussian"]),
+        ("Spearman, Gaussian, r 0.9", "spearman", 0.9, NOISES["Gaussian"]),
+        ("Spearman, Gaussian, r 0.97", "spearman", 0.97, NOISES["Gaussian"]),
+        ("Spearman, t with 4 degrees, r 0.9", "spearman", 0.9, NOISES["t with 4 degrees"]),
+        (
+            "Spearman, exponential, r 0.9",
+            "spearman",
+            0.9,
+            NOISES["exponential (skewness 2)"],
+        ),
+        ("Pearson, Gaussian, r 0.9", "pearson", 0.9, NOISES["Gaussian"]),
+        ("Pearson, exponential, r 0.9", "pearson", 0.9, NOISES["exponential (skewness 2)"]),
+    ]
+    for name, kind, r, noise in cases:
+        rng = np.random.default_rng(seed)
+        truth = true_correlation(kind, r, noise)
+        errors = np.zeros((sweeps, 2), dtype=bool)
+        for sweep in range(sweeps):
+            pairs = correlated(rng, budget, r, noise)
+            for n in range(32, budget + 1, 16):
+                _, low, high = correlation_bounds(pairs[:n], kind, ALPHA, 200)
+                errors[sweep] |= (low > truth, high < truth)
+        rates = errors.mean(axis=0)
+        print(
+            f"{name:36s} {rates[0]:15.3f} {rates[1]:14.3f} {1 - errors.any(axis=1).mean():17.3f}",
+            flush=True,
+        )
+
+
+def correlated(rng: np.random.Generator, n: int, r: float, noise: Noise) -> Array:
+    """The model's scores and a circuit's that follow them, shape (n, 2)."""
+    model, own = noise(rng, (2, n))
+    return np.stack([model, r * model + np.sqrt(1 - r**2) * own], axis=-1)
+
+
+def true_correlation(kind: Correlation, r: float, noise: Noise) -> float:
+    if kind == "pearson":
+        return r
+    many = correlated(np.random.default_rng(99), 2_000_000, r, noise)
+    ranks = many.argsort(axis=0).argsort(axis=0)
+    return float(np.corrcoef(ranks.T)[0, 1])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sweeps", type=int, default=2000)
@@ -121,6 +234,9 @@ def main() -> None:
         )
         print(f"{'naive t test at every look':28s} {naive:15.3f}")
     print_stopping(options.sweeps, options.budget, options.seed)
+    print_bands(options.sweeps, options.budget, options.seed)
+    print_bounded(options.sweeps, options.budget, options.seed)
+    print_correlations(options.sweeps, 200, options.seed)
     print(f"\n{time.process_time() - started:.1f} s of CPU time")
 
 

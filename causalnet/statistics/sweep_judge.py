@@ -11,6 +11,7 @@ each may depend on all that was seen, since an e-process holds at any stopping t
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar, final, get_args
@@ -249,7 +250,7 @@ def columns_for(
 
 def checked_names(names: Sequence[str]) -> tuple[str, ...]:
     """Return names that are each there once, or raise ParameterError."""
-    twice = sorted({name for name in names if list(names).count(name) > 1})
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if not names or twice:
         raise ParameterError(
             came=f"The names hold {', '.join(twice)} twice." if twice else "There are no names.",

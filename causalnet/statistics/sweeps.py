@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from causalnet.errors import ParameterError
+from causalnet.statistics.betting import log_capitals, log_gains, stakes
 from causalnet.statistics.bounds import mean_sequence_bounds, ratio_sequence_bounds
 from causalnet.statistics.moments import Moments, moments_of
 from causalnet.statistics.samples import Array
 
-__all__ = ["Draw", "Sweeps", "sweep_means", "sweep_ratios"]
+__all__ = ["Draw", "Sweeps", "sweep_bounded", "sweep_means", "sweep_ratios"]
 
 # Draws (sweeps, batch) values for means, or (sweeps, batch, 2) pairs for ratios.
 Draw = Callable[[np.random.Generator, int, int], Array]
@@ -42,6 +43,14 @@ class Sweeps:
     def rate_below(self, threshold: float) -> float:
         """Return the share of sweeps that at some look lay wholly below a threshold."""
         return float((self.high < threshold).any(axis=0).mean())
+
+    def rate_inside(self, low: float, high: float) -> float:
+        """Return the share of sweeps that at some look lay wholly inside a band."""
+        return float(((self.low > low) & (self.high < high)).any(axis=0).mean())
+
+    def rate_outside(self, low: float, high: float) -> float:
+        """Return the share of sweeps that at some look lay wholly outside a band."""
+        return float(((self.low > high) | (self.high < low)).any(axis=0).mean())
 
     def coverage(self, truth: float) -> float:
         """Return the share of sweeps whose every interval holds the truth."""
@@ -144,6 +153,59 @@ def sweep_ratios(
     return _sweep(draw, rng, sweeps, budget, batch, bounds)
 
 
+def sweep_bounded(
+    draw: Draw,
+    rng: np.random.Generator,
+    *,
+    null: float,
+    sweeps: int,
+    budget: int,
+    batch: int = 8,
+    alpha: float = 0.05,
+) -> tuple[Array, Array]:
+    """Run the bets of `BoundedSequence` over many sweeps of numbers in [0, 1].
+
+    Args:
+        draw: Draws a batch of values for all sweeps.
+        rng: Where the chance comes from.
+        null: The mean that is bet against.
+        sweeps: How many.
+        budget: Observations of each sweep.
+        batch: Observations between two looks.
+        alpha: Error probability of each end.
+
+    Returns:
+        After how many observations each sweep first lies above the null, and below it; infinite
+        where it never does, shape (sweeps,) each.
+
+    >>> coin = lambda rng, sweeps, batch: rng.integers(2, size=(sweeps, batch)).astype(float)
+    >>> above, below = sweep_bounded(
+    ...     coin, np.random.default_rng(0), null=0.5, sweeps=500, budget=200
+    ... )
+    >>> bool(np.isfinite(above).mean() <= 0.05)
+    True
+    """
+    _check_looks(sweeps, budget, batch)
+    stops = np.full((2, sweeps), np.inf)
+    gains = np.zeros((2, sweeps, len(stakes()[0])))
+    for look in range(1, budget // batch + 1):
+        values = draw(rng, sweeps, batch)
+        for side, (x, q) in enumerate(((values, null), (1 - values, 1 - null))):
+            gains[side] += log_gains(x, np.full(sweeps, q))
+            hit = (log_capitals(gains[side]) >= -np.log(alpha)) & np.isinf(stops[side])
+            stops[side, hit] = look * batch
+    return stops[0], stops[1]
+
+
+def _check_looks(sweeps: int, budget: int, batch: int) -> None:
+    if not 1 <= batch <= budget or sweeps < 1:
+        raise ParameterError(
+            came=f"{sweeps} sweeps of {budget} observations in batches of {batch}.",
+            possible="There is at least one sweep, and the budget holds at least one batch.",
+            write="Write for example sweeps=2000, budget=200, batch=8.",
+        )
+
+
 def _sweep(
     draw: Draw,
     rng: np.random.Generator,
@@ -152,12 +214,7 @@ def _sweep(
     batch: int,
     bounds: Callable[[Moments], tuple[Array, Array]],
 ) -> Sweeps:
-    if not 1 <= batch <= budget or sweeps < 1:
-        raise ParameterError(
-            came=f"{sweeps} sweeps of {budget} observations in batches of {batch}.",
-            possible="There is at least one sweep, and the budget holds at least one batch.",
-            write="Write for example sweeps=2000, budget=200, batch=8.",
-        )
+    _check_looks(sweeps, budget, batch)
     moments = moments_of(draw(rng, sweeps, batch))
     ends = [bounds(moments)]
     for _ in range(budget // batch - 1):
