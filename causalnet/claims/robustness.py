@@ -15,7 +15,7 @@ from causalnet.claims.budget import OutOfBudget
 from causalnet.claims.circuits import circuit_of
 from causalnet.claims.conventions import describe_task
 from causalnet.claims.hearing import Hearing
-from causalnet.claims.kinds import ByChance, FaithfulClaim, NecessaryClaim
+from causalnet.claims.kinds import ByChance, FaithfulClaim, NecessaryClaim, RobustClaim
 from causalnet.claims.measuring import scorer_of
 from causalnet.claims.prompts import pairs_of
 from causalnet.claims.robustness_grid import Grid, GridConvention, GridNumber, Quantity, Values
@@ -74,13 +74,14 @@ def grid_numbers(file: ClaimFile, universe: Iterable[Member]) -> tuple[GridAsked
     known = tuple(universe)
     found: dict[tuple[Quantity, tuple[Member, ...], str], GridAsked] = {}
     for claim in file.claims:
-        if not isinstance(claim, FaithfulClaim | NecessaryClaim):
+        if not isinstance(claim, FaithfulClaim | NecessaryClaim | RobustClaim):
             continue
         names = frozenset(circuit_of(file, claim))
         circuit = tuple(one for one in known if str(one) in names)
-        own: Quantity = "faithfulness" if isinstance(claim, FaithfulClaim) else "necessity"
+        own: Quantity = claim.share
         other: Quantity = "necessity" if own == "faithfulness" else "faithfulness"
-        found[own, circuit, str(claim.by_chance or "")] = GridAsked(own, circuit, claim.by_chance)
+        drawn = None if isinstance(claim, RobustClaim) else claim.by_chance
+        found[own, circuit, str(drawn or "")] = GridAsked(own, circuit, drawn)
         found.setdefault((other, circuit, ""), GridAsked(other, circuit, is_claimed=False))
     return tuple(found.values())
 

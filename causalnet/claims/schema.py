@@ -18,6 +18,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 from causalnet.claims.ablation_spec import AblationSpec, LearningSpec, ReferenceSpec
 from causalnet.claims.kinds import Claim, ExistsClaim, check_range
 from causalnet.claims.kinds.control import check_controls
+from causalnet.claims.kinds.robust import RobustClaim, check_robust
 from causalnet.claims.robustness_spec import RobustnessSpec
 from causalnet.claims.source_text import SourceText
 from causalnet.claims.spec import Name, Names, Sha256, Spec, Text, mistake
@@ -237,6 +238,8 @@ class ClaimFile(Spec):
             )
         for index, claim in enumerate(self.claims):
             check_controls(index, claim.control_tasks, self.task)
+            if isinstance(claim, RobustClaim):
+                check_robust(index, claim, self.robustness)
             if isinstance(claim, ExistsClaim):
                 _check_exists(self.readout, index, claim)
         return self

@@ -27,7 +27,6 @@ from causalnet.store import Ledger
 if TYPE_CHECKING:
     from causalnet.claims.hearing import Hearing
     from causalnet.claims.trials import Trial
-    from causalnet.effects import EffectTable
     from causalnet.lift import LiftedNetwork
     from causalnet.models import LanguageModel
 
@@ -76,6 +75,7 @@ def verify(
     """
     from causalnet.claims.reporting_curve import size_curve
     from causalnet.claims.robustness import robustness_grid
+    from causalnet.claims.single_heads import single_heads
     from causalnet.claims.trying import hear
 
     tell: Report = progress or (lambda _: None)
@@ -88,7 +88,8 @@ def verify(
     decisions = hear(case.hearing, case.trials)
     hearing = case.hearing
     grid = robustness_grid(hearing)
-    effects = None if spending.is_out else _single_heads(case, heatmap_pairs)
+    decisions = _with_grid(case, decisions, grid)
+    effects = None if spending.is_out else single_heads(hearing, heatmap_pairs)
     curve = size_curve(hearing) if heatmap_pairs else None
     results = tuple(
         _result(case, index, decision, grid) for index, decision in enumerate(decisions)
@@ -140,6 +141,20 @@ class _Case:
     def file(self) -> ClaimFile:
         """The claim file."""
         return self.hearing.file
+
+
+def _with_grid(case: _Case, decisions: tuple[Decision, ...], grid: Grid) -> tuple[Decision, ...]:
+    """Return the decisions, those that are about the grid judged by it."""
+    from causalnet.claims.trials import RobustTrial
+
+    for trial in case.trials:
+        if isinstance(trial, RobustTrial) and not grid.skipped:
+            trial.judge(grid)
+    pairs = zip(case.trials, decisions, strict=True)
+    return tuple(
+        trial.decision() if isinstance(trial, RobustTrial) else decision
+        for trial, decision in pairs
+    )
 
 
 def _result(case: _Case, index: int, decision: Decision, grid: Grid) -> ClaimResult:
@@ -240,37 +255,6 @@ def _qualified(case: _Case, trial: "Trial", decision: Decision) -> Decision:
         "The file does not name the prompts that the circuit was found on, so that the test "
         "prompts may be among them and cannot support a claim; name them with "
         f"'found: {{task: …}}'. On these prompts: {decision.sentence}",
-    )
-
-
-def _single_heads(case: _Case, count: int) -> "EffectTable | None":
-    """Measure the exact effect of ablating every single head, for the heat map."""
-    if count <= 0 or case.file.ablation.kind == "optimal":  # every head would be learned for
-        return None
-    from causalnet.effects import run
-    from causalnet.interventions import ablation_effect, nie
-
-    hearing = case.hearing
-    scorer, heads, every = hearing.scorer, hearing.net.heads(), hearing.pairs("test")
-    pairs = every.rows(range(min(count, len(every))))
-    size = hearing.meter.batch_size
-    hearing.begin("measure single heads", (len(heads) + 2) * -(-len(pairs) // size))
-    interchange = case.file.ablation.kind == "counterfactual" and case.file.direction == "noising"
-    query = (
-        nie(heads, at=scorer.at, outcome=scorer.readout)
-        if interchange
-        else ablation_effect(
-            heads, scorer.ablation, at=scorer.at, outcome=scorer.readout, direction=scorer.direction
-        )
-    )
-    return run(
-        query,
-        hearing.net,
-        pairs,
-        reference=scorer.reference,
-        batch_size=size,
-        seed=hearing.chance,
-        progress=hearing.told,
     )
 
 

@@ -4,8 +4,11 @@
 |---|---|
 | `basic` | `exists`, `effect`, `faithful`, `necessary`, `better_than_random` |
 | `agreement` | `agreement` |
+| `completeness` | `complete`, `no_backups` |
+| `stability` | `stable` |
 | `minimality` | `minimal`, `sweep` |
 | `control` | `specific`, `selective` |
+| `robust` | `robust` |
 """
 
 from typing import Annotated
@@ -22,8 +25,11 @@ from causalnet.claims.kinds.basic import (
     FaithfulClaim,
     NecessaryClaim,
 )
+from causalnet.claims.kinds.completeness import CompleteClaim, NoBackupsClaim
 from causalnet.claims.kinds.control import SelectiveClaim, SpecificClaim
 from causalnet.claims.kinds.minimality import MinimalClaim, SweepClaim
+from causalnet.claims.kinds.robust import RobustClaim
+from causalnet.claims.kinds.stability import StableClaim
 
 __all__ = [
     "AgreementClaim",
@@ -32,14 +38,18 @@ __all__ = [
     "ByChance",
     "Claim",
     "ClaimBase",
+    "CompleteClaim",
     "EffectClaim",
     "ExistsClaim",
     "FaithfulClaim",
     "MinimalClaim",
     "NecessaryClaim",
+    "NoBackupsClaim",
     "Part",
+    "RobustClaim",
     "SelectiveClaim",
     "SpecificClaim",
+    "StableClaim",
     "SweepClaim",
     "check_range",
 ]
@@ -51,10 +61,14 @@ Claim = Annotated[
     | NecessaryClaim
     | BetterThanRandomClaim
     | AgreementClaim
+    | CompleteClaim
+    | NoBackupsClaim
+    | StableClaim
     | MinimalClaim
     | SweepClaim
     | SpecificClaim
-    | SelectiveClaim,
+    | SelectiveClaim
+    | RobustClaim,
     Field(discriminator="kind"),
 ]
 """Any of the kinds of claims."""

@@ -123,6 +123,7 @@ class FaithfulClaim(_Share):
     )
 
     quantity: ClassVar[str] = "faithfulness"
+    share: ClassVar[Literal["faithfulness", "necessity"]] = "faithfulness"
 
     @property
     def by_chance(self) -> ByChance | None:
@@ -153,6 +154,7 @@ class NecessaryClaim(_Share):
     )
 
     quantity: ClassVar[str] = "necessity"
+    share: ClassVar[Literal["faithfulness", "necessity"]] = "necessity"
     _OWN: ClassVar[str] = WITHOUT
 
     @property

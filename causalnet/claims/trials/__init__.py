@@ -6,9 +6,13 @@
 | `basic` | `exists`, `effect`, `faithful`, `necessary` |
 | `random_circuits` | `better_than_random` |
 | `agreement` | `agreement` |
+| `completeness` | `complete` |
+| `backups` | `no_backups` |
+| `stability` | `stable` |
 | `minimality` | `minimal` |
 | `sweep` | `sweep` |
 | `control` | `specific`, `selective` |
+| `robust` | `robust` |
 """
 
 from collections.abc import Callable, Mapping
@@ -16,14 +20,18 @@ from typing import Any
 
 from causalnet.claims.kinds import Claim
 from causalnet.claims.trials.agreement import AgreementTrial
+from causalnet.claims.trials.backups import BackupsTrial
 from causalnet.claims.trials.basic import EffectTrial, ExistsTrial, RatioTrial
+from causalnet.claims.trials.completeness import complete_trial
 from causalnet.claims.trials.control import ControlledTrial
 from causalnet.claims.trials.minimality import MinimalTrial
 from causalnet.claims.trials.protocol import Context, Trial
 from causalnet.claims.trials.random_circuits import RandomTrial
+from causalnet.claims.trials.robust import RobustTrial
+from causalnet.claims.trials.stability import StableTrial
 from causalnet.claims.trials.sweep import SweepTrial
 
-__all__ = ["Context", "Trial", "trial_of"]
+__all__ = ["Context", "RobustTrial", "Trial", "trial_of"]
 
 _TRIALS: Mapping[str, Callable[[Any, Context], Trial]] = {
     "exists": ExistsTrial,
@@ -32,10 +40,14 @@ _TRIALS: Mapping[str, Callable[[Any, Context], Trial]] = {
     "necessary": RatioTrial,
     "better_than_random": RandomTrial,
     "agreement": AgreementTrial,
+    "complete": complete_trial,
+    "no_backups": BackupsTrial,
+    "stable": StableTrial,
     "minimal": MinimalTrial,
     "sweep": SweepTrial,
     "specific": ControlledTrial,
     "selective": ControlledTrial,
+    "robust": RobustTrial,
 }
 
 
