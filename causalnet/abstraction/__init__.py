@@ -2,13 +2,15 @@
 
 | name | what | source |
 |---|---|---|
-| `HighLevelModel`, `Variable` | named variables, each a function of others; no tensors | Geiger et \
-al. 2021 |
+| `HighLevelModel`, `Variable` | named variables, each a function of others | Geiger et al. 2021 |
 | `Expression`, `parse_expression` | such functions as plain values that files can hold | |
 | `Examples`, `Reading`, `Spelling` | prompts with the values of a model's inputs | |
 | `draw_interchanges`, `Interchanges` | pairs whose answer changes, and pairs whose answer stays | |
 | `aligned`, `Alignment`, `AlignedSite`, `Basis` | which nodes or subspaces hold which variable | |
 | `interchange_accuracy`, `InterchangeAccuracy` | accuracy with four controls | Geiger et al. 2021 |
+| `approximate_abstraction` | eps of every intervention, and the worst pair | Geiger et al. 2025 |
+| `compare`, `Rival` | two hypotheses, on pairs for which they predict different answers | |
+| `disentangle` | whether a feature holds one attribute and no other | Huang et al. 2024 |
 """
 
 from importlib import import_module
@@ -28,12 +30,19 @@ if TYPE_CHECKING:
     from causalnet.abstraction.expressions import OPERATORS as OPERATORS
     from causalnet.abstraction.expressions import Expression as Expression
     from causalnet.abstraction.expressions import parse_expression as parse_expression
+    from causalnet.abstraction.graded import ApproximateAbstraction as ApproximateAbstraction
+    from causalnet.abstraction.graded import approximate_abstraction as approximate_abstraction
     from causalnet.abstraction.high_level import HighLevelModel as HighLevelModel
     from causalnet.abstraction.high_level import Variable as Variable
     from causalnet.abstraction.pairs import Interchanges as Interchanges
     from causalnet.abstraction.pairs import draw_interchanges as draw_interchanges
     from causalnet.abstraction.rates import PairedWins as PairedWins
     from causalnet.abstraction.rates import Rate as Rate
+    from causalnet.abstraction.ravel import Disentanglement as Disentanglement
+    from causalnet.abstraction.ravel import disentangle as disentangle
+    from causalnet.abstraction.rivals import Rival as Rival
+    from causalnet.abstraction.rivals import RivalComparison as RivalComparison
+    from causalnet.abstraction.rivals import compare as compare
 
 # The names are listed without torch, which only what runs a network needs.
 _MODULE_OF = {
@@ -41,7 +50,9 @@ _MODULE_OF = {
     "OPERATORS": "expressions",
     "AlignedSite": "alignment",
     "Alignment": "alignment",
+    "ApproximateAbstraction": "graded",
     "Basis": "alignment",
+    "Disentanglement": "ravel",
     "Examples": "examples",
     "Expression": "expressions",
     "HighLevelModel": "high_level",
@@ -50,9 +61,14 @@ _MODULE_OF = {
     "PairedWins": "rates",
     "Rate": "rates",
     "Reading": "examples",
+    "Rival": "rivals",
+    "RivalComparison": "rivals",
     "Spelling": "examples",
     "Variable": "high_level",
     "aligned": "alignment",
+    "approximate_abstraction": "graded",
+    "compare": "rivals",
+    "disentangle": "ravel",
     "draw_interchanges": "pairs",
     "interchange_accuracy": "accuracy",
     "parse_expression": "expressions",
@@ -63,7 +79,9 @@ __all__ = [
     "OPERATORS",
     "AlignedSite",
     "Alignment",
+    "ApproximateAbstraction",
     "Basis",
+    "Disentanglement",
     "Examples",
     "Expression",
     "HighLevelModel",
@@ -72,9 +90,14 @@ __all__ = [
     "PairedWins",
     "Rate",
     "Reading",
+    "Rival",
+    "RivalComparison",
     "Spelling",
     "Variable",
     "aligned",
+    "approximate_abstraction",
+    "compare",
+    "disentangle",
     "draw_interchanges",
     "interchange_accuracy",
     "parse_expression",

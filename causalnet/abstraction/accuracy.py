@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from causalnet.abstraction.alignment import Alignment
 from causalnet.abstraction.controls import CONTROLS, Arm, Unavailable, arms_of, check_waivers
-from causalnet.abstraction.measuring import ArmScores, Criterion, measure_arms
+from causalnet.abstraction.measuring import ArmScores, Criterion, base_hits, measure_arms
 from causalnet.abstraction.pairs import Interchanges
 from causalnet.abstraction.rates import PairedWins, Rate
 from causalnet.errors import ParameterError
@@ -75,6 +75,7 @@ class ControlResult:
         text: What was done.
         cause: Accuracy on cause pairs: how often the predicted answer is given all the same.
         isolate: Accuracy on isolate pairs.
+        classes: Accuracy on each class of pairs.
         paired: Hypothesis against control on the same cause pairs.
         expected: The control's accuracy on cause pairs if the hypothesis is right; None where it
             does not say.
@@ -85,6 +86,7 @@ class ControlResult:
     text: str
     cause: Rate
     isolate: Rate
+    classes: tuple[tuple[str, Rate], ...]
     paired: PairedWins
     expected: float | None
 
@@ -119,7 +121,8 @@ class InterchangeAccuracy:
         cause: Accuracy on pairs whose answer should change.
         isolate: Accuracy on pairs whose answer should stay.
         overall: Accuracy on all of them.
-        strata: Accuracy on every kind of pair, by template where there are several.
+        classes: Accuracy on each class of pairs: `cause`, `isolate`, or finer ones.
+        strata: The same, by template where there are several.
         base: How often the bases themselves are answered as the high-level model says.
         controls: The controls that were run.
         unavailable: The controls that there cannot be, with the reason.
@@ -136,6 +139,7 @@ class InterchangeAccuracy:
     cause: Rate
     isolate: Rate
     overall: Rate
+    classes: tuple[tuple[str, Rate], ...]
     strata: tuple[tuple[str, Rate], ...]
     base: Rate
     controls: tuple[ControlResult, ...]
@@ -185,6 +189,7 @@ class InterchangeAccuracy:
             "isolate": self.isolate.to_json(),
             "overall": self.overall.to_json(),
             "eps": self.eps,
+            "classes": {name: rate.to_json() for name, rate in self.classes},
             "strata": {name: rate.to_json() for name, rate in self.strata},
             "worst_stratum": self.worst_stratum[0],
             "base_accuracy": self.base.to_json(),
@@ -288,10 +293,7 @@ def judged(
     """Return the rates of what was measured; no network is run."""
     cause = pairs.is_cause
     hypothesis = scores["hypothesis"].hits(criterion)
-    which = np.array(
-        [each.index(value) for each, value in zip(pairs.candidates, pairs.before, strict=True)]
-    )
-    right = scores["no intervention"].hits_before(criterion, which)
+    right = base_hits(pairs, scores["no intervention"], criterion)
     controls = [
         ControlResult(
             arm.control,
@@ -299,6 +301,7 @@ def judged(
             arm.text,
             Rate.of(hits[cause], alpha),
             Rate.of(hits[~cause], alpha),
+            _rates(pairs.labels, hits, alpha),
             PairedWins.of(hypothesis[cause], hits[cause], alpha),
             _expected(pairs, arm),
         )
@@ -315,7 +318,8 @@ def judged(
         Rate.of(hypothesis[cause], alpha),
         Rate.of(hypothesis[~cause], alpha),
         Rate.of(hypothesis, alpha),
-        _strata(pairs, hypothesis, alpha),
+        _rates(pairs.labels, hypothesis, alpha),
+        _rates(_strata(pairs), hypothesis, alpha),
         Rate.of(right, alpha),
         tuple(controls),
         tuple(missing),
@@ -340,18 +344,21 @@ def _expected(pairs: Interchanges, arm: Arm) -> float | None:
     return float(agree[pairs.is_cause].mean()) if pairs.is_cause.any() else None
 
 
-def _strata(
-    pairs: Interchanges, hits: NDArray[np.bool_], alpha: float
-) -> tuple[tuple[str, Rate], ...]:
+def _strata(pairs: Interchanges) -> tuple[str, ...]:
+    """Return the class of each pair, with the template of its base where there are several."""
     templates = pairs.examples.prompts.templates
     of_pair = [templates[row] for row in pairs.base.tolist()]
-    several = len(set(of_pair)) > 1
-    labels = [
-        ("cause" if is_cause else "isolate") + (f", {template}" if several else "")
-        for is_cause, template in zip(pairs.is_cause.tolist(), of_pair, strict=True)
-    ]
-    kinds = np.array(labels)
-    return tuple((name, Rate.of(hits[kinds == name], alpha)) for name in sorted(set(labels)))
+    if len(set(of_pair)) == 1:
+        return pairs.labels
+    return tuple(f"{label}, {text}" for label, text in zip(pairs.labels, of_pair, strict=True))
+
+
+def _rates(
+    labels: Sequence[str], hits: NDArray[np.bool_], alpha: float
+) -> tuple[tuple[str, Rate], ...]:
+    classes = np.array(labels)
+    names = dict.fromkeys(labels)
+    return tuple((name, Rate.of(hits[classes == name], alpha)) for name in names)
 
 
 def _worst(pairs: Interchanges, scores: ArmScores, hits: NDArray[np.bool_]) -> WorstPair:

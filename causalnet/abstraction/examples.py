@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
@@ -303,6 +303,18 @@ class Examples:
                 "Draw more examples, or leave values out of the search.",
             )
         return self.rows(kept)
+
+    def with_column(
+        self, name: str, values: Sequence[Value] | Callable[[Mapping[str, Value]], Value]
+    ) -> "Examples":
+        """Return the examples with one more column, such as a key on which pairs are to agree.
+
+        Args:
+            name: Of the column; one that is there already is replaced.
+            values: A value for each prompt, or a function of the other inputs.
+        """
+        column = map(values, map(self.row, range(len(self)))) if callable(values) else values
+        return replace(self, inputs={**self.inputs, name: tuple(column)})
 
     def column(self, name: str) -> tuple[Value, ...]:
         """Return a column: an input, or `template` or `length` of the prompts.

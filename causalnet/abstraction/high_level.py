@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
+from typing import Any
 
 from causalnet.abstraction.expressions import Value, parse_expression
 from causalnet.errors import CausalNetError, FormatError, GraphError
@@ -124,7 +125,7 @@ class HighLevelModel:
         name: str,
         *,
         inputs: Sequence[str],
-        variables: Mapping[str, Callable[..., Value]] | Iterable[Callable[..., Value]],
+        variables: Mapping[str, Callable[..., Any]] | Iterable[Callable[..., Any]],
         output: str,
     ) -> "HighLevelModel":
         """Return a model whose variables are Python functions.

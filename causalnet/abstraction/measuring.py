@@ -25,7 +25,7 @@ from causalnet.interventions import (
 )
 from causalnet.lift import LiftedNetwork
 
-__all__ = ["ArmScores", "Criterion", "measure_arms"]
+__all__ = ["ArmScores", "Criterion", "base_hits", "measure_arms"]
 
 Criterion = Literal["top", "candidates"]
 """When an answer is the predicted one: `top`, the token is the most likely of the vocabulary;
@@ -129,6 +129,12 @@ def measure_arms(
     return scores, found.forwards
 
 
+def base_hits(pairs: Interchanges, scores: ArmScores, criterion: Criterion) -> NDArray[np.bool_]:
+    """Return whether an arm gives the answer that the high-level model gives to the base, [n]."""
+    told = zip(pairs.candidates, pairs.before, strict=True)
+    return scores.hits_before(criterion, np.array([each.index(value) for each, value in told]))
+
+
 def _world(arm: Arm) -> World:
     if arm.alignment is None:
         return Base("base")
@@ -155,8 +161,11 @@ def _bindings(pairs: Interchanges, arms: Sequence[Arm]) -> Bindings:
         )
         for k in range(1, max(len(each) for each in pairs.candidates))
     }
+    # The foils are not read, but executors ask for some.
     answers["before"] = Answers(
-        tuple((tokens[value],) for value in pairs.before), ((),) * len(pairs), "mean"
+        tuple((tokens[value],) for value in pairs.before),
+        tuple((tokens[each[1]],) for each in pairs.candidates),
+        "mean",
     )
     constants: dict[Handle, Matrix] = {}
     for arm in arms:

@@ -1,10 +1,10 @@
 """Pairs for interchanges: a base, a source for each variable, and what the hypothesis predicts."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, get_args
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,20 @@ from causalnet.abstraction.expressions import Value
 from causalnet.abstraction.high_level import HighLevelModel
 from causalnet.errors import ParameterError
 
-__all__ = ["Interchanges", "PairKind", "Predictor", "draw_interchanges"]
+__all__ = [
+    "Interchanges",
+    "PairKind",
+    "Predictor",
+    "Tuple",
+    "draw_classes",
+    "draw_interchanges",
+]
 
 PairKind = Literal["cause", "isolate"]
 """`cause`: by the hypothesis the interchange changes the answer; `isolate`: it does not."""
+
+Tuple: TypeAlias = tuple[int, tuple[int, ...]]
+"""A base and the source of each variable, as rows of the examples."""
 
 MOST_CANDIDATES = 32
 """Values of the variables that are tried to find the answers an interchange could have given."""
@@ -80,9 +90,11 @@ class Interchanges:
         base: The base of each, [n].
         sources: The source of each variable, [n, variables].
         is_cause: Whether the answer changes by the hypothesis, [n].
+        labels: The class of each: `cause`, `isolate`, or a finer one.
         seed: They were drawn with.
         searched: How many were looked at.
         within: The column on which base and sources agree; "" for none.
+        more: Further answers that are told apart on each pair.
     """
 
     predictor: Predictor
@@ -90,9 +102,11 @@ class Interchanges:
     base: NDArray[np.int64]
     sources: NDArray[np.int64]
     is_cause: NDArray[np.bool_]
+    labels: tuple[str, ...]
     seed: int
     searched: int
     within: str = ""
+    more: tuple[tuple[Value, ...], ...] = ()
 
     def __len__(self) -> int:
         """Return the number of pairs."""
@@ -107,6 +121,37 @@ class Interchanges:
     def examples(self) -> Examples:
         """The examples."""
         return self.predictor.examples
+
+    @classmethod
+    def of(
+        cls,
+        predictor: Predictor,
+        variables: Sequence[str],
+        rows: Sequence[Tuple],
+        labels: Sequence[str],
+        seed: int,
+        searched: int,
+        within: str = "",
+        more: tuple[tuple[Value, ...], ...] = (),
+    ) -> "Interchanges":
+        """Return interchanges of tuples of base and sources."""
+        listed = tuple(variables)
+        is_cause = [
+            predictor.after(base, predictor.setting(listed, sources)) != predictor.before(base)
+            for base, sources in rows
+        ]
+        return cls(
+            predictor,
+            listed,
+            np.array([base for base, _ in rows], dtype=np.int64),
+            np.array([sources for _, sources in rows], dtype=np.int64).reshape(len(rows), -1),
+            np.array(is_cause, dtype=bool),
+            tuple(labels),
+            seed,
+            searched,
+            within,
+            more,
+        )
 
     @cached_property
     def before(self) -> tuple[Value, ...]:
@@ -135,24 +180,31 @@ class Interchanges:
         """The answers that are told apart on each pair, the predicted one first.
 
         They are the answers to base and source, and those that the interchange would give with
-        any other value that the variables have on the examples (up to 32 values).
+        any other value that the variables have on examples that could be the source (up to 32).
         """
         rows = range(len(self.examples))
-        every = dict.fromkeys(
-            self.predictor.setting(self.variables, (row,) * len(self.variables)) for row in rows
-        )
-        tried = list(every)[: MOST_CANDIDATES + 1]
-        settings = tried if len(tried) <= MOST_CANDIDATES else []
         seen = tuple(dict.fromkeys(self.predictor.before(row) for row in rows))
+        groups = _groups(self.examples, self.within)
+        by_group = {group: self._settings(own) for group, own in groups.members.items()}
         found = []
         for at, base in enumerate(self.base.tolist()):
+            settings = by_group[groups.of_row[base]]
             others = (self.predictor.after(base, setting) for setting in settings)
-            named = (self.predicted[at], self.before[at], self.of_sources[at], *others)
+            more = self.more[at] if self.more else ()
+            named = (self.predicted[at], self.before[at], self.of_sources[at], *more, *others)
             each = tuple(dict.fromkeys(named))
             if len(each) == 1:
                 each += tuple(value for value in seen if value not in each)[:1]
             found.append(each)
         return tuple(found)
+
+    def _settings(self, rows: NDArray[np.int64]) -> list[tuple[tuple[str, Value], ...]]:
+        """Return what the variables are on some examples, each once; none where they are many."""
+        every = dict.fromkeys(
+            self.predictor.setting(self.variables, (row,) * len(self.variables))
+            for row in rows.tolist()
+        )
+        return list(every) if len(every) <= MOST_CANDIDATES else []
 
     def shuffled(self) -> NDArray[np.int64]:
         """Return sources that belong to other pairs of the same kind, [n, variables].
@@ -229,33 +281,54 @@ def draw_interchanges(
     listed = (variables,) if isinstance(variables, str) else tuple(variables)
     _check(listed, n, kinds)
     model.check_is_known(listed)
-    predictor, groups = Predictor(model, examples), _groups(examples, within)
-    quotas = {kind: (n + len(kinds) - 1 - at) // len(kinds) for at, kind in enumerate(kinds)}
-    found: dict[str, list[tuple[int, tuple[int, ...]]]] = {kind: [] for kind in kinds}
-    searched, most = 0, 1000 + 400 * n
-    for base, sources in _drawn(groups, len(listed), np.random.default_rng([seed, 0])):
-        if searched == most or all(len(found[kind]) >= quotas[kind] for kind in kinds):
-            break
-        searched += 1
+    predictor = Predictor(model, examples)
+    quotas = {str(kind): (n + len(kinds) - 1 - at) // len(kinds) for at, kind in enumerate(kinds)}
+
+    def kind_of(base: int, sources: tuple[int, ...]) -> str:
         after = predictor.after(base, predictor.setting(listed, sources))
-        kind = "cause" if after != predictor.before(base) else "isolate"
-        if kind in quotas and len(found[kind]) < quotas[kind]:
-            found[kind].append((base, sources))
-    for kind in kinds:
+        return "cause" if after != predictor.before(base) else "isolate"
+
+    found, searched = draw_classes(examples, len(listed), quotas, kind_of, seed, within)
+    for kind in quotas:
         if len(found[kind]) < quotas[kind]:
             raise _too_few(kind, len(found[kind]), quotas[kind], searched, listed, model)
-    rows = [row for kind in kinds for row in found[kind]]
-    is_cause = [kind == "cause" for kind in kinds for _ in found[kind]]
-    return Interchanges(
-        predictor,
-        listed,
-        np.array([base for base, _ in rows]),
-        np.array([sources for _, sources in rows]),
-        np.array(is_cause),
-        seed,
-        searched,
-        within,
-    )
+    rows = [row for kind in quotas for row in found[kind]]
+    labels = [kind for kind in quotas for _ in found[kind]]
+    return Interchanges.of(predictor, listed, rows, labels, seed, searched, within)
+
+
+def draw_classes(
+    examples: Examples,
+    variables: int,
+    quotas: Mapping[str, int],
+    class_of: Callable[[int, tuple[int, ...]], str | None],
+    seed: int,
+    within: str,
+) -> tuple[dict[str, list[Tuple]], int]:
+    """Draw tuples of base and sources until each class has its number, or too many were drawn.
+
+    Args:
+        examples: What base and sources are rows of.
+        variables: How many sources a base has.
+        quotas: Class -> how many are wanted.
+        class_of: The class of a tuple; None for one that is in none.
+        seed: Of the draw.
+        within: The column on which base and sources agree; "" for none.
+
+    Returns:
+        Class -> its tuples, fewer than wanted where they were not found; how many were drawn.
+    """
+    found: dict[str, list[Tuple]] = {name: [] for name in quotas}
+    searched, most = 0, 1000 + 400 * sum(quotas.values())
+    rng = np.random.default_rng([seed, 0])
+    for base, sources in _drawn(_groups(examples, within), variables, rng):
+        if searched == most or all(len(found[name]) >= quotas[name] for name in quotas):
+            break
+        searched += 1
+        name = class_of(base, sources)
+        if name is not None and name in quotas and len(found[name]) < quotas[name]:
+            found[name].append((base, sources))
+    return found, searched
 
 
 def _drawn(
