@@ -19,7 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalnet.abstraction.interpretation import Datum, Interpretation, data_of, nothing
-from causalnet.abstraction.scrubbing_draws import PUBLISHED, Population, Resampling, Rows, generator
+from causalnet.abstraction.scrubbing_draws import (
+    PUBLISHED,
+    Population,
+    Resampling,
+    Rows,
+    agreements_of,
+    generator,
+)
 from causalnet.abstraction.scrubbing_results import Control, NodeDraws, Scrubbed
 from causalnet.abstraction.scrubbing_worlds import ScrubbedNetwork, scrubbed_network
 from causalnet.errors import ParameterError
@@ -93,7 +100,8 @@ def scrub(
     scrubbed = scrubbed_network(net.graph, interpretation, resampling, readout)
     empty = scrubbed_network(net.graph, nothing(readout.node), resampling, readout)
     people, items = _population(pairs, population, resampling)
-    labels = {node.name: people.labels(node) for node in interpretation.nodes[1:]}
+    agreements = agreements_of(interpretation, resampling.data)
+    labels = {name: people.labels(nodes) for name, nodes in agreements.items()}
     runner = _Runner(net, pairs, population, readout, executor, batch_size, progress)
     draws, model, floors, outcomes = [], np.empty(0), [], []
     for number in range(resampling.draws):

@@ -2,8 +2,9 @@
 
 A node's datum agrees with its reader's on the node's feature; what does not matter is computed on
 any datum.  With one datum for each path from the output, a node that two others read is computed
-on two data (the treeification of Chan et al. 2022); with one for each node, all data agree with
-the base's, since readers on different data need not agree on what they read.
+on two data (the treeification of Chan et al. 2022).  With one for each node, a datum must agree
+with all that read it; so what several read keeps the value that it has on the base, and the data
+of all that depend on it agree on that too.
 """
 
 import zlib
@@ -30,6 +31,7 @@ __all__ = [
     "Rows",
     "Sharing",
     "Unimportant",
+    "agreements_of",
     "contexts_of",
     "generator",
 ]
@@ -103,7 +105,7 @@ class Resampling:
             + (", one datum for each node" if self.unimportant == "jointly" else ", one each"),
             "data": "one for each path of readers (treeified)"
             if self.data == "per path"
-            else "one for each node, agreeing with the base",
+            else "one for each node; what several read keeps the base's value",
             "the datum itself": "may be drawn" if self.again else "is drawn only where it is alone",
             "exchanged among": {
                 "same length": "prompts of the same length",
@@ -152,11 +154,10 @@ def contexts_of(interpretation: Interpretation, data: Sharing) -> tuple[Context,
     nodes = interpretation.by_name
     found = [Context(interpretation.nodes[0], "base", None, ())]
     if data == "per node":
-        numbers = {interpretation.nodes[0].name: 0}
         for node in interpretation.readers_first()[1:]:
             readers = tuple(at for at, each in enumerate(found) if node.name in each.node.parents)
-            numbers[node.name] = len(found)
-            found.append(Context(node, f"scrub {node.name}", 0, readers))
+            agrees = readers[0] if len(readers) == 1 else 0
+            found.append(Context(node, f"scrub {node.name}", agrees, readers))
         return tuple(found)
     for number, context in enumerate(found):  # grows while it is walked
         for name in dict.fromkeys(context.node.parents):
@@ -169,6 +170,35 @@ def contexts_of(interpretation: Interpretation, data: Sharing) -> tuple[Context,
                 "Write Resampling(data='per node'), or join nodes.",
             )
     return tuple(found)
+
+
+def agreements_of(
+    interpretation: Interpretation, data: Sharing
+) -> dict[str, tuple[InterpretationNode, ...]]:
+    """Return on the features of which nodes a node's datum agrees with its reader's.
+
+    >>> from causalnet.abstraction.interpretation import anything
+    >>> made = [("out", "ab"), ("a", "c"), ("b", "c"), ("c", "")]
+    >>> graph = Interpretation(
+    ...     tuple(InterpretationNode(n, (n,), anything, tuple(parents)) for n, parents in made)
+    ... )
+    >>> {name: [n.name for n in nodes] for name, nodes in agreements_of(graph, "per node").items()}
+    {'a': ['a', 'c'], 'b': ['b', 'c'], 'c': ['c']}
+    """
+    order = interpretation.readers_first()
+    if data == "per path":
+        return {node.name: (node,) for node in order[1:]}
+    readers = [parent for node in order for parent in dict.fromkeys(node.parents)]
+    pinned: dict[str, dict[str, None]] = {}
+    for node in reversed(order):
+        own = [node.name] if readers.count(node.name) > 1 else []
+        below = [name for parent in node.parents for name in pinned[parent]]
+        pinned[node.name] = dict.fromkeys([*own, *below])
+    nodes = interpretation.by_name
+    return {
+        node.name: tuple(nodes[name] for name in dict.fromkeys([node.name, *pinned[node.name]]))
+        for node in order[1:]
+    }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -196,7 +226,16 @@ class Population:
         }
         object.__setattr__(self, "strata", strata[self.among])
 
-    def labels(self, node: InterpretationNode) -> tuple[Hashable, ...]:
+    def labels(self, nodes: Sequence[InterpretationNode]) -> tuple[Hashable, ...]:
+        """Return the features of some nodes of every datum, together.
+
+        Raises:
+            TermError: A value that is not hashable.
+        """
+        columns = [self._labels(node) for node in nodes]
+        return columns[0] if len(columns) == 1 else tuple(zip(*columns, strict=True))
+
+    def _labels(self, node: InterpretationNode) -> tuple[Hashable, ...]:
         """Return a node's feature of every datum.
 
         Raises:

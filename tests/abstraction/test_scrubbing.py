@@ -18,6 +18,7 @@ from causalnet.abstraction.interpretation import (
     InterpretationNode,
     answer,
     anything,
+    data_of,
     everything,
     identity,
     nothing,
@@ -25,7 +26,7 @@ from causalnet.abstraction.interpretation import (
     token_at,
 )
 from causalnet.abstraction.scrubbing import scrub
-from causalnet.abstraction.scrubbing_draws import Population, Resampling, generator
+from causalnet.abstraction.scrubbing_draws import Population, Resampling, Sharing, generator
 from causalnet.errors import ParameterError, TermError
 from causalnet.interventions import logit_distance, loss
 from causalnet.known_circuits import Mechanism, MechanismKind, plant
@@ -76,6 +77,7 @@ def test_a_true_hypothesis_recovers_the_behaviour_in_every_variant(variant: Resa
     assert min(exchanged.values()) > 0.2  # it was put to the test
 
 
+@pytest.mark.parametrize("data", ["per path", "per node"])
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -85,9 +87,9 @@ def test_a_true_hypothesis_recovers_the_behaviour_in_every_variant(variant: Resa
     ],
     ids=["mover", "inhibits", "duplicate"],
 )
-def test_a_wrong_feature_loses_it(wrong: Interpretation) -> None:
+def test_a_wrong_feature_loses_it(wrong: Interpretation, data: Sharing) -> None:
     network, pairs = known("indirect_object", 48)
-    found = scrub(network, wrong, pairs)
+    found = scrub(network, wrong, pairs, resampling=Resampling(data=data))
     assert found.interval is not None and found.interval.high < 0.9
     assert found.agreement < 0.8
 
@@ -198,6 +200,28 @@ def test_one_seed_is_one_draw_whatever_else_is_scrubbed() -> None:
     )
     alone = scrub(network, fewer, pairs, seed=3)
     np.testing.assert_array_equal(alone.drawn["scrub mover"], first.drawn["scrub mover"])
+
+
+def test_one_datum_for_each_node_agrees_with_all_its_readers() -> None:
+    """What several read keeps the base's value; along a chain it need not."""
+    network, pairs = known("indirect_object", 64)
+    shared = indirect_object().nodes
+    nodes = (
+        shared[0],
+        *(replace(n, parents=(*n.parents, "names")) for n in shared[1:3]),
+        *shared[3:],
+    )
+    variant = Resampling(data="per node")
+    found = scrub(network, Interpretation(nodes), pairs, resampling=variant)
+    data = data_of(pairs)
+    for name in ("scrub mover", "scrub inhibits", "scrub names"):
+        drawn = found.drawn[name][0]
+        assert [NAMES.of(data[row]) for row in drawn] == [NAMES.of(each) for each in data]
+        assert (drawn != np.arange(64)).any()
+    chain = scrub(network, indirect_object(), pairs, resampling=variant)
+    mover, names = chain.drawn["scrub mover"][0], chain.drawn["scrub names"][0]
+    assert [NAMES.of(data[row]) for row in names] == [NAMES.of(data[row]) for row in mover]
+    assert any(NAMES.of(data[row]) != NAMES.of(each) for row, each in zip(mover, data, strict=True))
 
 
 def datum(number: int, length: int) -> Datum:
