@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from causalnet.claims.circuits import circuit_of
-from causalnet.claims.kinds import BetterThanRandomClaim, Claim, Part
+from causalnet.claims.kinds import (
+    BetterThanRandomClaim,
+    Claim,
+    FaithfulClaim,
+    NecessaryClaim,
+    Part,
+    RobustClaim,
+)
 from causalnet.claims.kinds.agreement import READ_BY
 from causalnet.claims.kinds.base import EVERYTHING, ONLY, WHOLE_MODEL, WITHOUT, Calls
 from causalnet.claims.schema import ClaimFile
@@ -44,32 +51,44 @@ class Count:
         plain: Over a batch of the file's prompts each.
         learned: Over the prompts of a learning step or look each.
         steps: Steps of learning, which go backward too.
+        prompts: Prompts that all plain ones run together, a prompt once for each run.
     """
 
     plain: int = 0
     learned: int = 0
     steps: int = 0
+    prompts: int = 0
+
+    @classmethod
+    def of(cls, runs: int, prompts: int, batch: int) -> "Count":
+        """Return so many runs over so many prompts, in batches."""
+        return cls(runs * -(-prompts // batch), prompts=runs * prompts)
 
     def __add__(self, other: "Count") -> "Count":
         """Return the sum."""
         return Count(
-            self.plain + other.plain, self.learned + other.learned, self.steps + other.steps
+            self.plain + other.plain,
+            self.learned + other.learned,
+            self.steps + other.steps,
+            self.prompts + other.prompts,
         )
 
     def __mul__(self, times: int) -> "Count":
         """Return so many times the count."""
-        return Count(self.plain * times, self.learned * times, self.steps * times)
+        return Count(
+            self.plain * times, self.learned * times, self.steps * times, self.prompts * times
+        )
 
     @property
     def forwards(self) -> int:
         """All forward passes."""
         return self.plain + self.learned
 
-    def equivalents(self, file: ClaimFile) -> float:
-        """Return the count in forwards over the file's batch; a backward is taken for two."""
+    def equivalents(self, file: ClaimFile, n: int) -> float:
+        """Return the count in forwards over all `n` test prompts; a backward is taken for two."""
         learning = self.learned + 2 * self.steps
-        share = file.ablation.learns.batch / file.batch if learning else 0.0
-        return self.plain + learning * share
+        learned = learning * file.ablation.learns.batch if learning else 0
+        return (self.prompts + learned) / max(n, 1)
 
 
 def prompts_of(file: ClaimFile, spec: TaskSpec) -> int:
@@ -179,20 +198,24 @@ def together(
     """Return forwards of all claims, runs that they share counted once."""
     every = {run for own in runs for run in own}
     fewest, most = _with_random(file, file.claims, every, n, known)
+    grid = grid_count(file)
+    fewest, most = fewest + grid, most + grid
     reference = file.ablation.reference
     means = file.ablation.kind in ("mean", "mean_per_position")
     if reference is None or not means:
         return fewest, most
-    recorded = Count(-(-prompts_of(file, reference) // RECORDED))
+    recorded = Count.of(1, prompts_of(file, reference), RECORDED)
     return fewest + recorded, most + recorded
 
 
 def _with_random(
     file: ClaimFile, claims: Iterable[Claim], runs: set[Run], n: int, known: tuple[str, ...]
 ) -> tuple[Count, Count]:
-    first, last = batches_of(file, n)
+    first, _ = batches_of(file, n)
     learned = _learning(file) * sum(name.startswith(_PARTS) for name, _ in runs)
-    fewest, most = Count(first * len(runs)) + learned, Count(last * len(runs)) + learned
+    least = min(first * file.batch, n)
+    fewest = Count.of(len(runs), least, file.batch) + learned
+    most = Count.of(len(runs), n, file.batch) + learned
     for claim in claims:
         if isinstance(claim, BetterThanRandomClaim):
             compared = _random_forwards(file, claim, n)
@@ -204,6 +227,37 @@ def _with_random(
     return fewest, most
 
 
+def grid_count(file: ClaimFile) -> Count:
+    """Return what the grid of other conventions runs; nothing where no claim is measured in it."""
+    spec, shares = file.robustness, _shares(file)
+    if spec.skip or not shares:
+        return Count()
+    prompts = min(spec.prompts, prompts_of(file, file.task))
+    count = Count()
+    of_edges = file.ablation.level == "edges"
+    for one in spec.planned():
+        donors = 1 if one.ablation in ("counterfactual", "resample") else 0
+        emptied = 0 if one.direction == "denoising" and not of_edges else 1
+        count += Count.of(1 + of_edges + donors + emptied + shares, prompts, file.batch)
+        if one.ablation.startswith("mean"):
+            count += Count.of(1, one.reference or 0, RECORDED)
+    return count
+
+
+def _shares(file: ClaimFile) -> int:
+    """Return how many runs of circuits a convention of the grid has."""
+    runs: dict[tuple[str, tuple[str, ...]], int] = {}
+    for claim in file.claims:
+        if isinstance(claim, FaithfulClaim | NecessaryClaim | RobustClaim):
+            circuit = circuit_of(file, claim)
+            drawn = None if isinstance(claim, RobustClaim) else claim.by_chance
+            for share in ("faithfulness", "necessity"):
+                runs.setdefault((share, circuit), 1)
+            if drawn is not None:
+                runs[f"{claim.share} {drawn}", circuit] = drawn.draws
+    return sum(runs.values())
+
+
 def _call(file: ClaimFile, calls: Calls) -> Count:
     """Return the forwards of one call beside the test's batches."""
     finding = file.found.task or file.task
@@ -213,7 +267,7 @@ def _call(file: ClaimFile, calls: Calls) -> Count:
     runs = _of_edges(file, parts) if of_edges else _of_nodes(file, parts)
     unread = WHOLE_MODEL not in calls.parts
     learned = _learning(file) * sum(name.startswith(_PARTS) for name, _ in parts)
-    return Count(-(-prompts // file.batch) * (len(runs) - unread)) + learned
+    return Count.of(len(runs) - unread, prompts, file.batch) + learned
 
 
 def _learning(file: ClaimFile) -> Count:
@@ -230,7 +284,7 @@ def _learning(file: ClaimFile) -> Count:
 
 def _random_forwards(file: ClaimFile, claim: BetterThanRandomClaim, n: int) -> tuple[Count, Count]:
     """Return forwards of a comparison: a few that are shared, and one for each circuit and draw."""
-    batches = -(-min(claim.prompts, n) // file.batch)
+    prompts = min(claim.prompts, n)
     straight = expected_wins_stop(1.0, claim.fraction, file.alpha) or claim.max_circuits
     donors, draws = len(_donors(file)), file.ablation.draws
     of_edges = file.ablation.level == "edges"
@@ -238,11 +292,13 @@ def _random_forwards(file: ClaimFile, claim: BetterThanRandomClaim, n: int) -> t
     def forwards(circuits: int) -> Count:
         learned = _learning(file) * (circuits + 1)
         if of_edges and file.ablation.kind == "optimal":
-            return Count(2 * batches * (3 + circuits)) + learned
+            return Count.of(2 * (3 + circuits), prompts, file.batch) + learned
         if of_edges:
-            return Count(batches * (1 + donors + draws * (3 + circuits)))
+            return Count.of(1 + donors + draws * (3 + circuits), prompts, file.batch)
         looks = -(-circuits // LOOK)
-        return Count(batches * (1 + 2 * draws + donors * looks + circuits * draws)) + learned
+        runs = 1 + 2 * draws + donors * looks + circuits * draws
+        return Count.of(runs, prompts, file.batch) + learned
 
+    straight = max(straight, claim.min_circuits)
     fewest = min(-(-straight // LOOK) * LOOK, claim.max_circuits)
     return forwards(fewest), forwards(claim.max_circuits)

@@ -89,6 +89,7 @@ class ClaimsExplanation:
         fewest: Forwards of all claims together, shared runs counted once, if each is settled at
             its first look.
         most: The same if none is ever settled.
+        equivalents: `fewest` and `most` in plain forwards over all test prompts.
         seconds: Estimated time of `fewest` and of `most`.
         basis: What the estimate rests on.
         device: Where the model would run.
@@ -104,6 +105,7 @@ class ClaimsExplanation:
     claims: tuple[ClaimPlan, ...]
     fewest: int
     most: int
+    equivalents: tuple[float, float]
     seconds: tuple[float, float]
     basis: str
     device: str
@@ -133,7 +135,9 @@ class ClaimsExplanation:
             ]
         lines += [
             f"FORWARDS  {_span(str(self.fewest), str(self.most))} together, "
-            "shared runs counted once",
+            "shared runs and the grid of other conventions counted once",
+            f"COST      {_span(*(f'{one:.0f}' for one in self.equivalents))} forward-equivalents: "
+            "one is a plain forward over all test prompts",
             f"TIME      about {_span(_duration(low), _duration(high))} {where}",
             f"          {self.basis}",
         ]
@@ -182,7 +186,9 @@ def explain_claims(
     each_claim = zip(file.claims, queries, runs, strict=True)
     plans = tuple(_plan(file, claim, query, own, n, graph) for claim, query, own in each_claim)
     counts = together(file, runs, n, known)
+    spent = counts[0].equivalents(file, n), counts[1].equivalents(file, n)
     each, basis = _assumed(shape, file.batch, *place) if net is None else _measured(net, file, seed)
+    whole = each * n / file.batch
     circuit = circuit_of(file)
     about = _about_circuit(file)
     common = conventions_of(file, about, circuit, size, file.ablation.level)
@@ -201,7 +207,8 @@ def explain_claims(
         claims=plans,
         fewest=counts[0].forwards,
         most=counts[1].forwards,
-        seconds=(counts[0].equivalents(file) * each, counts[1].equivalents(file) * each),
+        equivalents=spent,
+        seconds=(spent[0] * whole, spent[1] * whole),
         basis=basis,
         device=place[0],
         dtype=place[1],

@@ -1,8 +1,8 @@
 """Claims about the behaviour, an effect, and a circuit as a whole."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from causalnet.claims.kinds.base import (
     EVERYTHING,
@@ -13,7 +13,7 @@ from causalnet.claims.kinds.base import (
     ClaimBase,
     Part,
 )
-from causalnet.claims.spec import Seed, Spec
+from causalnet.claims.spec import Seed, Spec, mistake
 from causalnet.statistics import Direction
 
 __all__ = [
@@ -184,11 +184,26 @@ class BetterThanRandomClaim(ClaimBase):
     max_circuits: Annotated[int, Field(ge=1, le=10_000)] = Field(
         default=200, description="How many random circuits are drawn at most."
     )
+    min_circuits: Annotated[int, Field(ge=0, le=10_000)] = Field(
+        default=0,
+        description="How many are drawn even where fewer settle the claim: the report's null.",
+    )
     prompts: Annotated[int, Field(ge=1, le=10_000)] = Field(
         default=16, description="On how many prompts the circuits are compared, the same for all."
     )
 
     quantity: ClassVar[str] = "share of random circuits beaten"
+
+    @model_validator(mode="after")
+    def _counts_fit(self) -> Self:
+        if self.min_circuits > self.max_circuits:
+            raise mistake(
+                "min_circuits",
+                f"At least {self.min_circuits} random circuits, and at most {self.max_circuits}.",
+                "The least is not above the most.",
+                f"Write 'max_circuits: {self.min_circuits}'.",
+            )
+        return self
 
     @property
     def threshold(self) -> float:
