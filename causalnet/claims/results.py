@@ -34,7 +34,14 @@ _NO_COST = {
 
 _NODE = re.compile(r"L\d+\.(?:H\d+|mlp)")
 
-__all__ = ["ClaimResult", "Cost", "VerificationReport", "exit_status_of"]
+__all__ = [
+    "ClaimResult",
+    "Cost",
+    "VerificationReport",
+    "effects_json",
+    "effects_of",
+    "exit_status_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +226,7 @@ class VerificationReport:
             "circuit": list(self.circuit),
             "provenance": known,
             "prompts": prompts,
-            "effects": None if self.effects is None else _effects_json(self.effects),
+            "effects": None if self.effects is None else effects_json(self.effects),
             "notes": list(self.notes),
             "grid": None if self.grid is None else self.grid.to_json(),
             "curve": None if self.curve is None else self.curve.to_json(),
@@ -250,7 +257,7 @@ class VerificationReport:
                 circuit=tuple(plain["circuit"]),
                 provenance={**plain["provenance"], **told},
                 cost=Cost(**{**_NO_COST, **run.get("cost", {}), **plain["prompts"]}),
-                effects=None if plain["effects"] is None else _effects(plain["effects"]),
+                effects=None if plain["effects"] is None else effects_of(plain["effects"]),
                 notes=tuple(plain["notes"]),
                 run_id=str(run.get("id", "")),
                 grid=None if plain["grid"] is None else Grid.from_json(plain["grid"]),
@@ -285,7 +292,8 @@ def _or_null(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _effects_json(table: "EffectTable") -> dict[str, Any]:
+def effects_json(table: "EffectTable") -> dict[str, Any]:
+    """Return a table of effects as JSON values; NaN stays."""
     return {
         "rows": list(table.rows),
         "prompts": list(table.prompts),
@@ -299,7 +307,8 @@ def _effects_json(table: "EffectTable") -> dict[str, Any]:
     }
 
 
-def _effects(plain: Mapping[str, Any]) -> "EffectTable":
+def effects_of(plain: Mapping[str, Any]) -> "EffectTable":
+    """Read what `effects_json` gave."""
     import numpy as np
 
     from causalnet.effects import Conventions, EffectTable, Excluded, LedgerEntry

@@ -19,7 +19,15 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-__all__ = ["ProgressLine", "Terminal", "discard", "flush_streams", "prepare_streams", "write_line"]
+__all__ = [
+    "ProgressLine",
+    "Terminal",
+    "discard",
+    "flush_streams",
+    "prepare_streams",
+    "without_infinities",
+    "write_line",
+]
 
 SECONDS_BETWEEN_LINES = 10.0
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -98,7 +106,7 @@ class Terminal:
     def result(self, value: object) -> None:
         """Print the one JSON object, when it was asked for."""
         if self.json:
-            plain = json.dumps(_without_infinities(value), indent=2, allow_nan=False)
+            plain = json.dumps(without_infinities(value), indent=2, allow_nan=False)
             write_line(sys.stdout, plain)
 
     @contextmanager
@@ -115,13 +123,13 @@ class Terminal:
             yield ProgressLine()
 
 
-def _without_infinities(value: object) -> object:
+def without_infinities(value: object) -> object:
     """Return a value of JSON with null where a number is infinite or not a number."""
     match value:
         case dict():
-            return {key: _without_infinities(part) for key, part in value.items()}
+            return {key: without_infinities(part) for key, part in value.items()}
         case list() | tuple():
-            return [_without_infinities(part) for part in value]
+            return [without_infinities(part) for part in value]
         case float() if not math.isfinite(value):
             return None
         case _:

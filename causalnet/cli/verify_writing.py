@@ -11,6 +11,7 @@ from causalnet.claims import VerificationReport
 from causalnet.claims.results import exit_status_of
 from causalnet.cli.junit import junit_bytes
 from causalnet.cli.report_view import report_view
+from causalnet.cli.terminal import without_infinities
 from causalnet.cli.verify_asked import Verification
 from causalnet.errors import CausalNetError
 
@@ -55,7 +56,8 @@ def _results_bytes(reports: Sequence[VerificationReport]) -> bytes:
     """Return results without what differs from run to run, one spelling for one content."""
     status = exit_status_of(tuple(result for report in reports for result in report.results))
     content = together([report.to_json(run=False) for report in reports], status)
-    return (json.dumps(content, sort_keys=True, indent=1, allow_nan=False) + "\n").encode()
+    plain = without_infinities(content)
+    return (json.dumps(plain, sort_keys=True, indent=1, allow_nan=False) + "\n").encode()
 
 
 def _replace(path: Path, content: bytes) -> Path:

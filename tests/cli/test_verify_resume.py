@@ -116,6 +116,19 @@ def test_learned_constants_are_told_as_without_a_stop(net: LiftedNetwork, tmp_pa
     assert results(report) == results(plain)
 
 
+def test_the_heat_map_is_found_again(net: LiftedNetwork, tmp_path: Path) -> None:
+    write_pairs(tmp_path / "pairs.jsonl", net, 24)
+    file = claim_file(tmp_path, claims=CLAIMS[:1])
+    plain = verify(file, net=net, heatmap_pairs=4)
+    with Ledger(tmp_path / "a") as ledger:
+        first = verify(file, net=net, heatmap_pairs=4, ledger=ledger)
+    with Ledger(tmp_path / "a") as ledger:
+        again = verify(file, net=net, heatmap_pairs=4, ledger=ledger)
+        assert ledger.run_now == 0
+    assert plain.effects is not None and len(plain.effects) == 8
+    assert results(plain) == results(first) == results(again)
+
+
 def test_everything_is_found_again(net: LiftedNetwork, tmp_path: Path) -> None:
     write_pairs(tmp_path / "pairs.jsonl", net, 24)
     file = claim_file(tmp_path, claims=CLAIMS)
