@@ -109,7 +109,9 @@ def test_a_batch_without_a_prompt_of_the_condition_decides_no_sign(
     wanted = trial.wants()
     for hit in (0.0, 1.0, 1.0, 1.0, 1.0, 1.0):
         noise = np.linspace(-0.1, 0.1, 8)
-        trial.take(dict(zip(wanted, (noise - 1.0, noise - 2.0, np.full(8, hit)), strict=True)), range(8))
+        trial.take(
+            dict(zip(wanted, (noise - 1.0, noise - 2.0, np.full(8, hit)), strict=True)), range(8)
+        )
     decision = trial.decision()
     assert decision.verdict is Verdict.SUPPORTED and decision.estimate == pytest.approx(0.5)
 
