@@ -45,7 +45,8 @@ def conventions_of(
         return said
     if isinstance(claim, BetterThanRandomClaim) and claim_file.ablation.level == "edges":
         said["random circuits"] = (
-            "as many edges between the same layers and kinds of nodes, not made to be connected"
+            "connected circuits with as many edges between the same layers, kinds and channels; "
+            "where there is no other such circuit, unions of random paths of as many edges"
         )
     return {**said, **_circuit_conventions(claim_file, len(circuit), universe)}
 
