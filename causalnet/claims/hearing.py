@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from causalnet.claims.budget import Spending
 from causalnet.claims.calls import model_digest
-from causalnet.claims.measuring import Meter, scorer_of
+from causalnet.claims.measuring import Answered, Meter, scorer_of
 from causalnet.claims.progress import ProgressReport, Report
 from causalnet.claims.prompts import finding_pairs, pairs_of, reference_prompts, testing_pairs
 from causalnet.claims.schema import ClaimFile
@@ -26,8 +26,6 @@ Scores: TypeAlias = Mapping[Wanted, NDArray[np.float64]]
 
 Asked: TypeAlias = Literal["test", "find"] | TaskSpec
 """Which prompts: those that test, those to search on, or those of a control task."""
-
-Arrays: TypeAlias = Mapping[str, NDArray[np.float64]]
 
 
 class Hearing:
@@ -46,6 +44,7 @@ class Hearing:
         settled: Gives the ids of the claims that are decided.
         ledger: What the model answered before; None to keep nothing.
         spending: What may be run; None for no bound.
+        allow_code: Whether Python code that the file names may be run.
 
     Raises:
         ClaimFileError, PromptError, AnswerError, AlignmentError: Prompts that cannot be made.
@@ -62,9 +61,11 @@ class Hearing:
         settled: Callable[[], tuple[str, ...]] = tuple,
         ledger: Ledger | None = None,
         spending: Spending | None = None,
+        allow_code: bool = False,
     ) -> None:
         """Make the test prompts and the reference set."""
         self.file, self.net, self.chance = file, net, chance
+        self.allow_code = allow_code
         tokenizer = net.model.tokenizer
         self._pairs: dict[str, PromptPairs] = {"test": testing_pairs(file, tokenizer, seed)}
         self.reference: Prompts | PromptPairs | None = reference_prompts(file, tokenizer)
@@ -137,16 +138,20 @@ class Hearing:
         return self.meter.read(self._waves, self.pairs("test").rows(rows), wanted)
 
     def remember(
-        self, program: str, pairs: PromptPairs, compute: Callable[[], tuple[Arrays, int]]
-    ) -> Arrays:
-        """Return what a program gives on prompts, computed unless it is in the ledger.
+        self, program: object, prompts: PromptPairs | object, compute: Callable[[], Answered]
+    ) -> Mapping[str, NDArray[Any]]:
+        """Return what a program gives on prompts, run unless it is in the ledger.
 
         Args:
-            program: All that it depends on but prompts and model, as text.
-            pairs: The prompts.
-            compute: Gives arrays by name, and the forwards that they took.
+            program: All that it depends on but prompts, model and prompts in a forward, as text
+                or other JSON values.
+            prompts: The prompts: pairs, or JSON values that hold all that is read of them.
+            compute: Gives arrays by name, and the forwards that they took, which are counted.
+
+        Raises:
+            OutOfBudget: Nothing more may be run.
         """
-        return self.meter.remember(program, pairs, compute)
+        return self.meter.remember(program, prompts, compute)
 
     def _scorer(self, asked: Asked) -> CircuitScorer | EdgeCircuitScorer:
         """Return the scorer for prompts: another task has a reference set of its own."""

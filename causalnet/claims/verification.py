@@ -45,6 +45,7 @@ def verify(
     progress: Report | None = None,
     ledger: Ledger | None = None,
     budget: Budget | Spending | str | None = None,
+    allow_code: bool = False,
 ) -> VerificationReport:
     """Test every claim of a file on its prompts, batch by batch, until each is settled.
 
@@ -63,6 +64,7 @@ def verify(
         ledger: Where the model's answers are kept and found again, and the report as a run.
         budget: What may be run, such as `300fe` or `10min`; claims that are not settled by then
             are INCONCLUSIVE.  What is found in the ledger costs nothing.
+        allow_code: Whether Python code that the file names, for a hypothesis, may be run.
 
     Raises:
         ClaimFileError: A file that cannot be read, a circuit of another model.
@@ -84,7 +86,7 @@ def verify(
     lifted = net if net is not None else load_network(file, device, dtype, tell)
     started = time.perf_counter(), time.process_time()
     run_id = "" if ledger is None else begin_run(ledger, file, lifted, seed)
-    case = _prepare(file, lifted, seed, tell, ledger, spending)
+    case = _prepare(file, lifted, seed, tell, ledger, spending, allow_code)
     decisions = hear(case.hearing, case.trials)
     hearing = case.hearing
     grid = robustness_grid(hearing)
@@ -183,6 +185,7 @@ def _prepare(
     tell: Report,
     ledger: Ledger | None,
     spending: Spending,
+    allow_code: bool,
 ) -> _Case:
     from causalnet.claims.hearing import Hearing
     from causalnet.claims.trials import Context, trial_of
@@ -199,7 +202,16 @@ def _prepare(
         return tuple(trial.claim.id for trial in trials if trial.is_settled)
 
     hearing = Hearing(
-        file, net, tuple(known.values()), chance, seed, tell, settled, ledger, spending
+        file,
+        net,
+        tuple(known.values()),
+        chance,
+        seed,
+        tell,
+        settled,
+        ledger,
+        spending,
+        allow_code,
     )
     found = finding_digests(file, net.model.tokenizer)
     queries = queries_of(file, net.graph)

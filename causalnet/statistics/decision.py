@@ -42,6 +42,7 @@ class Reason(StrEnum):
     TOO_CLOSE_TO_THRESHOLD = "too_close_to_threshold"
     INSIDE_MARGIN = "inside_the_margin"
     UNDERDETERMINED = "underdetermined"
+    CONTROL_NOT_BEATEN = "control_not_beaten"
     NO_SPREAD = "no_spread"
     BEHAVIOUR_ABSENT = "behaviour_absent"
     DENOMINATOR_UNCLEAR = "denominator_unclear"

@@ -9,12 +9,14 @@
 | `minimality` | `minimal`, `sweep` |
 | `control` | `specific`, `selective` |
 | `robust` | `robust` |
+| `abstraction` | `abstracts`, `prefers`, `disentangles` |
 """
 
 from typing import Annotated
 
 from pydantic import Field
 
+from causalnet.claims.kinds.abstraction import AbstractsClaim, DisentanglesClaim, PrefersClaim
 from causalnet.claims.kinds.agreement import AgreementClaim
 from causalnet.claims.kinds.base import Bounded, ClaimBase, Part, check_range
 from causalnet.claims.kinds.basic import (
@@ -32,6 +34,7 @@ from causalnet.claims.kinds.robust import RobustClaim
 from causalnet.claims.kinds.stability import StableClaim
 
 __all__ = [
+    "AbstractsClaim",
     "AgreementClaim",
     "BetterThanRandomClaim",
     "Bounded",
@@ -39,6 +42,7 @@ __all__ = [
     "Claim",
     "ClaimBase",
     "CompleteClaim",
+    "DisentanglesClaim",
     "EffectClaim",
     "ExistsClaim",
     "FaithfulClaim",
@@ -46,6 +50,7 @@ __all__ = [
     "NecessaryClaim",
     "NoBackupsClaim",
     "Part",
+    "PrefersClaim",
     "RobustClaim",
     "SelectiveClaim",
     "SpecificClaim",
@@ -68,7 +73,10 @@ Claim = Annotated[
     | SweepClaim
     | SpecificClaim
     | SelectiveClaim
-    | RobustClaim,
+    | RobustClaim
+    | AbstractsClaim
+    | PrefersClaim
+    | DisentanglesClaim,
     Field(discriminator="kind"),
 ]
 """Any of the kinds of claims."""

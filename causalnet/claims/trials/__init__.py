@@ -13,12 +13,18 @@
 | `sweep` | `sweep` |
 | `control` | `specific`, `selective` |
 | `robust` | `robust` |
+| `abstraction` | `abstracts`, `prefers`, `disentangles` |
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from causalnet.claims.kinds import Claim
+from causalnet.claims.trials.abstraction import (
+    AbstractsTrial,
+    DisentanglesTrial,
+    PrefersTrial,
+)
 from causalnet.claims.trials.agreement import AgreementTrial
 from causalnet.claims.trials.backups import BackupsTrial
 from causalnet.claims.trials.basic import EffectTrial, ExistsTrial, RatioTrial
@@ -48,6 +54,9 @@ _TRIALS: Mapping[str, Callable[[Any, Context], Trial]] = {
     "specific": ControlledTrial,
     "selective": ControlledTrial,
     "robust": RobustTrial,
+    "abstracts": AbstractsTrial,
+    "prefers": PrefersTrial,
+    "disentangles": DisentanglesTrial,
 }
 
 
