@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,9 +27,12 @@ from causalnet.lift import LiftedNetwork
 from causalnet.store import Ledger, Record, RecordKey, digest_of
 from causalnet.tasks import PromptPairs, Prompts
 
-__all__ = ["Meter", "scorer_of"]
+__all__ = ["Answered", "Meter", "scorer_of"]
 
 _LEARNED, _MEMORY = "learned", "memory"
+
+Answered: TypeAlias = tuple[Mapping[str, NDArray[Any]], int]
+"""Arrays by name, and the forward passes that they took."""
 
 
 def scorer_of(
@@ -162,16 +165,14 @@ class Meter:
         return {part: found[name] for name, part in zip(names, parts, strict=True)}
 
     def remember(
-        self,
-        program: str,
-        pairs: PromptPairs,
-        compute: Callable[[], tuple[Mapping[str, NDArray[np.float64]], int]],
-    ) -> Mapping[str, NDArray[np.float64]]:
+        self, program: object, prompts: PromptPairs | object, compute: Callable[[], Answered]
+    ) -> Mapping[str, NDArray[Any]]:
         """Return what a program gives on prompts, run unless it is in the ledger.
 
         Args:
-            program: All that it depends on but prompts and model, as text.
-            pairs: The prompts.
+            program: All that it depends on but prompts, model and prompts in a forward, as text
+                or other JSON values.
+            prompts: The prompts: pairs, or JSON values that hold all that is read of them.
             compute: Gives arrays by name, and the forwards that they took, which are counted.
 
         Raises:
@@ -184,10 +185,11 @@ class Meter:
                 self.count(0, 0)
             return Record(arrays, forwards)
 
-        return self._answered(digest_of(["program/v1", program]), pairs, counted)
+        key = digest_of(["program/v1", program, self.batch_size])
+        return self._answered(key, prompts, counted)
 
     def _answered(
-        self, program: str, pairs: PromptPairs, compute: Callable[[], Record]
+        self, program: str, prompts: PromptPairs | object, compute: Callable[[], Record]
     ) -> Mapping[str, NDArray[Any]]:
         def spend() -> Record:
             self.spending.check()
@@ -196,8 +198,11 @@ class Meter:
         if self._ledger is None:  # sorted as a ledger would, so that sums add up alike
             return {name: np.asarray(one) for name, one in sorted(spend().arrays.items())}
         before = self._ledger.reused
-        key = RecordKey(program, batch_digest(pairs), self._model)
-        record = self._ledger.fetch(key, spend)
+        if isinstance(prompts, PromptPairs):
+            batch = batch_digest(prompts)
+        else:
+            batch = digest_of(["prompts/v1", prompts])
+        record = self._ledger.fetch(RecordKey(program, batch, self._model), spend)
         found = self._ledger.reused - before
         self.reused += found
         self.forwards += found
