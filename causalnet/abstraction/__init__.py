@@ -11,6 +11,11 @@
 | `approximate_abstraction` | eps of every intervention, and the worst pair | Geiger et al. 2025 |
 | `compare`, `Rival` | two hypotheses, on pairs for which they predict different answers | |
 | `disentangle` | whether a feature holds one attribute and no other | Huang et al. 2024 |
+| `subspace_diagnostics` | signs that a subspace only seems to hold it | Makelov et al. 2024 |
+| `scrub`, `Interpretation`, `Resampling` | causal scrubbing, every variant named | \
+Chan et al. 2022 |
+| `simulatability`, `CircuitSimulator`, `ProgramSimulator` | what a claim adds to predictions | \
+Hase and Bansal 2020 |
 """
 
 from importlib import import_module
@@ -34,6 +39,19 @@ if TYPE_CHECKING:
     from causalnet.abstraction.graded import approximate_abstraction as approximate_abstraction
     from causalnet.abstraction.high_level import HighLevelModel as HighLevelModel
     from causalnet.abstraction.high_level import Variable as Variable
+    from causalnet.abstraction.illusion import SubspaceDiagnostics as SubspaceDiagnostics
+    from causalnet.abstraction.illusion import readers_of as readers_of
+    from causalnet.abstraction.illusion import subspace_diagnostics as subspace_diagnostics
+    from causalnet.abstraction.interpretation import Datum as Datum
+    from causalnet.abstraction.interpretation import Feature as Feature
+    from causalnet.abstraction.interpretation import Interpretation as Interpretation
+    from causalnet.abstraction.interpretation import InterpretationNode as InterpretationNode
+    from causalnet.abstraction.interpretation import answer as answer
+    from causalnet.abstraction.interpretation import anything as anything
+    from causalnet.abstraction.interpretation import everything as everything
+    from causalnet.abstraction.interpretation import identity as identity
+    from causalnet.abstraction.interpretation import nothing as nothing
+    from causalnet.abstraction.interpretation import token_at as token_at
     from causalnet.abstraction.pairs import Interchanges as Interchanges
     from causalnet.abstraction.pairs import draw_interchanges as draw_interchanges
     from causalnet.abstraction.rates import PairedWins as PairedWins
@@ -43,6 +61,19 @@ if TYPE_CHECKING:
     from causalnet.abstraction.rivals import Rival as Rival
     from causalnet.abstraction.rivals import RivalComparison as RivalComparison
     from causalnet.abstraction.rivals import compare as compare
+    from causalnet.abstraction.scrubbing import scrub as scrub
+    from causalnet.abstraction.scrubbing_draws import Resampling as Resampling
+    from causalnet.abstraction.scrubbing_results import Scrubbed as Scrubbed
+    from causalnet.abstraction.simulation import KindScores as KindScores
+    from causalnet.abstraction.simulation import Simulatability as Simulatability
+    from causalnet.abstraction.simulation import Simulator as Simulator
+    from causalnet.abstraction.simulation import compare_predictions as compare_predictions
+    from causalnet.abstraction.simulation import simulatability as simulatability
+    from causalnet.abstraction.simulation_circuits import CircuitSimulator as CircuitSimulator
+    from causalnet.abstraction.simulation_circuits import MemberIntervention as MemberIntervention
+    from causalnet.abstraction.simulation_circuits import draw_interventions as draw_interventions
+    from causalnet.abstraction.simulation_programs import ProgramSimulator as ProgramSimulator
+    from causalnet.abstraction.simulation_scores import Questions as Questions
 
 # The names are listed without torch, which only what runs a network needs.
 _MODULE_OF = {
@@ -52,26 +83,52 @@ _MODULE_OF = {
     "Alignment": "alignment",
     "ApproximateAbstraction": "graded",
     "Basis": "alignment",
+    "CircuitSimulator": "simulation_circuits",
+    "Datum": "interpretation",
     "Disentanglement": "ravel",
     "Examples": "examples",
     "Expression": "expressions",
+    "Feature": "interpretation",
     "HighLevelModel": "high_level",
     "InterchangeAccuracy": "accuracy",
     "Interchanges": "pairs",
+    "Interpretation": "interpretation",
+    "InterpretationNode": "interpretation",
+    "KindScores": "simulation",
+    "MemberIntervention": "simulation_circuits",
     "PairedWins": "rates",
+    "ProgramSimulator": "simulation_programs",
+    "Questions": "simulation_scores",
     "Rate": "rates",
     "Reading": "examples",
+    "Resampling": "scrubbing_draws",
     "Rival": "rivals",
     "RivalComparison": "rivals",
+    "Scrubbed": "scrubbing_results",
+    "Simulatability": "simulation",
+    "Simulator": "simulation",
     "Spelling": "examples",
+    "SubspaceDiagnostics": "illusion",
     "Variable": "high_level",
     "aligned": "alignment",
+    "answer": "interpretation",
+    "anything": "interpretation",
     "approximate_abstraction": "graded",
     "compare": "rivals",
+    "compare_predictions": "simulation",
     "disentangle": "ravel",
     "draw_interchanges": "pairs",
+    "draw_interventions": "simulation_circuits",
+    "everything": "interpretation",
+    "identity": "interpretation",
     "interchange_accuracy": "accuracy",
+    "nothing": "interpretation",
     "parse_expression": "expressions",
+    "readers_of": "illusion",
+    "scrub": "scrubbing",
+    "simulatability": "simulation",
+    "subspace_diagnostics": "illusion",
+    "token_at": "interpretation",
 }
 
 __all__ = [
@@ -81,26 +138,52 @@ __all__ = [
     "Alignment",
     "ApproximateAbstraction",
     "Basis",
+    "CircuitSimulator",
+    "Datum",
     "Disentanglement",
     "Examples",
     "Expression",
+    "Feature",
     "HighLevelModel",
     "InterchangeAccuracy",
     "Interchanges",
+    "Interpretation",
+    "InterpretationNode",
+    "KindScores",
+    "MemberIntervention",
     "PairedWins",
+    "ProgramSimulator",
+    "Questions",
     "Rate",
     "Reading",
+    "Resampling",
     "Rival",
     "RivalComparison",
+    "Scrubbed",
+    "Simulatability",
+    "Simulator",
     "Spelling",
+    "SubspaceDiagnostics",
     "Variable",
     "aligned",
+    "answer",
+    "anything",
     "approximate_abstraction",
     "compare",
+    "compare_predictions",
     "disentangle",
     "draw_interchanges",
+    "draw_interventions",
+    "everything",
+    "identity",
     "interchange_accuracy",
+    "nothing",
     "parse_expression",
+    "readers_of",
+    "scrub",
+    "simulatability",
+    "subspace_diagnostics",
+    "token_at",
 ]
 
 

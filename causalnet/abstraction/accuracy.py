@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from causalnet.abstraction.alignment import Alignment
 from causalnet.abstraction.controls import CONTROLS, Arm, Unavailable, arms_of, check_waivers
 from causalnet.abstraction.measuring import ArmScores, Criterion, base_hits, measure_arms
+from causalnet.abstraction.recalling import Recall
 from causalnet.abstraction.pairs import Interchanges
 from causalnet.abstraction.rates import PairedWins, Rate
 from causalnet.errors import ParameterError
@@ -32,6 +33,7 @@ class WorstPair:
         base: The base prompt.
         sources: The source of each variable.
         is_cause: Whether the answer should change.
+        is_right: Whether the predicted answer was given all the same.
         predicted: The answer of the high-level model.
         answered: The network's most likely answer of the pair's candidates; "another token"
             where a token beyond them is more likely.
@@ -41,6 +43,7 @@ class WorstPair:
     base: str
     sources: tuple[str, ...]
     is_cause: bool
+    is_right: bool
     predicted: str
     answered: str
     gap: float
@@ -51,6 +54,7 @@ class WorstPair:
             "base": self.base,
             "sources": list(self.sources),
             "kind": "cause" if self.is_cause else "isolate",
+            "is_right": self.is_right,
             "predicted": self.predicted,
             "answered": self.answered,
             "logit_gap": self.gap,
@@ -239,6 +243,7 @@ def interchange_accuracy(
     executor: Executor = "auto",
     batch_size: int = 16,
     progress: Progress | None = None,
+    recall: Recall | None = None,
 ) -> InterchangeAccuracy:
     """Measure how often interchanges give the answer of the high-level model, with four controls.
 
@@ -255,6 +260,7 @@ def interchange_accuracy(
         executor: `wavefront`, `hooks` or `auto`.
         batch_size: Most pairs in a batch.
         progress: Told about every pass.
+        recall: Where what was run before is found; None to run it.
 
     Returns:
         Rates with exact confidence sequences, controls, and the worst pair.
@@ -275,7 +281,14 @@ def interchange_accuracy(
     plain = Arm("no intervention", "no intervention", None, "nothing is swapped")
     needed = arms if "no intervention" not in waived else [*arms, plain]
     scores, forwards = measure_arms(
-        net, pairs, needed, at=at, executor=executor, batch_size=batch_size, progress=progress
+        net,
+        pairs,
+        needed,
+        at=at,
+        executor=executor,
+        batch_size=batch_size,
+        progress=progress,
+        recall=recall,
     )
     return judged(pairs, arms, missing, scores, criterion, waived, alpha, forwards)
 
@@ -371,6 +384,7 @@ def _worst(pairs: Interchanges, scores: ArmScores, hits: NDArray[np.bool_]) -> W
         texts[int(pairs.base[row])],
         tuple(texts[source] for source in pairs.sources[row].tolist()),
         bool(pairs.is_cause[row]),
+        bool(hits[row]),
         str(pairs.predicted[row]),
         "another token" if answered is None else str(answered),
         float(gaps[row]),

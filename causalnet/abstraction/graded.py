@@ -51,7 +51,8 @@ class ApproximateAbstraction:
     @property
     def worst_pair(self) -> WorstPair:
         """The pair on which the network is furthest from what is predicted."""
-        return min((part.worst for part in self.parts), key=lambda pair: pair.gap)
+        found = (part.worst for part in self.parts)
+        return min(found, key=lambda pair: (pair.is_right, pair.gap))
 
     @property
     def is_above_controls(self) -> bool:

@@ -32,6 +32,9 @@ Tuple: TypeAlias = tuple[int, tuple[int, ...]]
 MOST_CANDIDATES = 32
 """Values of the variables that are tried to find the answers an interchange could have given."""
 
+MOST_OUTPUTS = 12
+"""Outputs up to which all are told apart on each pair."""
+
 
 class Predictor:
     """A high-level model on a table of examples; what was computed is kept.
@@ -179,8 +182,9 @@ class Interchanges:
     def candidates(self) -> tuple[tuple[Value, ...], ...]:
         """The answers that are told apart on each pair, the predicted one first.
 
-        They are the answers to base and source, and those that the interchange would give with
-        any other value that the variables have on examples that could be the source (up to 32).
+        They are the answers to base and source, those that the interchange would give with any
+        other value that the variables have on examples that could be the source (up to 32), and
+        all that examples have, where these are at most 12.
         """
         rows = range(len(self.examples))
         seen = tuple(dict.fromkeys(self.predictor.before(row) for row in rows))
@@ -193,8 +197,8 @@ class Interchanges:
             more = self.more[at] if self.more else ()
             named = (self.predicted[at], self.before[at], self.of_sources[at], *more, *others)
             each = tuple(dict.fromkeys(named))
-            if len(each) == 1:
-                each += tuple(value for value in seen if value not in each)[:1]
+            if len(each) == 1 or len(seen) <= MOST_OUTPUTS:
+                each += tuple(value for value in seen if value not in each)[:MOST_OUTPUTS]
             found.append(each)
         return tuple(found)
 
