@@ -38,9 +38,8 @@ def _find(wanted: Value, *among: Value) -> int:
 
 
 def _choose(place: Any, *among: Value) -> Value:
-    if not 0 <= place < len(among):
-        raise IndexError(f"place {place} of {len(among)}")
-    chosen: Value = among[place]
+    # -1 stands for nowhere, which is no place from the end.
+    chosen: Value = among[place if place >= 0 else len(among)]
     return chosen
 
 

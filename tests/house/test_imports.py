@@ -38,7 +38,7 @@ def test_light_rooms_load_nothing_heavy(room: str) -> None:
     assert not top_level_modules(f"import causalnet{room}") & set(HEAVY)
 
 
-@pytest.mark.parametrize("room", [".claims", ".cli", ".report"])
+@pytest.mark.parametrize("room", [".abstraction", ".claims", ".cli", ".report"])
 def test_rooms_around_a_model_load_no_tensors(room: str) -> None:
     assert not top_level_modules(f"import causalnet{room}") & set(HEAVY)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from tests.house.tree import ROOT
 
 ROOMS = (
+    "abstraction",
     "claims",
     "cli",
     "discovery",
