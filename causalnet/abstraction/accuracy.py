@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from causalnet.abstraction.alignment import Alignment
 from causalnet.abstraction.controls import CONTROLS, Arm, Unavailable, arms_of, check_waivers
 from causalnet.abstraction.measuring import ArmScores, Criterion, base_hits, measure_arms
-from causalnet.abstraction.recalling import Recall
 from causalnet.abstraction.pairs import Interchanges
 from causalnet.abstraction.rates import PairedWins, Rate
+from causalnet.abstraction.recalling import Recall
 from causalnet.errors import ParameterError
 from causalnet.execute import Executor, Progress
 from causalnet.interventions import Position

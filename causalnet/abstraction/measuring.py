@@ -11,6 +11,7 @@ from causalnet.abstraction.alignment import source_name, swapped_world
 from causalnet.abstraction.controls import Arm
 from causalnet.abstraction.expressions import Value
 from causalnet.abstraction.pairs import Interchanges
+from causalnet.abstraction.recalling import Recall, program_of, prompts_of
 from causalnet.errors import ParameterError
 from causalnet.execute import Answers, Bindings, Executor, Matrix, Progress, run_leaves
 from causalnet.interventions import (
@@ -83,6 +84,7 @@ def measure_arms(
     executor: Executor = "auto",
     batch_size: int = 16,
     progress: Progress | None = None,
+    recall: Recall | None = None,
 ) -> tuple[dict[str, ArmScores], int]:
     """Return what the network answers under each arm, and how many forwards that took.
 
@@ -94,6 +96,7 @@ def measure_arms(
         executor: `wavefront`, `hooks` or `auto`, as in `run_leaves`.
         batch_size: Most pairs in a batch.
         progress: Told about every pass.
+        recall: Where what was run before is found; None to run it.
 
     Raises:
         AnswerError: An answer that is not one token.
@@ -108,13 +111,26 @@ def measure_arms(
     gaps = [replace(logit_diff, at=at, answers=f"candidate {k}") for k in range(1, width)]
     worlds = {arm.label: _world(arm) for arm in arms}
     reads = [Read(each, world) for world in worlds.values() for each in (top, before, *gaps)]
-    found = run_leaves(
-        reads, net, bound, executor=executor, batch_size=batch_size, progress=progress
+
+    def compute() -> tuple[dict[str, NDArray[np.float64]], int]:
+        found = run_leaves(
+            reads, net, bound, executor=executor, batch_size=batch_size, progress=progress
+        )
+        columns = [found.values[read].double().cpu().numpy() for read in reads]
+        took = {"forwards": np.array([found.forwards], dtype=np.float64)}
+        return took | {f"read {number:04}": one for number, one in enumerate(columns)}, (
+            found.forwards
+        )
+
+    arrays: Mapping[str, NDArray[np.float64]] = (
+        compute()[0]
+        if recall is None
+        else recall(program_of(reads, bound, executor), prompts_of(bound), compute)
     )
+    numbers = {read: arrays[f"read {number:04}"] for number, read in enumerate(reads)}
 
     def column(readout: ReadOut, world: World) -> NDArray[np.float64]:
-        numbers: NDArray[np.float64] = found.values[Read(readout, world)].double().cpu().numpy()
-        return numbers
+        return numbers[Read(readout, world)]
 
     known = np.array([[k < len(each) for k in range(width)] for each in pairs.candidates])
     scores = {}
@@ -126,7 +142,7 @@ def measure_arms(
             np.where(known, logits, np.nan),
             column(before, world) > 0.5,
         )
-    return scores, found.forwards
+    return scores, int(arrays["forwards"][0])
 
 
 def base_hits(pairs: Interchanges, scores: ArmScores, criterion: Criterion) -> NDArray[np.bool_]:

@@ -18,6 +18,7 @@ from causalnet.abstraction.high_level import HighLevelModel
 from causalnet.abstraction.measuring import Criterion
 from causalnet.abstraction.pairs import Interchanges, Predictor, draw_classes
 from causalnet.abstraction.rates import Rate
+from causalnet.abstraction.recalling import Recall
 from causalnet.errors import ParameterError
 from causalnet.execute import Executor
 from causalnet.interventions import Position
@@ -114,6 +115,7 @@ def disentangle(
     at: Position = "end",
     executor: Executor = "auto",
     batch_size: int = 16,
+    recall: Recall | None = None,
 ) -> Disentanglement:
     """Measure Cause, Isolate and Disentangle of one attribute's feature, on held-out examples.
 
@@ -141,6 +143,7 @@ def disentangle(
         at: Where answers are read.
         executor: `wavefront`, `hooks` or `auto`.
         batch_size: Most pairs in a batch.
+        recall: Where what was run before is found; None to run it.
 
     Raises:
         ParameterError: No such column, no example that asks for the attribute or for another one,
@@ -203,5 +206,6 @@ def disentangle(
         at=at,
         executor=executor,
         batch_size=batch_size,
+        recall=recall,
     )
     return Disentanglement(attribute, accuracy, tuple(held.items()))

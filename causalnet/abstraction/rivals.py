@@ -15,6 +15,7 @@ from causalnet.abstraction.high_level import HighLevelModel
 from causalnet.abstraction.measuring import Criterion, measure_arms
 from causalnet.abstraction.pairs import Interchanges, Predictor, Tuple, draw_classes
 from causalnet.abstraction.rates import PairedWins, Rate
+from causalnet.abstraction.recalling import Recall
 from causalnet.errors import ParameterError
 from causalnet.execute import Executor
 from causalnet.interventions import Position
@@ -132,6 +133,7 @@ def compare(
     at: Position = "end",
     executor: Executor = "auto",
     batch_size: int = 16,
+    recall: Recall | None = None,
 ) -> RivalComparison:
     """Compare two rivals on pairs for which they predict different answers, and on no others.
 
@@ -151,6 +153,7 @@ def compare(
         at: Where the answer is read.
         executor: `wavefront`, `hooks` or `auto`.
         batch_size: Most pairs in a batch.
+        recall: Where what was run before is found; None to run it.
 
     Returns:
         Paired rates; or that the examples cannot tell them apart, with the number searched.
@@ -213,7 +216,7 @@ def compare(
         own = rival.alignment.of(rival.variables)
         arm = Arm("", "hypothesis", own, str(own))
         scores, passes = measure_arms(
-            net, pairs, [arm], at=at, executor=executor, batch_size=batch_size
+            net, pairs, [arm], at=at, executor=executor, batch_size=batch_size, recall=recall
         )
         hits.append(scores["hypothesis"].hits(criterion))
         forwards += passes

@@ -54,12 +54,15 @@ def _wanted(one: Wanted) -> list[object]:
 
 
 def batch_digest(pairs: PromptPairs) -> str:
-    """Return a digest of everything that a model reads and is asked, and of named positions."""
+    """Return a digest of what a model reads and is asked, named positions, and row numbers.
+
+    Rows keep their numbers in every subset, and their noise with them.
+    """
     places = [
         {name: list(rows) for name, rows in side.positions.items()}
         for side in (pairs.base, pairs.source)
     ]
-    return digest_of([pairs.digest(), places])
+    return digest_of([pairs.digest(), places, pairs.record.rows])
 
 
 def described_model(net: LiftedNetwork) -> dict[str, Any]:

@@ -58,12 +58,10 @@ class _AbstractionTrial(TrialBase):
         hearing = self.context.hearing
         return examples_of(self._asked, hearing.net, hearing.pairs("test"))
 
-    def _count(self, forwards: int) -> None:
-        """Count what was run; the prompts are used from the first to the last."""
+    def _use_all(self) -> None:
+        """Note that the prompts are used from the first to the last."""
         hearing = self.context.hearing
         hearing.used = len(hearing.pairs("test"))
-        for _ in range(forwards):
-            hearing.meter.count(0, 0)
 
     def _decide(
         self, verdict: Verdict, reason: Reason, sentence: str, shown: Rate | None, n: int
@@ -138,8 +136,9 @@ class AbstractsTrial(_AbstractionTrial):
             alpha=alpha,
             executor="hooks",
             batch_size=hearing.meter.batch_size,
+            recall=hearing.remember,
         )
-        self._count(found.forwards)
+        self._use_all()
         self._evidence = {"interchange_accuracy": found.to_json()}
         self._judge(found, asked.at_least, alpha)
 
@@ -226,8 +225,9 @@ class PrefersTrial(_AbstractionTrial):
             alpha=alpha,
             executor="hooks",
             batch_size=hearing.meter.batch_size,
+            recall=hearing.remember,
         )
-        self._count(found.forwards)
+        self._use_all()
         self._evidence = {"comparison": found.to_json()}
         paired, names = found.paired, found.names
         told = (
@@ -290,8 +290,9 @@ class DisentanglesTrial(_AbstractionTrial):
             alpha=alpha,
             executor="hooks",
             batch_size=hearing.meter.batch_size,
+            recall=hearing.remember,
         )
-        self._count(found.accuracy.forwards)
+        self._use_all()
         self._evidence = {"disentanglement": found.to_json()}
         # A union bound over the rates that the score is made of.
         share = alpha / (1 + len(found.isolate))
