@@ -132,7 +132,7 @@ BOUNDED: Mapping[str, Draw] = {
 
 
 def faithful_probabilities(noise: float, fails: float) -> Draw:
-    """D(0.9) where the circuit keeps 0.9 of the model's probability on average, scaled to [0, 1]."""
+    """D(0.9) where the circuit keeps 0.9 of the model's probability, scaled to [0, 1]."""
 
     def draw(rng: np.random.Generator, sweeps: int, n: int) -> Array:
         denominators = rng.uniform(0.3, 1.0, size=(sweeps, n))

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike
 from causalnet.statistics.interval import Interval
 from causalnet.statistics.samples import Array, check_alpha, check_band, sample
 
-__all__ = ["BoundedSequence", "log_capitals", "log_gains", "stakes"]
+__all__ = ["BoundedSequence", "log_capitals", "log_gains", "log_product", "stakes"]
 
 # b: 44 equal scores of 0.964 are the fewest that any bet needs to show a mean above 0.9 at
 # alpha = 0.05; this b takes 51, and half of it would cost a fair coin's rivals a fifth more.
@@ -59,12 +59,26 @@ def log_gains(values: Array, null: ArrayLike, counts: Array | None = None) -> Ar
     """
     fractions, _ = stakes()
     q = np.asarray(null, dtype=np.float64)[..., None]
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         odds = np.where(q > 0, values / q, np.where(values > 0, np.inf, 0.0)) - 1
-        grown = np.log1p(fractions[:, None] * odds[..., None, :])
-    if counts is not None:
-        grown = grown * counts[..., None, :]
-    return np.asarray(grown.sum(axis=-1))
+        grown = fractions[:, None] * odds[..., None, :]
+    if counts is None:
+        return log_product(grown)
+    return np.asarray((np.log1p(grown) * counts[..., None, :]).sum(axis=-1))
+
+
+def log_product(grown: Array) -> Array:
+    """Return the logarithms of the products of 1 + `grown` over the last axis.
+
+    A logarithm costs as much as a dozen products: one is taken of every block of 8 factors, too
+    few to leave the numbers of float64.
+
+    >>> bool(np.isclose(log_product(np.full(20, 0.5)), 20 * np.log(1.5)))
+    True
+    """
+    blocks = np.arange(0, grown.shape[-1], 8)
+    with np.errstate(over="ignore", divide="ignore"):
+        return np.asarray(np.log(np.multiply.reduceat(1 + grown, blocks, axis=-1)).sum(axis=-1))
 
 
 def log_capitals(gains: Array) -> Array:

@@ -15,14 +15,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from causalnet.errors import ParameterError
-from causalnet.statistics.betting import BoundedSequence, log_capitals, stakes
+from causalnet.statistics.betting import BoundedSequence, log_capitals, log_product, stakes
 from causalnet.statistics.fixed_sample import paired_samples
 from causalnet.statistics.interval import Interval
 from causalnet.statistics.samples import Array, check_alpha, check_band
 
 __all__ = ["BoundedRatioSequence"]
 
-GRID = 241
+# Ratios over the whole reach, and more of them about each claimed bound.
+GRID, NEAR, NEAR_GRID = 91, 0.15, 31
 
 
 @final
@@ -50,7 +51,7 @@ class BoundedRatioSequence:
     >>> denominators = rng.uniform(0.6, 1.0, size=200)
     >>> sequence.add(denominators * rng.uniform(0.9, 1.0, size=200), denominators)
     >>> print(sequence.interval)
-    [0.9250, 0.9750] (90 %)
+    [0.900, 1.000] (90 %)
     """
 
     def __init__(
@@ -77,7 +78,8 @@ class BoundedRatioSequence:
         self.gate = BoundedSequence(check_alpha(gate_alpha, "gate_alpha"), *self.denominators)
         self.clipped = 0
         self._sums = np.zeros(2)
-        self._grid = np.unique([*np.linspace(*ratios, GRID), *bounds])
+        near = [np.linspace(bound - NEAR, bound + NEAR, NEAR_GRID) for bound in bounds]
+        self._grid = np.unique(np.concatenate([np.linspace(*ratios, GRID), *near, list(bounds)]))
         # Against "F is at most f" and against "F is at least f", every bet at every f.
         self._gains = np.zeros((2, len(self._grid), len(stakes()[0])))
         self._is_open = False
@@ -100,8 +102,7 @@ class BoundedRatioSequence:
         worst, best = _ends(self._grid, self.numerators, self.denominators)
         self._gains[0] += _gains(d, worst)
         self._gains[1] += _gains(-d, -best)
-        gate = self.gate.interval
-        self._is_open = self._is_open or (gate is not None and gate.low > 0)
+        self._is_open = self._is_open or self._gate_shows(above=True)
 
     @property
     def n(self) -> int:
@@ -112,6 +113,11 @@ class BoundedRatioSequence:
     def is_open(self) -> bool:
         """Whether the mean denominator was shown to be above 0."""
         return self._is_open
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether the mean denominator is shown not to be above 0."""
+        return not self._is_open and self.n > 0 and self._gate_shows(above=False)
 
     @property
     def estimate(self) -> float:
@@ -132,6 +138,12 @@ class BoundedRatioSequence:
             1 - 2 * self.alpha,
             "betting_ratio_sequence",
         )
+
+    def _gate_shows(self, *, above: bool) -> bool:
+        """Whether 0 is excluded as the mean denominator, from one side."""
+        if self.denominators[0] >= 0:  # the sum tells: no denominator takes anything back
+            return above and bool(self._sums[1] > 0)
+        return self.gate.log_evidence(0.0, above=above) >= -math.log(self.gate.alpha)
 
     def excludes(self, point: float) -> int | None:
         """Return after how many pairs like these a ratio on the grid would be excluded.
@@ -159,12 +171,11 @@ def _ends(
 def _gains(d: Array, worst: Array) -> Array:
     """Return what every bet gains that the mean of `d`, at least `worst`, is above 0."""
     fractions, _ = stakes()
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         # Where D cannot be below 0 the null says that it is 0 always: one above 0 refutes it.
         sure = np.where(d > 0, np.inf, 0.0)
         odds = np.where(worst[:, None] < 0, d / -worst[:, None], sure)
-        grown = np.log1p(fractions[:, None] * odds[:, None, :])
-    return np.asarray(grown.sum(axis=-1), dtype=np.float64)
+        return log_product(fractions[:, None] * odds[:, None, :])
 
 
 def _last_of_run(grid: Array, excluded: NDArray[np.bool_]) -> float | None:

@@ -191,12 +191,11 @@ class BoundedRatioJudge:
         if self.is_settled:
             return
         self._sequence.add(numerators, denominators)
-        gate = self._sequence.gate.interval
         if self._sequence.is_open:
             self._proceedings.look(self._sequence)
             _note_clipping(self._proceedings, self._sequence, "the declared ranges")
-        elif gate is not None and gate.high <= 0:
-            self._absent = self._undefined(gate)
+        elif self._sequence.is_absent:
+            self._absent = self._undefined()
 
     @property
     def is_settled(self) -> bool:
@@ -219,24 +218,26 @@ class BoundedRatioJudge:
         settled = proceedings.settled or self._absent
         if settled is not None:
             return settled
-        gate, interval = sequence.gate.interval, sequence.interval
-        if gate is None:
+        interval = sequence.interval
+        if not sequence.n:
             asked = proceedings.question
             return proceedings.without_interval(
                 Verdict.INCONCLUSIVE, asked.too_few, f"There are no {asked.units}.", sequence
             )
         if interval is None:
-            return self._undefined(gate)
+            return self._undefined()
         doubt = proceedings.doubt(interval, sequence, sequence.excludes)
         return _with_clipping(doubt, sequence, "the declared ranges")
 
-    def _undefined(self, gate: Interval) -> Decision:
+    def _undefined(self) -> Decision:
         asked, measured = self._proceedings.question, self._sequence.gate
+        gate = measured.interval
+        assert gate is not None  # asked only with observations
         decimals = shared_decimals(gate.low, gate.high, 0.0)
         number, low, high = (
             fixed(one, decimals) for one in (measured.estimate, gate.low, gate.high)
         )
-        absent = gate.high <= 0
+        absent = self._sequence.is_absent
         sentence = (
             f"{asked.quantity} is undefined because its denominator is "
             f"{'not' if absent else 'not clearly'} above 0: {self._denominator} is {number} on "
