@@ -185,24 +185,25 @@ class Scrubbed:
                 )
             elif node.unchanged > HARDLY:
                 told.append(
-                    f"{node.name}: {node.unchanged:.0%} of draws were the same prompt, so that it "
-                    "was hardly tested."
+                    f"{node.name}: {_percent(node.unchanged)} of draws were the same prompt, so "
+                    "that it was hardly tested."
                 )
             if node.alone > 0:
                 told.append(
-                    f"{node.name}: for {node.alone:.0%} of draws no datum of the population agreed."
+                    f"{node.name}: for {_percent(node.alone)} of draws no datum of the population "
+                    "agreed."
                 )
         share = self.recovered
         if share is not None and abs(1 - share) < self.within and self.gap > 2 * self.within:
             told.append(
-                f"Differences cancel: {share:.0%} are recovered on average, and items differ by "
-                f"{self.gap:.0%} of the behaviour."
+                f"Differences cancel: {_percent(share)} are recovered on average, and items differ "
+                f"by {_percent(self.gap)} of the behaviour."
             )
         best = max((control.recovered for control in self.controls), default=float("-inf"))
         if share is not None and share - best < self.within:
             told.append(
-                f"With permuted features {best:.0%} are recovered: the outcome hardly depends on "
-                "what the hypothesis says is computed."
+                f"With permuted features {_percent(best)} are recovered: the outcome hardly "
+                "depends on what the hypothesis says is computed."
             )
         return told
 
@@ -227,9 +228,7 @@ class Scrubbed:
         else:
             ends = f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
             recovered = f"{100 * share:.1f} % recovered {ends} ({100 * interval.level:.6g} %)"
-        return f"{recovered}, {self.agreement:.0%} of items within {self.within:.0%}".replace(
-            "%", " %"
-        ).replace("  %", " %")
+        return f"{recovered}, {_percent(self.agreement)} of items within {_percent(self.within)}"
 
     def __str__(self) -> str:
         """Return the hypothesis, the summary, and the warnings."""
@@ -247,13 +246,22 @@ class Scrubbed:
             "model": float(self.model.mean()),
             "random": float(self.random.mean()),
             "agreement": {"within": self.within, "share": self.agreement},
-            "gap": self.gap,
-            "correlation": None if np.isnan(self.correlation) else self.correlation,
+            "gap": _number(self.gap),
+            "correlation": _number(self.correlation),
             "nodes": [
                 {name: getattr(node, name) for name in NodeDraws.__slots__} for node in self.nodes
             ],
-            "controls": [control.recovered for control in self.controls],
+            "controls": [_number(control.recovered) for control in self.controls],
             "warnings": list(self.warnings),
             "items": len(self.model),
             "forwards": self.forwards,
         }
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def _number(value: float) -> float | None:
+    """Return a number that JSON has; NaN is none."""
+    return None if np.isnan(value) else value
