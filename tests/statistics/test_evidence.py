@@ -24,8 +24,8 @@ G = st.floats(0.005, 0.3)
 def test_law_it_is_the_mean_likelihood_ratio(n: int, t: float, g: float) -> None:
     """Oracle: both likelihoods summed over a grid of spreads (prior 1/s) and effect sizes."""
     total, squares = t * math.sqrt(n), n - 1 + t**2  # of a sample with standard deviation 1
-    spread = np.exp(np.linspace(-1.5, 1.5, 1501))[:, None]
-    effect = np.linspace(0, 8 * math.sqrt(g), 1201)[None, :]
+    spread = np.exp(np.linspace(-1.2, 1.2, 401))[:, None]
+    effect = np.linspace(0, 8 * math.sqrt(g), 401)[None, :]
     log_spread = -n * np.log(spread)
     null = log_spread - squares / (2 * spread**2)
     alternative = (
@@ -38,14 +38,14 @@ def test_law_it_is_the_mean_likelihood_ratio(n: int, t: float, g: float) -> None
     weights[[0, -1]] = 0.5
     step = effect[0, 1] * 2 / math.sqrt(2 * math.pi * g)
     mean = (np.exp(alternative - top) * weights).sum() * step
-    expected = math.log(mean) + top - math.log(np.exp(null - top).sum())
+    expected = math.log(mean) - math.log(np.exp(null - top).sum())
     assert float(log_e_above(n, t, g)) == pytest.approx(expected, abs=1e-3)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(SIZES, G)
 def test_law_its_mean_is_one_at_the_null(n: int, g: float) -> None:
-    t = np.linspace(-60, 60, 60_001)
+    t = np.linspace(-60, 60, 6001)
     density = np.exp(log_e_above(n, t, g) + student.logpdf(t, n - 1))
     assert density.sum() * (t[1] - t[0]) == pytest.approx(1.0, abs=1e-3)
 
