@@ -40,6 +40,7 @@ RECORDED = 16
 
 Run = Part
 
+_WHOLE = "whole model"
 _PARTS = (EVERYTHING, ONLY, WITHOUT)
 
 
@@ -128,9 +129,21 @@ def runs_of_claim(file: ClaimFile, claim: Claim, query: Query | None) -> tuple[R
         by = " by hooks" if of_edges else ""
         return tuple((f"{name}{by}", ()) for name in runs_of(query.leaves))
     parts = list(claim.parts(circuit_of(file, claim) if claim.about_circuit else ()))
-    own = _of_edges(file, parts) if of_edges else _of_nodes(file, parts)
+    own = _called(file, parts, claim.reads_model)
     controls = range(len(claim.control_tasks))
     return own + tuple((f"{name}, control {c}", about) for c in controls for name, about in own)
+
+
+def _called(file: ClaimFile, parts: list[Run], reads_model: bool) -> tuple[Run, ...]:
+    """Return the runs of a call: of parts, and of the whole model where it is read."""
+    of_edges = file.ablation.level == "edges"
+    if not parts and not reads_model:
+        return ()
+    runs = _of_edges(file, parts) if of_edges else _of_nodes(file, parts)
+    # Denoising restores values of the base run, which is run for them.
+    if reads_model or (not of_edges and file.direction == "denoising"):
+        return runs
+    return tuple(run for run in runs if run[0] != (_WHOLE if of_edges else "base"))
 
 
 def _of_nodes(file: ClaimFile, parts: list[Run]) -> tuple[Run, ...]:
@@ -148,7 +161,7 @@ def _of_nodes(file: ClaimFile, parts: list[Run]) -> tuple[Run, ...]:
 
 def _of_edges(file: ClaimFile, parts: list[Run]) -> tuple[Run, ...]:
     """Return the runs of masks: what is known of the prompts, then a run for each mask."""
-    masks = _drawn(file, [("whole model", ()), *parts])
+    masks = _drawn(file, [(_WHOLE, ()), *parts])
     if file.ablation.kind == "optimal":
         return tuple(run for mask in masks for run in ((f"base for {mask[0]}", mask[1]), mask))
     known = "base" if file.direction == "noising" else "source"
@@ -263,11 +276,9 @@ def _call(file: ClaimFile, calls: Calls) -> Count:
     finding = file.found.task or file.task
     prompts = prompts_of(file, finding) if calls.prompts is None else calls.prompts
     parts = [part for part in calls.parts if part != WHOLE_MODEL]
-    of_edges = file.ablation.level == "edges"
-    runs = _of_edges(file, parts) if of_edges else _of_nodes(file, parts)
-    unread = WHOLE_MODEL not in calls.parts
+    runs = _called(file, parts, WHOLE_MODEL in calls.parts)
     learned = _learning(file) * sum(name.startswith(_PARTS) for name, _ in parts)
-    return Count.of(len(runs) - unread, prompts, file.batch) + learned
+    return Count.of(len(runs), prompts, file.batch) + learned
 
 
 def _learning(file: ClaimFile) -> Count:

@@ -301,6 +301,9 @@ def _plan(
     worlds = tuple(name for name, _ in runs)
     if isinstance(claim, BetterThanRandomClaim):
         worlds = (*worlds, "only the circuit", "only random circuits")
+    everything = tuple(universe(file, graph))
+    beside = claim.besides(circuit_of(file, claim) if named else (), everything, n)
+    worlds = (*worlds, *dict.fromkeys(calls.what for calls in beside))
     if named and not _is_term(file, claim):
         known = f"{len(universe(file, graph))} {_ABLATED[file.ablation.ablate][0]}"
         term: tuple[str, ...] = (f"{claim.number}, of {known}",)

@@ -3,13 +3,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import pearsonr, spearmanr
 
 from causalnet.claims import explain_claims, verify
 from causalnet.claims.prompts import finding_pairs
 from causalnet.claims.prompts import testing_pairs as pairs_of
 from causalnet.effects import counterfactual
 from causalnet.errors import ClaimFileError
-from causalnet.faithfulness import CircuitScorer, EdgeCircuitScorer, Regime
+from causalnet.faithfulness import CircuitScorer, EdgeCircuitScorer, Member, Regime, Wanted
 from causalnet.interventions import READOUTS, logit_diff
 from causalnet.lift import LiftedNetwork
 from causalnet.statistics import Reason, Verdict
@@ -46,20 +47,29 @@ def agreement(measure: str, **options: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("direction", ["noising", "denoising"])
 def test_numbers_are_those_of_the_scores(direction: Any, net: LiftedNetwork, folder: Path) -> None:
-    """Oracle: the four numbers from the scorer's own columns, on the prompts each used."""
+    """Oracle: the scorer's own columns, on the prompts each used; scipy for correlations."""
     claims = [
         agreement("per_item", tolerance=0.5, at_least=0.5),
         agreement("top1", at_least=0.5),
         agreement("kl", at_most=0.5),
         agreement("kl_recovered", at_least=0.5),
+        agreement("correlation", at_least=0.5),
+        agreement("rank_correlation", at_least=0.5),
     ]
     file = claim_file(folder, claims=claims, direction=direction, **TASK)
     report = verify(file, net=net)
     pairs = pairs_of(file, net.model.tokenizer)
     scorer = CircuitScorer(net, logit_diff, counterfactual(), net.heads(), direction=direction)
-    kept = (Regime.KEPT, tuple(map(net.graph.find, CIRCUIT)))
+    circuit: tuple[Member, ...] = tuple(map(net.graph.find, CIRCUIT))
+    kept = (Regime.KEPT, circuit)
     kl, top1 = READOUTS["kl"], READOUTS["top1_agreement"]
-    wanted = [(Regime.MODEL, ()), kept, (*kept, top1), (*kept, kl), (Regime.EMPTY, (), kl)]
+    wanted: list[Wanted] = [
+        (Regime.MODEL, ()),
+        kept,
+        (*kept, top1),
+        (*kept, kl),
+        (Regime.EMPTY, (), kl),
+    ]
     model, alone, tops, divergence, emptied = (
         scorer.read(pairs, wanted).values[one] for one in wanted
     )
@@ -67,18 +77,24 @@ def test_numbers_are_those_of_the_scores(direction: Any, net: LiftedNetwork, fol
     def used(index: int, values: Any) -> float:
         return float(values[: report.results[index].decision.n].mean())
 
+    def correlated(index: int, by: Any) -> float:
+        n = report.results[index].decision.n
+        return float(by(model[:n], alone[:n]).statistic)
+
     numbers = (
         used(0, np.abs(alone - model) <= 0.5),
         used(1, tops),
         used(2, divergence),
         1 - used(3, divergence) / used(3, emptied),
+        correlated(4, pearsonr),
+        correlated(5, spearmanr),
     )
     for result, number in zip(report.results, numbers, strict=True):
         assert result.decision.estimate == pytest.approx(number, abs=1e-9)
-    assert [result.unit for result in report.results] == ["", "", "nats", ""]
+    assert [result.unit for result in report.results] == ["", "", "nats", "", "", ""]
     assert report.results[2].readout_unit == "nats"
     exact = [result.conventions["alpha"].endswith("exact") for result in report.results]
-    assert exact == [True, True, False, False]
+    assert exact == [True] * 2 + [False] * 4
 
 
 def test_a_share_of_the_behaviour_is_measured_on_the_finding_prompts(

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from causalnet.claims.kinds.base import (
+    BEHAVIOUR,
     EVERYTHING,
     ONLY,
     WHOLE_MODEL,
@@ -18,7 +19,7 @@ from causalnet.claims.spec import mistake
 
 __all__ = ["READ_BY", "AgreementClaim", "Measure"]
 
-Measure = Literal["per_item", "top1", "kl", "kl_recovered"]
+Measure = Literal["per_item", "top1", "kl", "kl_recovered", "correlation", "rank_correlation"]
 
 READ_BY = ", read by "
 """Between the name of a run and that of a read-out that is not the file's."""
@@ -28,6 +29,8 @@ _QUANTITY: dict[Measure, str] = {
     "top1": "share of prompts with the model's most likely token",
     "kl": "mean divergence of the circuit from the model",
     "kl_recovered": "share of the divergence that the circuit recovers",
+    "correlation": "correlation of the circuit's read-outs with the model's",
+    "rank_correlation": "rank correlation of the circuit's read-outs with the model's",
 }
 
 # Ends are never shown: no number of prompts shows a rate of 1, nor a divergence of 0.
@@ -36,6 +39,8 @@ _BETWEEN: dict[Measure, tuple[float, float]] = {
     "top1": (0.0, 1.0),
     "kl": (0.0, math.inf),
     "kl_recovered": (-math.inf, 1.0),
+    "correlation": (-1.0, 1.0),
+    "rank_correlation": (-1.0, 1.0),
 }
 
 
@@ -58,7 +63,8 @@ class AgreementClaim(Bounded):
             "`per_item`: share of prompts whose read-out is within `tolerance` (or `epsilon`) of "
             "the model's; `top1`: share of prompts with the model's most likely token; `kl`: mean "
             "KL(model || circuit) in nats over the whole vocabulary; `kl_recovered`: 1 - KL of the "
-            "circuit / KL of everything ablated, a ratio of means."
+            "circuit / KL of everything ablated, a ratio of means; `correlation` (Pearson) and "
+            "`rank_correlation` (Spearman): of the read-outs over prompts."
         )
     )
     tolerance: Annotated[float, Field(gt=0.0)] | None = Field(
@@ -147,6 +153,10 @@ class AgreementClaim(Bounded):
                 )
             case "top1":
                 return "share of prompts whose most likely token is the model's, circuit alone"
+            case "correlation":
+                return "Pearson correlation, over prompts, of the read-outs of circuit and model"
+            case "rank_correlation":
+                return "Spearman correlation, over prompts, of the read-outs of circuit and model"
 
     @property
     def read_by(self) -> str:
@@ -177,7 +187,7 @@ class AgreementClaim(Bounded):
         self, circuit: tuple[str, ...], universe: tuple[str, ...], n: int
     ) -> tuple[Calls, ...]:
         """Return what measures the behaviour that a tolerance is a share of."""
-        return () if self.epsilon is None else (Calls((WHOLE_MODEL, (EVERYTHING, ()))),)
+        return () if self.epsilon is None else (Calls(BEHAVIOUR, (WHOLE_MODEL, (EVERYTHING, ()))),)
 
 
 def _example(measure: Measure, key: str) -> str:

@@ -10,6 +10,7 @@ from causalnet.claims.task_spec import TaskSpec
 from causalnet.statistics import Direction
 
 __all__ = [
+    "BEHAVIOUR",
     "EVERYTHING",
     "ONLY",
     "WHOLE_MODEL",
@@ -40,17 +41,22 @@ class Calls:
     """Parts that are run beside the batches of test prompts: before them, or afterwards.
 
     Attributes:
+        what: What is run, as `causalnet explain` says it.
         parts: What one call runs, `WHOLE_MODEL` where it is read too.
         prompts: On how many prompts; None for all finding prompts.
         fewest: How many such calls there are at least.
         most: How many at most.
     """
 
+    what: str
     parts: tuple[Part, ...]
     prompts: int | None = None
     fewest: int = 1
     most: int = 1
 
+
+BEHAVIOUR = "the behaviour, on the finding prompts"
+"""What a tolerance may be a share of."""
 
 CircuitField: TypeAlias = Annotated[
     Names | str | None,
@@ -129,6 +135,11 @@ class ClaimBase(Spec):
     def own_circuit(self) -> tuple[str, ...] | str | None:
         """The claim's own circuit, if it names one."""
         return getattr(self, "circuit", None)
+
+    @property
+    def reads_model(self) -> bool:
+        """Whether the whole model is read on each batch of test prompts."""
+        return True
 
     @property
     def control_tasks(self) -> tuple[TaskSpec, ...]:

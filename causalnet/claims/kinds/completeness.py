@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from causalnet.claims.kinds.base import (
+    BEHAVIOUR,
     EVERYTHING,
     ONLY,
     WHOLE_MODEL,
@@ -154,6 +155,11 @@ class CompleteClaim(Bounded):
         return self
 
     @property
+    def reads_model(self) -> bool:
+        """Whether the whole model is read on each batch of test prompts."""
+        return self.by == "remainder"
+
+    @property
     def is_family(self) -> bool:
         """Whether the claim is that a difference of means is within a tolerance for sets K."""
         return self.by in ("classes", "adversarial")
@@ -235,10 +241,12 @@ class CompleteClaim(Bounded):
         self, circuit: tuple[str, ...], universe: tuple[str, ...], n: int
     ) -> tuple[Calls, ...]:
         """Return what measures the tolerance, the draws of sets, and the search for one."""
-        scale = () if self.epsilon is None else (Calls((WHOLE_MODEL, (EVERYTHING, ()))),)
+        scale = () if self.epsilon is None else (Calls(BEHAVIOUR, (WHOLE_MODEL, (EVERYTHING, ()))),)
         pair = ((ONLY, ("rest",)), (WITHOUT, ("set",)))
         if self.by == "random":
-            return (*scale, Calls(pair, self.tried_on, min(1, n), n // self.tried_on))
+            sets = n // self.tried_on
+            what = f"at most {sets} random sets, on {self.tried_on} test prompts each"
+            return (*scale, Calls(what, pair, self.tried_on, min(1, sets), sets))
         if self.by != "adversarial":
             return scale
         return (*scale, *_steps(len(circuit), self.tries))
@@ -318,7 +326,8 @@ class NoBackupsClaim(ClaimBase):
         """Return the screening of all that is outside the circuit."""
         others = (name for name in universe if name not in circuit)
         tried = (part for name in others for part in _with_and_without(circuit, name))
-        return (Calls((WHOLE_MODEL, (WITHOUT, circuit), *tried), self.prompts),)
+        what = "all that is outside the circuit, one by one, on finding prompts"
+        return (Calls(what, (WHOLE_MODEL, (WITHOUT, circuit), *tried), self.prompts),)
 
 
 def _with_and_without(circuit: tuple[str, ...], name: str) -> tuple[Part, ...]:
@@ -340,7 +349,10 @@ def _steps(members: int, tries: int) -> tuple[Calls, ...]:
             break
         sets = [f"set {index}" for index in range(count)]
         found.append(
-            Calls(tuple(part for one in sets for part in ((ONLY, (one,)), (WITHOUT, (one,)))))
+            Calls(
+                "a search for the worst set, on the finding prompts",
+                tuple(part for one in sets for part in ((ONLY, (one,)), (WITHOUT, (one,)))),
+            )
         )
         tries -= count
     return tuple(found)

@@ -43,6 +43,11 @@ class StableClaim(ClaimBase):
         return "at_least"
 
     @property
+    def reads_model(self) -> bool:
+        """Nothing is run on the test prompts."""
+        return False
+
+    @property
     def number(self) -> str:
         """The number in words."""
         return (
@@ -56,4 +61,5 @@ class StableClaim(ClaimBase):
         self, circuit: tuple[str, ...], universe: tuple[str, ...], n: int
     ) -> tuple[Calls, ...]:
         """Return the effects of all units on the finding prompts."""
-        return (Calls((WHOLE_MODEL, *((WITHOUT, (name,)) for name in universe))),)
+        each = ((WITHOUT, (name,)) for name in universe)
+        return (Calls("every unit ablated, on the finding prompts", (WHOLE_MODEL, *each)),)

@@ -23,6 +23,7 @@ from causalnet.interventions import READOUTS
 from causalnet.statistics import (
     BoundedJudge,
     BoundedRatioJudge,
+    CorrelationJudge,
     Decision,
     RatioJudge,
     WinJudge,
@@ -37,7 +38,7 @@ OfRates: TypeAlias = WinJudge | BoundedJudge
 
 
 @final
-class AgreementTrial(OfPrompts[OfMeans | OfRatios | OfRates]):
+class AgreementTrial(OfPrompts[OfMeans | OfRatios | OfRates | CorrelationJudge]):
     """Agreement of the circuit alone with the whole model, prompt by prompt."""
 
     def __init__(self, claim: AgreementClaim, context: Context) -> None:
@@ -69,6 +70,12 @@ class AgreementTrial(OfPrompts[OfMeans | OfRatios | OfRates]):
                     judge.add(empty - kept, empty)
                 self._means.add(everything_ablated=empty, circuit_alone=kept)
                 return
+            case "correlation" | "rank_correlation":
+                model, kept = columns
+                if isinstance(judge, CorrelationJudge):
+                    judge.add(model, kept)
+                self._means.add(model=model, circuit_alone=kept)
+                return
             case "per_item":
                 model, kept = columns
                 gap = np.abs(kept - model)
@@ -77,7 +84,7 @@ class AgreementTrial(OfPrompts[OfMeans | OfRatios | OfRates]):
             case "top1" | "kl":
                 numbers = columns[0]
                 self._means.add(circuit_alone=numbers)
-        if not isinstance(judge, RatioJudge | BoundedRatioJudge):
+        if not isinstance(judge, RatioJudge | BoundedRatioJudge | CorrelationJudge):
             judge.add(numbers)
 
     def _inside(self, values: Array) -> Array:
@@ -130,7 +137,9 @@ def rate_judge(
     )  # fmt: skip
 
 
-def _judge(claim: AgreementClaim, file: ClaimFile) -> OfMeans | OfRatios | OfRates:
+def _judge(
+    claim: AgreementClaim, file: ClaimFile
+) -> OfMeans | OfRatios | OfRates | CorrelationJudge:
     name = f"The {claim.named}"
     match claim.measure:
         case "per_item" | "top1":
@@ -141,6 +150,16 @@ def _judge(claim: AgreementClaim, file: ClaimFile) -> OfMeans | OfRatios | OfRat
             return mean_judge(claim, file, quantity=name, bounds=bounds)
         case "kl_recovered":
             return ratio_judge(claim, file, quantity=name, of_readouts=file.readout == "kl")
+        case "correlation" | "rank_correlation":
+            return CorrelationJudge(
+                None if claim.within else claim.threshold,
+                claim.direction,
+                file.alpha,
+                "pearson" if claim.measure == "correlation" else "spearman",
+                within=claim.within,
+                margin=claim.margin,
+                quantity=name,
+            )
 
 
 def _parts(claim: AgreementClaim, circuit: tuple[Member, ...]) -> tuple[Wanted, ...]:

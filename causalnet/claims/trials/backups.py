@@ -227,7 +227,8 @@ class BackupsTrial(TrialBase):
     @property
     def evidence(self) -> Mapping[str, Any]:
         """The candidates as tested, and the screening that chose them."""
-        ranked = sorted(self._screened, key=lambda one: -self._takeover(one))[:10]
+        shown = max(10, self._settings.candidates)
+        ranked = sorted(self._screened, key=lambda one: -self._takeover(one))[:shown]
         return {
             "candidates": [] if self._several is None else self._several.to_json(),
             "screened": len(self._screened),
