@@ -10,6 +10,8 @@
 | `control` | `specific`, `selective` |
 | `robust` | `robust` |
 | `abstraction` | `abstracts`, `prefers`, `disentangles` |
+| `scrubbing` | `scrubbed` |
+| `simulation` | `simulates` |
 """
 
 from typing import Annotated
@@ -31,6 +33,8 @@ from causalnet.claims.kinds.completeness import CompleteClaim, NoBackupsClaim
 from causalnet.claims.kinds.control import SelectiveClaim, SpecificClaim
 from causalnet.claims.kinds.minimality import MinimalClaim, SweepClaim
 from causalnet.claims.kinds.robust import RobustClaim
+from causalnet.claims.kinds.scrubbing import ScrubbedClaim
+from causalnet.claims.kinds.simulation import SimulatesClaim
 from causalnet.claims.kinds.stability import StableClaim
 
 __all__ = [
@@ -52,7 +56,9 @@ __all__ = [
     "Part",
     "PrefersClaim",
     "RobustClaim",
+    "ScrubbedClaim",
     "SelectiveClaim",
+    "SimulatesClaim",
     "SpecificClaim",
     "StableClaim",
     "SweepClaim",
@@ -76,7 +82,9 @@ Claim = Annotated[
     | RobustClaim
     | AbstractsClaim
     | PrefersClaim
-    | DisentanglesClaim,
+    | DisentanglesClaim
+    | ScrubbedClaim
+    | SimulatesClaim,
     Field(discriminator="kind"),
 ]
 """Any of the kinds of claims."""

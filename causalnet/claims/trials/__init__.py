@@ -14,6 +14,8 @@
 | `control` | `specific`, `selective` |
 | `robust` | `robust` |
 | `abstraction` | `abstracts`, `prefers`, `disentangles` |
+| `scrubbing` | `scrubbed` |
+| `simulation` | `simulates` |
 """
 
 from collections.abc import Callable, Mapping
@@ -34,6 +36,8 @@ from causalnet.claims.trials.minimality import MinimalTrial
 from causalnet.claims.trials.protocol import Context, Trial
 from causalnet.claims.trials.random_circuits import RandomTrial
 from causalnet.claims.trials.robust import RobustTrial
+from causalnet.claims.trials.scrubbing import ScrubbedTrial
+from causalnet.claims.trials.simulation import SimulatesTrial
 from causalnet.claims.trials.stability import StableTrial
 from causalnet.claims.trials.sweep import SweepTrial
 
@@ -57,6 +61,8 @@ _TRIALS: Mapping[str, Callable[[Any, Context], Trial]] = {
     "abstracts": AbstractsTrial,
     "prefers": PrefersTrial,
     "disentangles": DisentanglesTrial,
+    "scrubbed": ScrubbedTrial,
+    "simulates": SimulatesTrial,
 }
 
 

@@ -95,9 +95,12 @@ class RandomTrial(TrialBase):
         """Yield what each look wants, and which of it are rivals."""
         if self._random is None:
             raise InternalError("Random circuits are compared before any was drawn.")
-        while not self._judge.is_settled and len(self._drawn) < self._settings.max_circuits:
+        settings = self._settings
+        while len(self._drawn) < settings.max_circuits:
             first = len(self._drawn)
-            numbers = range(first, min(first + self.GROUP, self._settings.max_circuits))
+            if self._judge.is_settled and first >= settings.min_circuits:
+                return
+            numbers = range(first, min(first + self.GROUP, settings.max_circuits))
             drawn = [self._random.draw(number) for number in numbers]
             self._drawn += drawn
             rivals: tuple[Wanted, ...] = tuple((Regime.KEPT, one) for one in drawn)
