@@ -102,7 +102,8 @@ def _necessity(
             continue
         for cell in grid.cells(number):
             if cell.is_own and cell.interval is not None and cell.interval.low > 0:
-                written = f"{cell.estimate:.3g} {cell.interval.written()}"
+                number = cell.interval.estimate_written(cell.estimate)
+                written = f"{number} {cell.interval.written()}"
                 return f"knocking it out takes {written} of the behaviour, n = {grid.n}", ""
     return "", why
 

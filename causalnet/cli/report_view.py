@@ -8,6 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from causalnet.claims import ClaimFile, ClaimResult, VerificationReport
 from causalnet.claims.conventions import guarantee_of
+from causalnet.claims.reporting import reporting_of
+from causalnet.cli.report_evidence import (
+    chance_views,
+    convention_table,
+    field_views,
+    grade_of_result,
+    grade_views,
+    size_curve_view,
+)
 from causalnet.report import (
     Circuit,
     EffectRow,
@@ -33,11 +42,15 @@ def report_view(report: VerificationReport) -> ReportView:
     """Return everything that a report shows, as plain values."""
     shape = report.provenance["shape"]
     effects = {} if report.effects is None else {one.label: one for one in report.effects.effects()}
+    reporting = reporting_of(report)
     return ReportView(
         title=report.claim_file.title,
         task=task_line(report),
         model=model_line(report),
-        verdicts=tuple(_verdict(report.claim_file, result) for result in report.results),
+        verdicts=tuple(
+            _verdict(report.claim_file, one, grade_of_result(reporting, one))
+            for one in report.results
+        ),
         heatmap=None if report.effects is None else _heatmap(report.effects, shape),
         circuit=Circuit(
             layers=shape["layers"],
@@ -49,6 +62,11 @@ def report_view(report: VerificationReport) -> ReportView:
         effects=() if report.effects is None else _largest(report.effects),
         provenance=tuple(_provenance(report)),
         notes=report.notes,
+        conventions=convention_table(report),
+        curve=size_curve_view(report.curve),
+        chance=tuple(chance_views(report)),
+        grades=grade_views(reporting),
+        fields=field_views(reporting),
     )
 
 
@@ -69,7 +87,7 @@ def task_line(report: VerificationReport) -> str:
     return f"{task.name or task.file}, {used} of {declared} pairs used{seed}{corruption}"
 
 
-def _verdict(claim_file: ClaimFile, result: ClaimResult) -> VerdictRow:
+def _verdict(claim_file: ClaimFile, result: ClaimResult, grade: str) -> VerdictRow:
     decision, interval = result.decision, result.decision.interval
     return VerdictRow(
         statement=result.claim.statement,
@@ -90,6 +108,8 @@ def _verdict(claim_file: ClaimFile, result: ClaimResult) -> VerdictRow:
         conventions=tuple(result.conventions.items()),
         expected=None if result.expected is None else result.expected.value,
         guarantee=guarantee_of(claim_file, result.claim),
+        upper=None if decision.within is None else decision.within[1],
+        grade=grade,
     )
 
 

@@ -61,7 +61,6 @@ def _drawings(row: VerdictRow) -> Markup:
 
 def _numbers(row: VerdictRow) -> Markup:
     unit = f" {row.unit}" if row.unit else ""
-    relation = "at least" if row.direction == "at_least" else "at most"
     shown: list[tuple[str, str]] = []
     estimate, interval = measured(row.estimate, row.low, row.high, row.threshold)
     if estimate:
@@ -70,11 +69,20 @@ def _numbers(row: VerdictRow) -> Markup:
         level = f" ({row.level:.0%})" if row.level is not None else ""
         shown.append(("Interval" + level, interval + unit))
     if row.threshold is not None:
-        shown.append(("Claimed", f"{relation} {precise(row.threshold)}{unit}"))
+        shown.append(("Claimed", f"{_claimed(row)}{unit}"))
     if row.alpha is not None:
         shown.append(("Error rate", f"{row.alpha:g} ({row.guarantee})"))
     shown.append((row.counted.capitalize(), f"{row.n:,}"))
+    if row.grade:
+        shown.append(("Evidence for its circuit", row.grade))
     return tag("dl", *map(_definition, shown), class_="numbers")
+
+
+def _claimed(row: VerdictRow) -> str:
+    at = precise(row.threshold or 0.0)
+    if row.upper is not None:
+        return f"within {at} to {precise(row.upper)}"
+    return f"at least {at}" if row.direction == "at_least" else f"at most {at}"
 
 
 def _conventions(row: VerdictRow) -> Markup | None:

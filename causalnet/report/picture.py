@@ -1,4 +1,4 @@
-"""The report as one picture: the heat map above, the verdicts with their intervals below."""
+"""The report as one picture: heat map, verdicts with their intervals, and what lies beside them."""
 
 import math
 import textwrap
@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from causalnet.errors import CausalNetError
 from causalnet.report.heatmap import strength
-from causalnet.report.numbers import brief, measured, precise
+from causalnet.report.numbers import brief, measured
 from causalnet.report.palette import LIGHT, VERDICT_SIGNS
-from causalnet.report.verdicts import axis_range
+from causalnet.report.picture_evidence import (
+    draw_chance,
+    draw_conventions,
+    draw_curve,
+    evidence_heights,
+)
+from causalnet.report.picture_text import cut, drawable
+from causalnet.report.verdicts import axis_range, claimed_words
 from causalnet.report.view import Circuit, Heatmap, ReportView, VerdictRow
 
 if TYPE_CHECKING:
@@ -31,7 +38,7 @@ _SETTINGS: dict[Any, Any] = {
 
 
 def write_png(report: ReportView, path: str | Path, *, dpi: int = 160) -> Path:
-    """Write the heat map and the verdicts as one picture, and return its path.
+    """Write heat map, verdicts and the evidence beside them as one picture; return its path.
 
     Args:
         report: What to show.
@@ -63,7 +70,7 @@ def write_png(report: ReportView, path: str | Path, *, dpi: int = 160) -> Path:
 
 def _height(view: ReportView) -> float:
     heatmap = _HEATMAP if view.heatmap else 0.0
-    return _HEAD + heatmap + _ROW * len(view.verdicts) + _FOOT
+    return _HEAD + heatmap + _ROW * len(view.verdicts) + sum(evidence_heights(view)) + _FOOT
 
 
 def _draw(figure: "Figure", view: ReportView) -> None:
@@ -84,18 +91,28 @@ def _draw(figure: "Figure", view: ReportView) -> None:
         _verdict_words(figure, row, 1 - (top + 0.1) / height, height)
         _verdict_axes(axes(7.3, top + 0.18, 5.3, 0.62), row)
         top += _ROW
+    table, drawings = evidence_heights(view)
+    if table and view.conventions is not None:
+        draw_conventions(axes(0.4, top + 0.4, 12.2, table - 0.5), view.conventions)
+        top += table
+    if drawings:
+        width = 5.2 if view.chance else 11.6
+        if view.curve is not None and view.curve.points:
+            draw_curve(axes(0.95, top + 0.5, width, drawings - 1.2), view.curve)
+        if view.chance:
+            draw_chance(axes(7.4, top + 0.5, 5.2, drawings - 1.2), view.chance[0])
 
 
 def _heading(figure: "Figure", view: ReportView, height: float) -> None:
     title, line = (
-        _drawable(view.title),
-        _drawable(" · ".join(filter(None, (view.task, view.model)))),
+        drawable(view.title),
+        drawable(" · ".join(filter(None, (view.task, view.model)))),
     )
     place: dict[str, Any] = {"ha": "left", "va": "top"}
     figure.text(
-        0.4 / _WIDTH, 1 - 0.3 / height, _cut(title, 88), size=17, weight="bold", color=_INK, **place
+        0.4 / _WIDTH, 1 - 0.3 / height, cut(title, 88), size=17, weight="bold", color=_INK, **place
     )
-    words = "\n".join(textwrap.wrap(_cut(line, 290), 160))
+    words = "\n".join(textwrap.wrap(cut(line, 290), 160))
     figure.text(0.4 / _WIDTH, 1 - 0.68 / height, words, size=9.5, color=_MUTED, **place)
 
 
@@ -142,7 +159,7 @@ def _heatmap(figure: "Figure", axes: "Axes", heatmap: Heatmap, circuit: Circuit 
     bar = figure.colorbar(ScalarMappable(scale, colours), ax=axes, fraction=0.025, pad=0.015)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=8, colors=_MUTED, length=0)
-    bar.set_label(_drawable(heatmap.unit), color=_MUTED, size=9)
+    bar.set_label(drawable(heatmap.unit), color=_MUTED, size=9)
 
 
 def _heatmap_frame(axes: "Axes", heatmap: Heatmap, has_mlps: bool, ringed: bool) -> None:
@@ -164,7 +181,7 @@ def _heatmap_frame(axes: "Axes", heatmap: Heatmap, has_mlps: bool, ringed: bool)
         f" ({how})" if how else ""
     )
     axes.set_title(
-        _cut(_drawable(title), 120), loc="left", size=11.5, weight="bold", color=_INK, pad=20
+        cut(drawable(title), 120), loc="left", size=11.5, weight="bold", color=_INK, pad=20
     )
     sign = "effect = patched − unpatched; blue: patching lowers the outcome, orange: raises it"
     axes.text(
@@ -202,10 +219,10 @@ def _verdict_words(figure: "Figure", row: VerdictRow, top: float, height: float)
         bbox=badge,
         **place,
     )
-    statement = "\n".join(textwrap.wrap(_cut(_drawable(row.statement), 96), 50))
+    statement = "\n".join(textwrap.wrap(cut(drawable(row.statement), 96), 50))
     figure.text(2.15 / _WIDTH, top, statement, size=11, weight="bold", color=_INK, **place)
     lines = statement.count("\n") + 1
-    why = "\n".join(textwrap.wrap(_drawable(row.reason), 78, max_lines=5 - lines, placeholder=" …"))
+    why = "\n".join(textwrap.wrap(drawable(row.reason), 78, max_lines=5 - lines, placeholder=" …"))
     figure.text(
         2.15 / _WIDTH, top - (0.06 + 0.2 * lines) / height, why, size=8.5, color=_MUTED, **place
     )
@@ -242,16 +259,18 @@ def _verdict_axes(axes: "Axes", row: VerdictRow) -> None:
             color=colour,
         )
     if row.unit:
-        axes.set_xlabel(_drawable(row.unit), size=8, color=_MUTED, labelpad=1)
+        axes.set_xlabel(drawable(row.unit), size=8, color=_MUTED, labelpad=1)
 
 
 def _threshold(axes: "Axes", row: VerdictRow, low: float, high: float) -> None:
     at = float(row.threshold or 0.0)
-    holds = (at, high) if row.direction == "at_least" else (low, at)
+    top = high if row.upper is None else row.upper
+    holds = (low, at) if row.direction == "at_most" else (at, top)
     axes.axvspan(*holds, color=LIGHT["supported"], alpha=0.1, lw=0)
-    axes.axvline(at, color=_INK, lw=1.6, ls=(0, (4, 3)))
-    relation = "≥" if row.direction == "at_least" else "≤"
-    words = f"claimed {relation} {precise(at)}"
+    for bound in (at, row.upper):
+        if bound is not None:
+            axes.axvline(bound, color=_INK, lw=1.6, ls=(0, (4, 3)))
+    words = f"claimed {claimed_words(row)}"
     axes.text(at, 1.04, words, ha=_side(at, low, high), size=8.5, weight="bold", color=_INK)
 
 
@@ -262,18 +281,3 @@ def _numbers(row: VerdictRow) -> str:
 def _side(value: float, low: float, high: float) -> str:
     share = (value - low) / (high - low)
     return "left" if share < 0.25 else "right" if share > 0.75 else "center"
-
-
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: length - 1] + "…"
-
-
-def _drawable(text: str) -> str:
-    """Put a box for each character that the font lacks, which matplotlib would warn about."""
-    from matplotlib.font_manager import findfont, get_font
-
-    # matplotlib's own font, so that the picture is the same on every machine.
-    font: Any = get_font(findfont("DejaVu Sans"))
-    known = font.get_charmap()
-    spaced = " ".join(text.split())
-    return "".join(letter if ord(letter) in known else "\u25a1" for letter in spaced)

@@ -3,6 +3,7 @@
 from collections import Counter
 
 from causalnet.report.cards import badge, verdict_card
+from causalnet.report.evidence_sections import evidence_sections, field_sections
 from causalnet.report.heatmap import heatmap_svg
 from causalnet.report.layout import circuit_json
 from causalnet.report.markup import Markup, join, script_json, tag
@@ -26,9 +27,11 @@ def sections(view: ReportView) -> list[Markup | None]:
     return [
         _heading(view),
         *(verdict_card(row) for row in view.verdicts),
+        *evidence_sections(view),
         _heatmap(view.heatmap, members) if view.heatmap else None,
         _circuit(view.circuit) if view.circuit else None,
         _effects(view.effects, view.heatmap) if view.effects else None,
+        *field_sections(view),
         _provenance(view.provenance) if view.provenance else None,
         _notes(view.notes) if view.notes else None,
         tag(

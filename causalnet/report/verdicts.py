@@ -1,32 +1,18 @@
 """Drawings of a verdict: the interval against the threshold, and the sequence that decided it."""
 
 import math
-from dataclasses import dataclass
 
 from causalnet.report.drawing import line, text
 from causalnet.report.markup import Markup, join, tag
 from causalnet.report.numbers import measured, precise, ticks
 from causalnet.report.palette import variable
+from causalnet.report.scale import Scale
 from causalnet.report.view import TracePoint, VerdictRow
 
-__all__ = ["axis_range", "sequence_svg", "verdict_svg"]
+__all__ = ["axis_range", "claimed_words", "sequence_svg", "verdict_svg"]
 
 _WIDTH, _HEIGHT, _MARGIN = 560.0, 128.0, 18.0
 _FUNNEL_WIDTH, _FUNNEL_HEIGHT = 430.0, 148.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Scale:
-    """A line from a range of values to a range of pixels; what lies outside is held at its end."""
-
-    low: float
-    high: float
-    start: float
-    end: float
-
-    def __call__(self, value: float) -> float:
-        held = min(max(value, self.low), self.high)
-        return self.start + (held - self.low) / (self.high - self.low) * (self.end - self.start)
 
 
 def verdict_svg(row: VerdictRow) -> str:
@@ -35,7 +21,7 @@ def verdict_svg(row: VerdictRow) -> str:
     The side of the threshold on which the claim holds is shaded.
     """
     low, high = axis_range(row)
-    scale = _Scale(low, high, _MARGIN, _WIDTH - _MARGIN)
+    scale = Scale(low, high, _MARGIN, _WIDTH - _MARGIN)
     base = _HEIGHT - 30
     return tag(
         "svg",
@@ -61,8 +47,8 @@ def sequence_svg(row: VerdictRow) -> str:
     if not points:
         return Markup("")
     low, high = axis_range(row, points)
-    across = _Scale(0, points[-1].n * (1.06 if len(points) == 1 else 1), 44, _FUNNEL_WIDTH - 14)
-    up = _Scale(low, high, _FUNNEL_HEIGHT - 34, 10)
+    across = Scale(0, points[-1].n * (1.06 if len(points) == 1 else 1), 44, _FUNNEL_WIDTH - 14)
+    up = Scale(low, high, _FUNNEL_HEIGHT - 34, 10)
     return tag(
         "svg",
         _funnel_shade(row, across, up),
@@ -80,7 +66,7 @@ def sequence_svg(row: VerdictRow) -> str:
 
 def axis_range(row: VerdictRow, points: list[TracePoint] | None = None) -> tuple[float, float]:
     """Return what the axis must show, in the claim's unit; a wide early band may run out of it."""
-    shown = [row.estimate, row.low, row.high, row.threshold]
+    shown = [row.estimate, row.low, row.high, row.threshold, row.upper]
     if row.estimate is None:
         shown += [0.0, 1.0]  # nothing was measured: show where it could have been
     shown += [point.estimate for point in points or ()]
@@ -121,19 +107,33 @@ def _spoken(row: VerdictRow) -> str:
     if interval:
         parts.append(f"interval {interval}")
     if row.threshold is not None:
-        parts.append(f"threshold {_relation(row)} {precise(row.threshold)}")
+        parts.append(f"threshold {claimed_words(row)}")
     return ", ".join(parts)
 
 
 def _relation(row: VerdictRow) -> str:
-    return "≥" if row.direction == "at_least" else "≤"
+    return "≤" if row.direction == "at_most" else "≥"
 
 
-def _shade(row: VerdictRow, scale: _Scale, top: float, base: float) -> Markup | None:
+def claimed_words(row: VerdictRow) -> str:
+    """Return what is claimed, with a sign for the relation."""
+    if row.upper is not None:
+        return f"{precise(row.threshold or 0.0)} to {precise(row.upper)}"
+    return f"{_relation(row)} {precise(row.threshold or 0.0)}"
+
+
+def _claimed(row: VerdictRow, scale: Scale) -> tuple[float, float]:
+    """Return the places between which the claim holds, the end of smaller values first."""
+    at = scale(row.threshold or 0.0)
+    if row.direction == "at_most":
+        return scale.start, at
+    return at, scale.end if row.upper is None else scale(row.upper)
+
+
+def _shade(row: VerdictRow, scale: Scale, top: float, base: float) -> Markup | None:
     if row.threshold is None:
         return None
-    at = scale(row.threshold)
-    left, right = (at, scale.end) if row.direction == "at_least" else (scale.start, at)
+    left, right = _claimed(row, scale)
     return tag(
         "rect",
         x=left,
@@ -145,7 +145,7 @@ def _shade(row: VerdictRow, scale: _Scale, top: float, base: float) -> Markup | 
     )
 
 
-def _axis(scale: _Scale, base: float, unit: str) -> Markup:
+def _axis(scale: Scale, base: float, unit: str) -> Markup:
     marks = [
         join(
             line(scale(value), base, scale(value), base + 5, stroke_opacity="0.5"),
@@ -164,17 +164,21 @@ def _tick(value: float) -> str:
     return f"{value:g}".replace("-", "−")
 
 
-def _threshold(row: VerdictRow, scale: _Scale, base: float) -> Markup | None:
+def _threshold(row: VerdictRow, scale: Scale, base: float) -> Markup | None:
     if row.threshold is None:
         return None
     at = scale(row.threshold)
     right = at < (scale.start + scale.end) / 2
+    other = None if row.upper is None else scale(row.upper)
     return join(
         line(at, 6, at, base, stroke_width="2", stroke_dasharray="5 4"),
+        None
+        if other is None
+        else line(other, 6, other, base, stroke_width="2", stroke_dasharray="5 4"),
         text(
             at + (6 if right else -6),
             14,
-            f"claimed {_relation(row)} {precise(row.threshold)}",
+            f"claimed {claimed_words(row)}",
             text_anchor="start" if right else "end",
             opacity="1",
             font_weight="600",
@@ -182,7 +186,7 @@ def _threshold(row: VerdictRow, scale: _Scale, base: float) -> Markup | None:
     )
 
 
-def _interval(row: VerdictRow, scale: _Scale, y: float) -> Markup:
+def _interval(row: VerdictRow, scale: Scale, y: float) -> Markup:
     colour, parts = _colour(row), list[Markup]()
     if row.low is not None and row.high is not None:
         left, right = scale(row.low), scale(row.high)
@@ -215,11 +219,10 @@ def _interval(row: VerdictRow, scale: _Scale, y: float) -> Markup:
     return join(*parts)
 
 
-def _funnel_shade(row: VerdictRow, across: _Scale, up: _Scale) -> Markup | None:
+def _funnel_shade(row: VerdictRow, across: Scale, up: Scale) -> Markup | None:
     if row.threshold is None:
         return None
-    at = up(row.threshold)
-    top, bottom = (up.end, at) if row.direction == "at_least" else (at, up.start)
+    bottom, top = _claimed(row, up)
     return tag(
         "rect",
         x=across.start,
@@ -231,7 +234,7 @@ def _funnel_shade(row: VerdictRow, across: _Scale, up: _Scale) -> Markup | None:
     )
 
 
-def _funnel_axes(across: _Scale, up: _Scale, counted: str) -> Markup:
+def _funnel_axes(across: Scale, up: Scale, counted: str) -> Markup:
     rows = [
         join(
             line(across.start, up(value), across.end, up(value), stroke_opacity="0.12"),
@@ -247,7 +250,7 @@ def _funnel_axes(across: _Scale, up: _Scale, counted: str) -> Markup:
     return join(*rows, *columns, floor, name)
 
 
-def _funnel(row: VerdictRow, points: list[TracePoint], across: _Scale, up: _Scale) -> Markup:
+def _funnel(row: VerdictRow, points: list[TracePoint], across: Scale, up: Scale) -> Markup:
     colour = _colour(row)
     if len(points) == 1:
         return _only_look(points[0], colour, across, up)
@@ -263,7 +266,7 @@ def _funnel(row: VerdictRow, points: list[TracePoint], across: _Scale, up: _Scal
     )
 
 
-def _only_look(point: TracePoint, colour: str, across: _Scale, up: _Scale) -> Markup:
+def _only_look(point: TracePoint, colour: str, across: Scale, up: Scale) -> Markup:
     x, low, high = across(point.n), up(point.low), up(point.high)
     ends = [
         line(x - 7, y, x + 7, y, stroke=colour, stroke_width="2.4")
@@ -278,11 +281,16 @@ def _only_look(point: TracePoint, colour: str, across: _Scale, up: _Scale) -> Ma
     )
 
 
-def _funnel_threshold(row: VerdictRow, across: _Scale, up: _Scale) -> Markup | None:
+def _funnel_threshold(row: VerdictRow, across: Scale, up: Scale) -> Markup | None:
     if row.threshold is None:
         return None
-    at = up(row.threshold)
-    return line(across.start, at, across.end, at, stroke_width="1.8", stroke_dasharray="5 4")
+    ends = [up(value) for value in (row.threshold, row.upper) if value is not None]
+    return join(
+        *(
+            line(across.start, at, across.end, at, stroke_width="1.8", stroke_dasharray="5 4")
+            for at in ends
+        )
+    )
 
 
 def _path(points: list[tuple[float, float]]) -> str:

@@ -9,6 +9,8 @@
 | `EffectRow` | a line of the table of largest effects |
 | `ProvenanceGroup` | hashes, versions, seed, command |
 
+What is shown beside verdicts is in `causalnet.report.evidence`.
+
 Effects are patched − unpatched everywhere.
 
 >>> view = ReportView(title="Indirect object", task="64 pairs", model="SmolLM2-135M-Instruct")
@@ -16,16 +18,23 @@ Effects are patched − unpatched everywhere.
 True
 """
 
-import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from causalnet.errors import FormatError
+from causalnet.report.evidence import (
+    ChanceView,
+    ConventionTable,
+    FieldsView,
+    GradeView,
+    Number,
+    SizeCurveView,
+    Words,
+)
 
 __all__ = [
     "Circuit",
@@ -46,23 +55,6 @@ VerdictName = Literal["SUPPORTED", "REFUTED", "INCONCLUSIVE", "UNDEFINED"]
 _PLAIN = ConfigDict(
     strict=True, extra="forbid", revalidate_instances="always", ser_json_inf_nan="strings"
 )
-
-
-_WORDS = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}
-
-
-def _without_words(value: object) -> object:
-    """JSON has no infinities: `to_json` writes them as words."""
-    return _WORDS.get(value, value) if isinstance(value, str) else value
-
-
-def _encodable(value: object) -> object:
-    """A file's name may hold bytes that are no text, which Python keeps as lone surrogates."""
-    return re.sub("[\ud800-\udfff]", "\ufffd", value) if isinstance(value, str) else value
-
-
-Number = Annotated[float, BeforeValidator(_without_words)]
-Words = Annotated[str, BeforeValidator(_encodable)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +81,7 @@ class VerdictRow:
         high: Upper end.
         level: Simultaneous level of the interval, such as 0.95.
         threshold: The number that the claim compares with; `None` where it compares with none.
-        direction: Whether the claim says at least or at most `threshold`.
+        direction: Whether the claim says at least or at most `threshold`, or within a band.
         alpha: Error rate of the verdict.
         n: How many of `counted` were looked at.
         unit: Unit of estimate, interval and threshold; empty for a ratio.
@@ -98,6 +90,8 @@ class VerdictRow:
         expected: The verdict that the claim file expects, if it says so.
         counted: What `n` counts, such as "prompts" or "random circuits".
         guarantee: Whether `alpha` holds at every sample size or in the limit of large ones.
+        upper: Of a band its upper end, `threshold` being the lower; `None` otherwise.
+        grade: How far the evidence for the claim's circuit goes, in words; "" for none.
     """
 
     statement: Words
@@ -109,7 +103,7 @@ class VerdictRow:
     high: Number | None = None
     level: Number | None = None
     threshold: Number | None = None
-    direction: Literal["at_least", "at_most"] = "at_least"
+    direction: Literal["at_least", "at_most", "within"] = "at_least"
     alpha: Number | None = None
     n: int = 0
     unit: Words = ""
@@ -118,6 +112,8 @@ class VerdictRow:
     expected: VerdictName | None = None
     counted: Words = "prompts"
     guarantee: Literal["exact", "asymptotic"] = "asymptotic"
+    upper: Number | None = None
+    grade: Words = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +219,11 @@ class ReportView:
         effects: Largest effects, in the order to be shown.
         provenance: What is needed to make the report again.
         notes: Further sentences for the reader.
+        conventions: The claims under other conventions.
+        curve: Faithfulness over circuit size.
+        chance: Circuits beside random ones.
+        grades: Circuits and how far the evidence goes.
+        fields: What a report has to say, field by field.
     """
 
     title: Words
@@ -234,6 +235,11 @@ class ReportView:
     effects: tuple[EffectRow, ...] = ()
     provenance: tuple[ProvenanceGroup, ...] = ()
     notes: tuple[Words, ...] = ()
+    conventions: ConventionTable | None = None
+    curve: SizeCurveView | None = None
+    chance: tuple[ChanceView, ...] = ()
+    grades: tuple[GradeView, ...] = ()
+    fields: tuple[FieldsView, ...] = ()
 
     __pydantic_config__: ClassVar[ConfigDict] = _PLAIN
 

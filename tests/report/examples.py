@@ -16,6 +16,7 @@ from causalnet.report import (
     VerdictRow,
 )
 from causalnet.report.view import VerdictName
+from tests.report.evidence_examples import evidence, evidence_of_strings
 
 LAYERS, HEADS, KV_HEADS = 30, 9, 3
 MEMBERS = ("L9.H6", "L14.H0", "L17.H4", "L19.H2", "L20.H0", "L23.H3", "L29.H1", "L29.mlp")
@@ -157,6 +158,7 @@ def full_view() -> ReportView:
             ),
         ),
         notes=("The heat map uses 8 of the pairs; the verdicts use all of them.",),
+        **evidence(),
     )
 
 
@@ -223,4 +225,5 @@ def _hostile(take: Callable[[], str], count: int) -> ReportView:
             ProvenanceGroup(take(), ((take(), take()),)),
         ),
         notes=tuple(take() for _ in range(count)),
+        **evidence_of_strings(take, count),
     )
