@@ -144,25 +144,38 @@ def known(_: int) -> None:
 def coverage(_: int) -> None:
     """A hypothesis that is half wrong, on 48 items again and again."""
     net, many = hand_built(2048, seed=100)
-    hypothesis, trials, size = by_hand(inhibits=answer), 100, 48
+    hypothesis, trials, size = by_hand(inhibits=answer), 200, 48
     truth = scrub(net, hypothesis, many).recovered
     fixed = many.rows(range(256))
     held = scrub(net, hypothesis, many, population=fixed).recovered
     assert truth is not None and held is not None
-    hits = {"the items themselves": 0, "256 data that are held": 0}
-    errors = []
+    other = Resampling(again=False)
+    hits = {"the items": 0, "the items but itself": 0, "256 data that are held": 0}
+    errors: dict[str, list[float]] = {name: [] for name in hits}
     for trial in range(trials):
         pairs = hand_built(size, seed=1000 + trial)[1]
-        own = scrub(net, hypothesis, pairs, seed=trial)
-        apart = scrub(net, hypothesis, pairs, population=fixed, seed=trial)
-        assert own.interval is not None and apart.interval is not None and own.recovered is not None
-        hits["the items themselves"] += truth in own.interval
-        hits["256 data that are held"] += held in apart.interval
-        errors.append(own.recovered - truth)
+        found = {
+            "the items": (scrub(net, hypothesis, pairs, seed=trial), truth),
+            "the items but itself": (
+                scrub(net, hypothesis, pairs, seed=trial, resampling=other),
+                truth,
+            ),
+            "256 data that are held": (
+                scrub(net, hypothesis, pairs, population=fixed, seed=trial),
+                held,
+            ),
+        }
+        for name, (each, expected) in found.items():
+            assert each.interval is not None and each.recovered is not None
+            hits[name] += expected in each.interval
+            errors[name].append(each.recovered - expected)
     print(f"95 % interval, {trials} trials of {size} items; with 2,048 items {truth:.3f}")
     for name, count in hits.items():
-        print(f"  drawn from {name:24} holds it in {count / trials:.3f}")
-    print(f"  bias {np.mean(errors):+.4f}, standard deviation {np.std(errors):.4f}")
+        off = errors[name]
+        print(
+            f"  drawn from {name:24} holds it in {count / trials:.3f}, "
+            f"bias {np.mean(off):+.4f}, standard deviation {np.std(off):.4f}"
+        )
 
 
 # -- SmolLM2 -------------------------------------------------------------------------------------
@@ -185,8 +198,9 @@ def heads(
 
 def scrub_smollm2(items: int) -> None:
     net = smollm2()
-    pairs = names_pairs(net, items, 3, SIX)
+    pairs, population = names_pairs(net, items, 3, SIX), names_pairs(net, 256, 5, SIX)
     print(f"SmolLM2-135M, {items} indirect objects of 6 names, one template, logit difference")
+    print("data are drawn from 256 others; permuted: with the feature's values dealt out anew")
     writers = net.graph.writers
     two = Interpretation(
         (
@@ -205,10 +219,11 @@ def scrub_smollm2(items: int) -> None:
         "L23.H3: IO, rest own": heads(answer, *INHIBITS),
         "movers: IO; L23.H3: S, rest random": two,
     }
-    variant = Resampling(again=False)
     for name, hypothesis in hypotheses.items():
         controls = 1 if name.endswith("own") else 0
-        found = scrub(net, hypothesis, pairs, resampling=variant, controls=controls, batch_size=24)
+        found = scrub(
+            net, hypothesis, pairs, population=population, controls=controls, batch_size=24
+        )
         told(name, found)
 
 
@@ -257,7 +272,7 @@ def programs(items: int) -> None:
         Examples.from_pairs(names_pairs(net, items, seed, SIX), net.model.tokenizer, readings)
         for seed in (3, 11)
     )
-    for site in ("L18.resid_post", "L22.resid_post"):
+    for site in ("L12.resid_post", "L22.resid_post"):
         claim = ProgramSimulator(
             net, model, aligned({"place": site, "answer": "L29.resid_post"}), (("place",),), n=items
         )

@@ -66,8 +66,10 @@ def scrub(
         interpretation: The hypothesis.
         pairs: The items; their base prompts are run, with their answers and foils.
         readout: The loss, or an outcome that is the higher the better.
-        population: What data are drawn from, by their base prompts; default the items.  The
-            interval is about items drawn anew with these data held.
+        population: What data are drawn from, by their base prompts.  The interval is about items
+            drawn anew with these data held.  Default the items themselves: a small set then
+            stands for the distribution that it was drawn from, and the interval is too narrow
+            (`bench/scrubbing.py` counts how often).
         resampling: The variant.
         seed: Seed of all draws; an input's draws depend on it and on the input's name alone.
         level: Coverage of intervals.

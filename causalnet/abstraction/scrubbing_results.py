@@ -210,11 +210,13 @@ class Scrubbed:
     @property
     def conventions(self) -> dict[str, str]:
         """What the numbers depend on, by name."""
-        source = "the items themselves" if self.own_population else "a set of its own"
+        own = self.own_population
+        source = "the items themselves" if own else "a set of its own"
+        told = "too narrow, for the data are the items" if own else "the population held"
         return {
             "read-out": self.readout.described,
             "population": f"{self.population} data, {source}",
-            "interval": "Fieller's over items, the population held",
+            "interval": f"Fieller's over items; {told}",
             **self.resampling.described(),
             "seed": str(self.seed),
         }

@@ -67,6 +67,14 @@ def draw_interventions(
 
     Raises:
         ParameterError: No circuit, no rest, or fewer sets than are asked for.
+
+    >>> from causalnet.graphs import TransformerShape, transformer_graph
+    >>> heads = transformer_graph(TransformerShape(2, 4, 4, 8, 2, 16, 32)).heads()
+    >>> for each in draw_interventions(heads, heads[:2], 3):
+    ...     print(each.label, *each.members)
+    inside 1 L0.H0 L0.H1
+    outside 2 L1.H0 L1.H2
+    across 3 L1.H3
     """
     inside = [member for member in universe if member in set(circuit)]
     outside = [member for member in universe if member not in set(circuit)]
@@ -118,6 +126,23 @@ class CircuitSimulator:
     Raises:
         ParameterError: An intervention that is held out and used, or a member that is unknown.
         TermError: Interchanges of edges, or under an ablation that has no values on the source.
+
+    >>> from causalnet.abstraction.simulation import simulatability
+    >>> from causalnet.effects import counterfactual
+    >>> from causalnet.interventions import logit_diff
+    >>> from causalnet.lift import lift
+    >>> from causalnet.models import load
+    >>> from causalnet.tasks import make
+    >>> net = lift(load("known:indirect_object"))
+    >>> pairs = make("known:indirect_object", net.model.tokenizer, n=16)
+    >>> scorer = CircuitScorer(net, logit_diff, counterfactual(), net.heads())
+    >>> circuit = (net["L0.H0"], net["L1.H0"], net["L2.H0"])
+    >>> claim = CircuitSimulator(scorer, circuit, draw_interventions(net.heads(), circuit, 6))
+    >>> print(simulatability(claim, pairs).counterfactual)
+    counterfactual: 96 questions, 16 prompts, 6 interventions
+      the claim                       1.000
+      unchanged                       0.500  the claim adds [+0.500, +1.000] (95 %)
+      the source's                    0.500  the claim adds [0.000, +0.500] (95 %)
     """
 
     scorer: CircuitScorer | EdgeCircuitScorer

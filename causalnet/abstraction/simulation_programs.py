@@ -55,6 +55,31 @@ class ProgramSimulator:
 
     Raises:
         ParameterError: A set that is held out and used, or none that is held out.
+
+    >>> from causalnet.abstraction.alignment import aligned
+    >>> from causalnet.abstraction.simulation import simulatability
+    >>> from causalnet.lift import lift
+    >>> from causalnet.models import load
+    >>> from causalnet.tasks import make
+    >>> net = lift(load("known:indirect_object"))
+    >>> pairs = make("known:indirect_object", net.model.tokenizer, n=24)
+    >>> named = {"first": 0, "second": 1}
+    >>> readings = {name: {"token": ["IO", "S1"], "nth": nth} for name, nth in named.items()}
+    >>> readings["third"] = {"token": "S2"}
+    >>> examples = Examples.from_pairs(pairs, net.model.tokenizer, readings)
+    >>> model = HighLevelModel.of(
+    ...     "indirect object",
+    ...     inputs=["first", "second", "third"],
+    ...     variables={
+    ...         "left": lambda first, second, third: second if third == first else first,
+    ...         "answer": lambda left: left,
+    ...     },
+    ...     output="answer",
+    ... )
+    >>> sites = aligned({"left": "L2.H0"}, at="end")
+    >>> claim = ProgramSimulator(net, model, sites, held_out=(("left",),), n=20)
+    >>> simulatability(claim, examples).counterfactual.claim.balanced
+    1.0
     """
 
     net: LiftedNetwork

@@ -26,8 +26,8 @@ from causalnet.abstraction.interpretation import (
     token_at,
 )
 from causalnet.abstraction.scrubbing import scrub
-from causalnet.abstraction.scrubbing_draws import Population, Resampling, Sharing, generator
-from causalnet.errors import ParameterError, TermError
+from causalnet.abstraction.scrubbing_draws import Among, Population, Resampling, Sharing, generator
+from causalnet.errors import AlignmentError, ParameterError, TermError
 from causalnet.interventions import logit_distance, loss
 from causalnet.known_circuits import Mechanism, MechanismKind, plant
 from causalnet.lift import LiftedNetwork, lift
@@ -289,6 +289,23 @@ def test_hypotheses_that_do_not_fit_are_refused() -> None:
     for wrong in ({"controls": -1}, {"within": 0.0}, {"level": 1.5}):
         with pytest.raises(ParameterError):
             scrubbing(network, nothing(), pairs, **wrong)
+
+
+def test_data_are_exchanged_among_those_that_line_up() -> None:
+    network, pairs = net("gpt2"), word_pairs(8, lengths=(5, 6))
+    first = Interpretation(
+        (
+            InterpretationNode("out", ("logits",), identity, ("head",), rest="own"),
+            InterpretationNode("head", ("L1.H1",), anything),
+        )
+    )
+    choices: tuple[Among, ...] = ("same length", "same template")
+    for among in choices:
+        found = scrub(network, first, pairs, resampling=Resampling(among=among))
+        drawn = found.drawn["scrub head"][0]
+        assert [row % 2 for row in drawn] == [row % 2 for row in range(8)]  # lengths in turn
+    with pytest.raises(AlignmentError):
+        scrub(network, first, pairs, resampling=Resampling(among="all"), seed=1)
 
 
 def test_receivers_are_found_through_what_a_head_is_made_of() -> None:
