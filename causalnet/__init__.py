@@ -27,7 +27,7 @@
 | `effect_posterior` | all effects fitted together; a circuit at a false discovery rate |
 | `lift_module`, `declare_module`, `head_part` | the graph of any `nn.Module` |
 | `evaluate_module`, `evaluate_query`, `ModuleBindings`, `Examples` | terms on it |
-| `read_claim_file`, `verify` | claims and their verdicts |
+| `read_claim_file`, `verify`, `Ledger` | claims and their verdicts; what was run, kept |
 | `CausalNetError` | what is raised when something that was given cannot be used |
 
 Every name is imported when it is first used: `import causalnet` loads no torch.
@@ -173,6 +173,7 @@ if TYPE_CHECKING:
     from causalnet.lift import lift_module as lift_module
     from causalnet.models import LanguageModel as LanguageModel
     from causalnet.models import load as load
+    from causalnet.store import Ledger as Ledger
     from causalnet.tasks import PromptPairs as PromptPairs
 
     __version__: str
@@ -212,6 +213,7 @@ _NAMES = {
         *("Logs", "PartialAccess", "OtherPrompts", "OtherWeights"),
     ),
     "execute": ("register_operation",),
+    "store": ("Ledger",),
     "execute.modules": ("Examples", "ModuleBindings", "evaluate_module", "evaluate_query"),
     "graphs": (
         *("MediatorGraph", "transformer_graph", "plain_graph"),
@@ -245,6 +247,7 @@ __all__ = [
     "Indices",
     "LanguageModel",
     "Learning",
+    "Ledger",
     "LiftedModule",
     "LiftedNetwork",
     "Logs",

@@ -97,7 +97,8 @@ def _by_the_width(decision: Decision) -> int | None:
     interval = decision.interval
     if interval is None or not math.isfinite(interval.high - interval.low):
         return None
-    gap = abs(decision.estimate - decision.threshold)
+    bounds = decision.within or (decision.threshold,)
+    gap = min(abs(decision.estimate - bound) for bound in bounds)
     half = (interval.high - interval.low) / 2
     needed = decision.n * (half / gap) ** 2 if gap else math.inf
     return math.ceil(needed) if decision.n < needed < 1e9 else None

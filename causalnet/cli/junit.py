@@ -93,7 +93,8 @@ def _properties(report: VerificationReport, path: str) -> Iterator[tuple[str, st
         if interval is not None:
             yield f"{name}.interval", f"[{interval.low:.6g}, {interval.high:.6g}]"
             yield f"{name}.level", f"{interval.level:g}"
-        yield f"{name}.threshold", f"{decision.direction} {decision.threshold:g}"
+        bounds = decision.within or (decision.threshold,)
+        yield f"{name}.threshold", f"{decision.direction} {', '.join(f'{b:g}' for b in bounds)}"
         yield f"{name}.unit", result.unit
         yield f"{name}.n", str(decision.n)
         yield f"{name}.why", result.why
