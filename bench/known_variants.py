@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -326,15 +327,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1, help="processes that judge")
     parser.add_argument("--loud", action="store_true", help="print every claim")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     outcomes = []
-    for variant in variants(asked.count, asked.seed):
-        outcomes.append(heard(variant))
-        if asked.loud:
-            one = outcomes[-1]
-            print(f"{one.state} after {one.prompts}, {one.seconds:.1f} s: {variant}", flush=True)
+    with get_context("spawn").Pool(asked.jobs, torch.set_num_threads, (1,)) as pool:
+        for one in pool.imap(heard, variants(asked.count, asked.seed)):
+            outcomes.append(one)
+            if asked.loud:
+                said = f"{one.state} after {one.prompts}, {one.seconds:.1f} s: {one.variant}"
+                print(said, flush=True)
     print(
         f"{asked.count} claims, seed {asked.seed}; thresholds: faithful {KEPT}, necessary {LOST}, "
         f"minimal {LEAST}, zone {ZONE}; alpha 0.05, at most {PROMPTS} prompts, batches of {BATCH}; "
