@@ -143,15 +143,10 @@ def intersections(replications: int) -> Mapping[str, float]:
     return rates
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--replications", type=int, default=500)
-    parser.add_argument("--intersections", type=int, default=2000)
-    options = parser.parse_args()
-    started = time.process_time()
-    error = np.sqrt(ALPHA * (1 - ALPHA) / options.replications)
+def print_sweeps(replications: int) -> None:
+    error = np.sqrt(ALPHA * (1 - ALPHA) / replications)
     print(
-        f"{options.replications} replications of {MEDIATORS} mediators, {EFFECTS} with an effect, "
+        f"{replications} replications of {MEDIATORS} mediators, {EFFECTS} with an effect, "
         f"alpha {ALPHA};\nat most alpha + 2 Monte Carlo errors = {ALPHA + 2 * error:.4f} is wanted."
     )
     print(
@@ -168,14 +163,26 @@ def main() -> None:
         "no correction, t test at each look": uncorrected,
     }
     for name, run in rows.items():
-        print(tally(run, options.replications).row(name), flush=True)
+        print(tally(run, replications).row(name), flush=True)
     print(
         "\n'first' stops at the first look with a discovery, 'most' at the look with most of them;"
         "\nthe rate 'any false ever' is bounded by alpha for Holm alone."
     )
-    print(f"\nClaims on every one of 9 members, {options.intersections} replications:")
-    for title, rate in intersections(options.intersections).items():
-        print(f"  {title:42s} {rate:.4f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--replications", type=int, default=500)
+    parser.add_argument("--intersections", type=int, default=2000)
+    parser.add_argument("--parts", default="sweeps,claims", help="sweeps, claims or both")
+    options = parser.parse_args()
+    started = time.process_time()
+    if "sweeps" in options.parts:
+        print_sweeps(options.replications)
+    if "claims" in options.parts:
+        print(f"\nClaims on every one of 9 members, {options.intersections} replications:")
+        for title, rate in intersections(options.intersections).items():
+            print(f"  {title:42s} {rate:.4f}")
     print(f"\n{time.process_time() - started:.0f} s of CPU time")
 
 

@@ -10,6 +10,7 @@ factor of `mixture`; skewness is allowed for in the same way.
 """
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -82,7 +83,7 @@ def one_sided_multiplier(n: ArrayLike, log_bar: float, g: float) -> Array:
     """Return the t statistic at which the e-process reaches a bar.
 
     Args:
-        n: Observations, any shape.
+        n: Observations, whole numbers of any shape.
         log_bar: Logarithm of the bar, e.g. of 1/alpha.
         g: As for `log_e_above`.
 
@@ -92,11 +93,17 @@ def one_sided_multiplier(n: ArrayLike, log_bar: float, g: float) -> Array:
     >>> round(float(one_sided_multiplier(200, math.log(20), prior_variance(0.05, 200))), 2)
     2.79
     """
-    size = np.asarray(n, dtype=np.float64)
-    low, high = np.zeros(size.shape), np.full(size.shape, 1e6)
-    reachable = log_e_above(size, high, g) >= log_bar
+    sizes, places = np.unique(np.asarray(n, dtype=np.int64), return_inverse=True)
+    found = np.array([_multiplier(int(size), log_bar, g) for size in sizes])
+    return np.asarray(found[places].reshape(np.shape(n)))
+
+
+@lru_cache(maxsize=4096)
+def _multiplier(n: int, log_bar: float, g: float) -> float:
+    low, high = 0.0, 1e6
+    if not log_e_above(n, high, g) >= log_bar:
+        return math.inf
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        enough = log_e_above(size, middle, g) >= log_bar
-        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
-    return np.asarray(np.where(reachable, high, np.inf))
+        low, high = (low, middle) if log_e_above(n, middle, g) >= log_bar else (middle, high)
+    return high
