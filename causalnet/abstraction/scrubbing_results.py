@@ -199,6 +199,11 @@ class Scrubbed:
                 f"Differences cancel: {_percent(share)} are recovered on average, and items differ "
                 f"by {_percent(self.gap)} of the behaviour."
             )
+        if self.interval is not None and self.interval.low > 1 + self.within:
+            told.append(
+                f"More than all is recovered, {_percent(share or 0)}: what was resampled works "
+                "against the outcome, and the hypothesis leaves it out."
+            )
         best = max((control.recovered for control in self.controls), default=float("-inf"))
         if share is not None and share - best < self.within:
             told.append(
@@ -212,7 +217,9 @@ class Scrubbed:
         """What the numbers depend on, by name."""
         own = self.own_population
         source = "the items themselves" if own else "a set of its own"
-        told = "too narrow, for the data are the items" if own else "the population held"
+        told = "the data are the items" if own else "the population held"
+        if own and self.resampling.again:
+            told = "too narrow, for the data are the items, and each may stand for itself"
         return {
             "read-out": self.readout.described,
             "population": f"{self.population} data, {source}",

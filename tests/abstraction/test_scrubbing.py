@@ -145,6 +145,35 @@ def test_signs_that_cancel_in_the_mean_are_told() -> None:
     assert any("cancel" in warning for warning in cancelling.warnings)
 
 
+def test_more_than_all_is_told() -> None:
+    """A negative mover that is left out: without it the answer is clearer than it is."""
+    network, pairs = known("indirect_object_backup_negative", 64)
+    found = scrub(
+        network,
+        Interpretation(
+            (
+                InterpretationNode("out", ("logits",), identity, ("mover",)),
+                InterpretationNode("mover", ("L2.H0",), answer, at=("end",)),
+            )
+        ),
+        pairs,
+    )
+    assert found.interval is not None and found.interval.low > 1.1
+    assert any("More than all" in warning for warning in found.warnings)
+
+
+def test_floors_are_random_data_or_that_nothing_matters() -> None:
+    """They are the same where what does not matter is one datum, and differ where it is many."""
+    network, pairs = known("indirect_object", 32)
+
+    def floor(**options: Any) -> Any:
+        return scrub(network, nothing(), pairs, resampling=Resampling(**options)).random
+
+    np.testing.assert_array_equal(floor(), floor(floor="scrubbed"))
+    apart = floor(unimportant="independently", floor="scrubbed")
+    assert (apart != floor(unimportant="independently")).any()
+
+
 def test_controls_show_a_feature_that_does_not_matter() -> None:
     network, pairs = known("indirect_object", 64)
     true = scrub(network, indirect_object(), pairs, controls=2)
