@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from causalnet.claims.ablation_spec import AblationSpec
-from causalnet.claims.kinds import BetterThanRandomClaim, Claim
+from causalnet.claims.kinds import AgreementClaim, BetterThanRandomClaim, Claim
 from causalnet.claims.schema import ClaimFile, TaskSpec
 from causalnet.interventions import READOUTS
 
@@ -36,7 +36,7 @@ def conventions_of(
         f"{guarantee_of(claim_file, claim)}",
         "batch": f"{claim_file.batch} prompts, looked at after each",
     }
-    if claim_file.range is not None and claim.exact_in_range:
+    if claim_file.range is not None and _is_clipped(claim_file, claim):
         low, high = claim_file.range
         said["range"] = (
             f"read-outs are clipped to [{low:g}, {high:g}], and the claim is about those"
@@ -56,8 +56,15 @@ def guarantee_of(claim_file: ClaimFile, claim: Claim) -> Literal["exact", "asymp
 
     Means and ratios of read-outs in a declared range are judged exactly too.
     """
-    in_range = claim_file.range is not None and claim.exact_in_range
-    return "exact" if in_range or claim.is_rate(claim_file.readout) else "asymptotic"
+    is_exact = _is_clipped(claim_file, claim) or claim.is_rate(claim_file.readout)
+    return "exact" if is_exact else "asymptotic"
+
+
+def _is_clipped(claim_file: ClaimFile, claim: Claim) -> bool:
+    """Say whether a claim is about read-outs in the declared range, which is that of the file's."""
+    if claim_file.range is None or not claim.exact_in_range:
+        return False
+    return not isinstance(claim, AgreementClaim) or claim.read_by == claim_file.readout
 
 
 def _circuit_conventions(claim_file: ClaimFile, size: int, universe: int) -> dict[str, str]:

@@ -4,6 +4,7 @@ import json
 import math
 import re
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -298,7 +299,10 @@ def _plan(
     named = claim.about_circuit
     size = len(circuit_of(file, claim)) if named else 0
     fewest, most = claim_forwards(file, claim, runs, n, tuple(universe(file, graph)))
-    worlds = tuple(name for name, _ in runs)
+    names = Counter(name for name, _ in runs)
+    worlds = tuple(
+        f"{name} ({count} of them)" if count > 1 else name for name, count in names.items()
+    )
     if isinstance(claim, BetterThanRandomClaim):
         worlds = (*worlds, "only the circuit", "only random circuits")
     everything = tuple(universe(file, graph))

@@ -83,6 +83,7 @@ class AgreementClaim(Bounded):
     )
 
     quantity: ClassVar[str] = "agreement"
+    exact_in_range: ClassVar[bool] = True
 
     @model_validator(mode="after")
     def _fits_measure(self) -> Self:
@@ -157,6 +158,11 @@ class AgreementClaim(Bounded):
                 return "Pearson correlation, over prompts, of the read-outs of circuit and model"
             case "rank_correlation":
                 return "Spearman correlation, over prompts, of the read-outs of circuit and model"
+
+    @property
+    def bound(self) -> str:
+        """The measure and its threshold in words."""
+        return f"by {self.measure} {super().bound}"
 
     @property
     def read_by(self) -> str:

@@ -83,7 +83,8 @@ class CompleteClaim(Bounded):
         description="For `adversarial`: how many sets K the search may try; 200.",
     )
 
-    quantity: ClassVar[str] = "what the circuit lacks"
+    quantity: ClassVar[str] = "completeness"
+    exact_in_range: ClassVar[bool] = True
 
     @model_validator(mode="after")
     def _one_threshold(self) -> Self:
@@ -190,6 +191,12 @@ class CompleteClaim(Bounded):
         return "at_least" if self.by == "random" else "at_most"
 
     @property
+    def bound(self) -> str:
+        """The way and its threshold in words."""
+        share = " of the behaviour" if self.is_family and self.epsilon is not None else ""
+        return f"by {self.by} {super().bound}{share}"
+
+    @property
     def number(self) -> str:
         """The number in words."""
         gap = "|circuit without K - model without K|, of means"
@@ -293,6 +300,7 @@ class NoBackupsClaim(ClaimBase):
     )
 
     quantity: ClassVar[str] = "largest takeover of a unit outside the circuit"
+    exact_in_range: ClassVar[bool] = True
 
     @property
     def threshold(self) -> float:

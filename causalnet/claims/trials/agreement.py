@@ -88,9 +88,9 @@ class AgreementTrial(OfPrompts[OfMeans | OfRatios | OfRates | CorrelationJudge])
             judge.add(numbers)
 
     def _inside(self, values: Array) -> Array:
-        """Return read-outs of the file's kind inside the range that it declares, if it does."""
+        """Return divergences inside the range that the file declares for them, if it does."""
         file = self.context.file
-        if self._settings.read_by not in ("", file.readout):
+        if self._settings.read_by != file.readout:
             return values
         clipped, outside = inside(values, file)
         self._outside += outside

@@ -127,6 +127,7 @@ class RandomSetsTrial(OfPrompts[OfRates]):
             self._try(members, scores[kept], scores[knocked_out])
 
     def _try(self, members: Set, kept: Array, knocked_out: Array) -> None:
+        kept, knocked_out = (inside(one, self.context.file)[0] for one in (kept, knocked_out))
         gap = float((kept - knocked_out).mean())
         self._judge.add([float(abs(gap) <= (self._tolerance.value or 0.0))])
         self._means.add(circuit_without_K=kept, model_without_K=knocked_out)
