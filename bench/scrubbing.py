@@ -272,9 +272,9 @@ def programs(items: int) -> None:
         Examples.from_pairs(names_pairs(net, items, seed, SIX), net.model.tokenizer, readings)
         for seed in (3, 11)
     )
-    for site in ("L12.resid_post", "L22.resid_post"):
+    for site in ("L12.resid_post", "L20.resid_post", "L23.resid_post"):
         claim = ProgramSimulator(
-            net, model, aligned({"place": site, "answer": "L29.resid_post"}), (("place",),), n=items
+            net, model, aligned({"place": site}, at="end"), (("place",),), n=items
         )
         found = simulatability(claim, test, finding)
         print(f"-- indirect object, place at {site}[end]")
