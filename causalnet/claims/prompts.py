@@ -14,6 +14,7 @@ __all__ = [
     "finding_pairs",
     "pairs_of",
     "reference_prompts",
+    "repeated",
     "shared_with_reference",
     "testing_pairs",
 ]
@@ -28,13 +29,37 @@ def testing_pairs(claim_file: ClaimFile, tokenizer: Any, seed: int | None = None
         seed: Replaces the seed of the file.
 
     Raises:
-        ClaimFileError: A seed for prompts that are read from a file.
+        ClaimFileError: A seed for prompts that are read from a file, or a pair that the file has
+            twice.
         PromptError, AnswerError, AlignmentError: Prompts that cannot be made.
     """
     check_seed(claim_file, seed)
     ablation = claim_file.ablation
     must_align = ablation.kind == "counterfactual" and ablation.positions is None
-    return _pairs(claim_file, claim_file.task, tokenizer, seed, must_align)
+    pairs = _pairs(claim_file, claim_file.task, tokenizer, seed, must_align)
+    again = repeated(pairs)
+    if again and claim_file.task.file is not None:
+        raise ClaimFileError(
+            f"Pair {again[0] + 1} of {claim_file.task.file!r} is there before; so are "
+            f"{len(again) - 1} more."
+            if len(again) > 1
+            else f"Pair {again[0] + 1} of {claim_file.task.file!r} is there before.",
+            "A prompt that is counted twice says nothing new, and makes intervals too narrow.",
+            "Delete the rows that repeat others.",
+        )
+    return pairs
+
+
+def repeated(pairs: PromptPairs) -> tuple[int, ...]:
+    """Return the rows whose base, source and answers are those of an earlier row."""
+    seen: set[tuple[object, ...]] = set()
+    again = []
+    asked = (pairs.base.ids, pairs.source.ids, pairs.answers, pairs.foils)
+    for row, one in enumerate(zip(*asked, strict=True)):
+        if one in seen:
+            again.append(row)
+        seen.add(one)
+    return tuple(again)
 
 
 def check_seed(claim_file: ClaimFile, seed: int | None) -> None:

@@ -13,7 +13,12 @@ from causalnet.claims.conventions import conventions_of
 from causalnet.claims.effects import level_of, queries_of, units_of
 from causalnet.claims.networks import load_network
 from causalnet.claims.progress import ProgressReport, Report
-from causalnet.claims.prompts import check_seed, finding_digests, shared_with_reference
+from causalnet.claims.prompts import (
+    check_seed,
+    finding_digests,
+    repeated,
+    shared_with_reference,
+)
 from causalnet.claims.reading import read_claim_file
 from causalnet.claims.results import ClaimResult, Cost, VerificationReport
 from causalnet.claims.robustness_grid import Grid
@@ -138,6 +143,7 @@ class _Case:
     queries: tuple[Query | None, ...]
     overlap: int | None
     shared: int
+    loose: tuple[tuple[str, str], ...] = ()
 
     @property
     def file(self) -> ClaimFile:
@@ -227,7 +233,37 @@ def _prepare(
         queries=queries,
         overlap=None if found is None else sum(one in found for one in pairs.prompt_digests()),
         shared=shared_with_reference(pairs, hearing.reference),
+        loose=_loose(file, net, trials),
     )
+
+
+def _loose(
+    file: ClaimFile, net: "LiftedNetwork", trials: "Sequence[Trial]"
+) -> tuple[tuple[str, str], ...]:
+    """Return claims whose circuits have edges on no path, with which; refuse those without any.
+
+    Raises:
+        ClaimFileError: A circuit no edge of which is on a path from the inputs to the logits.
+    """
+    from causalnet.faithfulness import connection
+
+    found = []
+    for index, trial in enumerate(trials):
+        if file.ablation.level != "edges" or not (trial.claim.about_circuit and trial.circuit):
+            continue
+        told = connection(net.graph, trial.circuit)
+        if not told.pruned:
+            own = ("claims", index, "circuit") if trial.claim.own_circuit else ("circuit",)
+            raise place_error(
+                file,
+                own,
+                f"The circuit is disconnected: {told}",
+                "What keeps a behaviour has a path from the inputs to the logits.",
+                "Add the edges between, such as 'embed -> L0.H0.v' and 'L0.H0 -> logits'.",
+            )
+        if not told.is_connected:
+            found.append((trial.claim.id, str(told)))
+    return tuple(found)
 
 
 def _check_weights(file: ClaimFile, model: "LanguageModel") -> None:
@@ -319,6 +355,16 @@ def _notes(case: _Case, cost: Cost) -> tuple[str, ...]:
             if case.file.ablation.kind != "optimal"
             else f"{case.shared} prompts that constants were learned on are test prompts."
         )
+    again = len(repeated(pairs))
+    if again:
+        notes.append(
+            f"{again} of {len(pairs)} test pairs were drawn before: the generator has few, and "
+            "verdicts are about its draws with replacement."
+        )
+    notes += [
+        f"{claim_id}: {told} They can change nothing, whatever the model does."
+        for claim_id, told in case.loose
+    ]
     if cost.halvings:
         notes.append(
             f"Memory ran out and the batch was halved {cost.halvings} times, "
