@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from causalnet.claims.conventions import describe_task
 from causalnet.claims.grades import Evidence, Grade, grade_of
+from causalnet.claims.kinds import SimulatesClaim
 from causalnet.claims.reporting_evidence import circuits_of, evidence_of, kinds_of
 
 if TYPE_CHECKING:
@@ -258,10 +259,12 @@ def _examined(report: "VerificationReport") -> FieldGroup:
     by_kind = (
         ("necessity", ("necessary",)),
         ("sufficiency", ("faithful",)),
-        ("completeness", ("complete",)),
+        ("completeness", ("complete", "no_backups")),
         ("minimality", ("minimal", "sweep")),
         ("control tasks", ("specific", "selective")),
         ("agreement on single prompts", ("agreement",)),
+        ("a program at a higher level", ("abstracts", "prefers", "disentangles", "scrubbed")),
+        ("stability of the search", ("stable",)),
         ("random mediators", ("better_than_random",)),
         ("other conventions", ("robust",)),
     )
@@ -303,7 +306,6 @@ def _beyond(report: "VerificationReport") -> FieldGroup:
     ]
     file = report.claim_file
     scope = f"{report.provenance['model']['source']}; {describe_task(file.task)}"
-    simulated = ("simulates", "simulatability", "simulatable")
     return FieldGroup(
         "Limits",
         (
@@ -313,12 +315,22 @@ def _beyond(report: "VerificationReport") -> FieldGroup:
                 "nearness to the data",
                 not_done="how far ablated activations are from intact ones was not measured",
             ),
-            ReportField("forward simulation", *kinds_of(report, simulated)),
-            ReportField("counterfactual simulation", *kinds_of(report, simulated)),
-            ReportField("simulation baseline", *kinds_of(report, simulated)),
+            ReportField("forward simulation", *_simulated(report, "forward")),
+            ReportField("counterfactual simulation", *_simulated(report, "counterfactual")),
+            ReportField("simulation baseline", *kinds_of(report, ("simulates",))),
             ReportField("agreement with a recorded truth", not_done="the file names none"),
         ),
     )
+
+
+def _simulated(report: "VerificationReport", question: str) -> tuple[str, str]:
+    asked = (
+        one
+        for one in report.results
+        if isinstance(one.claim, SimulatesClaim) and one.claim.question == question
+    )
+    said = [f"{one.claim.id} {one.decision.verdict.value}" for one in asked]
+    return ", ".join(said), f"no claim of kind simulates asks the {question} question"
 
 
 def _compute(report: "VerificationReport") -> FieldGroup:

@@ -4,9 +4,11 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
+from causalnet.claims.conventions import describe_task
 from causalnet.claims.grades import Evidence, EvidenceItem
 from causalnet.claims.robustness_grid import Bounds, Grid, GridNumber
 from causalnet.claims.robustness_verdict import grid_number
+from causalnet.claims.task_spec import TaskSpec
 from causalnet.statistics import Verdict
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ def evidence_of(
         EvidenceItem.RANDOM_BASELINE: lambda: _claimed(results, ("better_than_random",)),
         EvidenceItem.SECOND_ESTIMATOR: lambda: _second(report.grid, results),
         EvidenceItem.SELECTIVITY: lambda: _claimed(results, ("specific", "selective")),
-        EvidenceItem.SECOND_DISTRIBUTION: lambda: _claimed(results, ("transfers", "generalises")),
+        EvidenceItem.SECOND_DISTRIBUTION: lambda: _distributions(report),
         EvidenceItem.HELD_OUT: lambda: _held_out(report),
         EvidenceItem.REGISTERED: lambda: _registered(report),
         EvidenceItem.REPRODUCED: lambda: _reproduced(report, again),
@@ -102,8 +104,8 @@ def _necessity(
             continue
         for cell in grid.cells(number):
             if cell.is_own and cell.interval is not None and cell.interval.low > 0:
-                number = cell.interval.estimate_written(cell.estimate)
-                written = f"{number} {cell.interval.written()}"
+                shown = cell.interval.estimate_written(cell.estimate)
+                written = f"{shown} {cell.interval.written()}"
                 return f"knocking it out takes {written} of the behaviour, n = {grid.n}", ""
     return "", why
 
@@ -118,6 +120,9 @@ def _intervals(results: "Sequence[ClaimResult]") -> Found:
 
 def _second(grid: Grid | None, results: "Sequence[ClaimResult]") -> Found:
     """Return another kind of ablation under which every supported share of it holds too."""
+    declared, _ = _claimed(results, ("robust",))
+    if declared:
+        return declared, ""
     if grid is None:
         return "", "no other convention was measured"
     asked: list[tuple[GridNumber, Bounds, float]] = []
@@ -137,6 +142,20 @@ def _second(grid: Grid | None, results: "Sequence[ClaimResult]") -> Found:
         ):
             return f"holds under {convention.name} too, n = {grid.n}", ""
     return "", "it holds under no other kind of ablation that was measured"
+
+
+def _distributions(report: "VerificationReport") -> Found:
+    """Return that the circuit was found on prompts of another kind than those that test it."""
+    found, test = report.claim_file.found.task, report.claim_file.task
+    if found is None:
+        return "", "the file does not name the prompts that found it"
+
+    def kind(spec: TaskSpec) -> tuple[object, ...]:
+        return spec.name, spec.file, spec.corruption, spec.templates, sorted(spec.options.items())
+
+    if kind(found) == kind(test):
+        return "", "it was found and tested on prompts of one kind: the same task and templates"
+    return f"found on {describe_task(found)}, tested on {describe_task(test)}", ""
 
 
 def _held_out(report: "VerificationReport") -> Found:

@@ -214,6 +214,8 @@ class VerificationReport:
         Args:
             run: Whether `run` is there: time, command, forwards, seconds.
         """
+        from causalnet.claims.reporting import reporting_of
+
         known = json.loads(json.dumps(dict(self.provenance)))
         told = {name: known.pop(name) for name in _OF_THE_RUN if name in known}
         cost = asdict(self.cost)
@@ -230,6 +232,7 @@ class VerificationReport:
             "notes": list(self.notes),
             "grid": None if self.grid is None else self.grid.to_json(),
             "curve": None if self.curve is None else self.curve.to_json(),
+            "reporting": reporting_of(self).to_json(),
         }
         return {**plain, "run": {"id": self.run_id, **told, "cost": cost}} if run else plain
 

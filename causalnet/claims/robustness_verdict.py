@@ -14,7 +14,7 @@ under some it is undefined or could not be run: more prompts of this kind would 
 import math
 from collections.abc import Sequence
 
-from causalnet.claims.kinds import Claim, FaithfulClaim, NecessaryClaim
+from causalnet.claims.kinds import Claim, FaithfulClaim, NecessaryClaim, RobustClaim
 from causalnet.claims.robustness_grid import Bounds, Grid, GridCell, GridNumber, Quantity
 from causalnet.claims.robustness_spec import ConventionSpec
 from causalnet.errors import ParameterError
@@ -25,10 +25,18 @@ __all__ = ["declared", "grid_number", "robust_decision", "robustness_sentence"]
 
 def grid_number(grid: Grid | None, claim: Claim, circuit: Sequence[str]) -> GridNumber | None:
     """Return the number of a grid that a claim is about; None where it is about none."""
-    if grid is None or not isinstance(claim, FaithfulClaim | NecessaryClaim):
+    if grid is None:
         return None
-    quantity: Quantity = "faithfulness" if isinstance(claim, FaithfulClaim) else "necessity"
-    wanted = (quantity, str(claim.by_chance or ""), frozenset(circuit))
+    wanted: tuple[Quantity, str, frozenset[str]]
+    match claim:
+        case FaithfulClaim(by_chance=drawn):
+            wanted = "faithfulness", str(drawn or ""), frozenset(circuit)
+        case NecessaryClaim(by_chance=drawn):
+            wanted = "necessity", str(drawn or ""), frozenset(circuit)
+        case RobustClaim(share=share):
+            wanted = share, "", frozenset(circuit)
+        case _:
+            return None
     for one in grid.numbers:
         if (one.quantity, one.by_chance, frozenset(one.circuit)) == wanted:
             return one

@@ -5,13 +5,14 @@ import textwrap
 from collections.abc import Iterator
 
 from causalnet.claims import ClaimResult, VerificationReport
+from causalnet.claims.grades import missing_for
+from causalnet.claims.reporting import reporting_of
 from causalnet.cli.report_view import model_line, task_line
 from causalnet.statistics import Decision
 
 __all__ = ["heading", "summary", "verdict_lines"]
 
 WIDTH = 96
-SIGNS = {"at_least": "≥", "at_most": "≤"}
 
 
 def heading(report: VerificationReport) -> Iterator[str]:
@@ -36,13 +37,16 @@ def verdict_lines(report: VerificationReport) -> Iterator[str]:
         yield f" {result.claim.id:<{width}}  {result.decision.verdict:<12}  {numbers}{unexpected}"
         for text in (f"“{result.claim.statement}”", result.why):
             yield from textwrap.wrap(text, WIDTH, initial_indent=" " * 4, subsequent_indent=" " * 4)
+    for index, words in enumerate(_grades(report)):
+        start = " evidence " if index == 0 else " " * 10
+        yield from textwrap.wrap(words, WIDTH, initial_indent=start, subsequent_indent=" " * 10)
     for note in report.notes:
         yield from textwrap.wrap(note, WIDTH, initial_indent=" note: ", subsequent_indent=" " * 7)
 
 
 def _numbers(decision: Decision, result: ClaimResult) -> str:
     unit = f" {result.unit}" if result.unit else ""
-    bound = f"claimed {SIGNS[decision.direction]} {decision.threshold:g}{unit}"
+    bound = f"claimed {_claimed(decision)}{unit}"
     if math.isnan(decision.estimate):
         return f"{bound}   n = {decision.n}"
     number, ends = f"{decision.estimate:.3g}", "unbounded"
@@ -51,6 +55,24 @@ def _numbers(decision: Decision, result: ClaimResult) -> str:
         ends = decision.interval.written(decision.threshold)
     counted = "circuits" if result.claim.kind == "better_than_random" else "prompts"
     return f"{number} {ends}   {bound}   after {decision.n} {counted}"
+
+
+def _claimed(decision: Decision) -> str:
+    """Return what is claimed of the number."""
+    if decision.within is not None:
+        low, high = decision.within
+        return f"{low:g} to {high:g}"
+    return f"{'≤' if decision.direction == 'at_most' else '≥'} {decision.threshold:g}"
+
+
+def _grades(report: VerificationReport) -> Iterator[str]:
+    """Yield how far the evidence for every circuit goes, and what the next step lacks."""
+    for one in reporting_of(report).circuits:
+        size = len(one.circuit)
+        named = f"{size} member{'' if size == 1 else 's'} ({', '.join(one.claims)})"
+        after = missing_for(one.evidence)
+        lacking = "" if after is None else f"; {after[0]} needs {', '.join(after[1])}"
+        yield f"{one.grade}: {named}{lacking}"
 
 
 def summary(report: VerificationReport) -> str:
