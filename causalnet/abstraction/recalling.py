@@ -53,7 +53,6 @@ def prompts_of(bound: Bindings) -> object:
         name: [prompts.ids, {place: list(rows) for place, rows in prompts.positions.items()}]
         for name, prompts in bound.inputs.items()
     }
-    answers = {
-        name: [own.answers, own.foils, own.reduction] for name, own in bound.other_answers.items()
-    }
+    named = {"answers": bound.answers, **bound.other_answers}
+    answers = {name: [own.answers, own.foils, own.reduction] for name, own in named.items()}
     return {"inputs": inputs, "answers": answers, "numbers": bound.numbers}

@@ -14,11 +14,13 @@ matter at all are found by controls, the same hypothesis with its features' valu
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from causalnet.abstraction.interpretation import Datum, Interpretation, data_of, nothing
+from causalnet.abstraction.recalling import Recall, program_of, prompts_of
 from causalnet.abstraction.scrubbing_draws import (
     PUBLISHED,
     Population,
@@ -58,6 +60,7 @@ def scrub(
     executor: Executor = "auto",
     batch_size: int = 16,
     progress: Progress | None = None,
+    recall: Recall | None = None,
 ) -> Scrubbed:
     """Scrub a network by a hypothesis.
 
@@ -80,6 +83,7 @@ def scrub(
         executor: What runs the worlds.
         batch_size: Most prompts in a batch.
         progress: Told about every pass.
+        recall: Where what was run before is found; None to run it.
 
     Raises:
         TermError: A hypothesis that does not fit the network or the read-out.
@@ -104,7 +108,7 @@ def scrub(
     people, items = _population(pairs, population, resampling)
     agreements = agreements_of(interpretation, resampling.data)
     labels = {name: people.labels(nodes) for name, nodes in agreements.items()}
-    runner = _Runner(net, pairs, population, readout, executor, batch_size, progress)
+    runner = _Runner(net, pairs, population, readout, executor, batch_size, progress, recall)
     draws, model, floors, outcomes = [], np.empty(0), [], []
     for number in range(resampling.draws):
         draw = draw_data(scrubbed, people, items, labels, resampling, seed, number)
@@ -191,6 +195,7 @@ class _Runner:
     executor: Executor
     batch_size: int
     progress: Progress | None
+    recall: Recall | None
     forwards: int = 0
 
     def read(self, world: World, drawn: Draw) -> Numbers:
@@ -201,17 +206,24 @@ class _Runner:
             Answers(pairs.answers, pairs.foils, pairs.reduction),
         )
         read = Read(self.readout, world)
-        found = run_leaves(
-            [read],
-            self.net,
-            bindings,
-            executor=self.executor,
-            batch_size=self.batch_size,
-            progress=self.progress,
-        )
-        self.forwards += found.forwards
-        values: Numbers = found.values[read].cpu().double().numpy()
-        return values
+
+        def compute() -> tuple[dict[str, NDArray[Any]], int]:
+            found = run_leaves(
+                [read],
+                self.net,
+                bindings,
+                executor=self.executor,
+                batch_size=self.batch_size,
+                progress=self.progress,
+            )
+            values = found.values[read].cpu().double().numpy()
+            return {"forwards": np.array([found.forwards]), "values": values}, found.forwards
+
+        program = program_of([read], bindings, self.executor)
+        kept = self.recall
+        arrays = compute()[0] if kept is None else kept(program, prompts_of(bindings), compute)
+        self.forwards += int(arrays["forwards"][0])
+        return arrays["values"]
 
     def _prompts(self, rows: Rows) -> Prompts:
         if self.population is None:

@@ -5,7 +5,7 @@ ablated, predicts the model's outcome; and where some mediators are intervened o
 outcome is that of the circuit with those of its own intervened on, whatever happened to others.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -25,6 +25,12 @@ __all__ = ["CircuitSimulator", "Means", "MemberIntervention", "draw_intervention
 
 Means: TypeAlias = Literal["ablation", "interchange"]
 """How members are intervened on: as the scorer ablates, or set to their values on the source."""
+
+Reading: TypeAlias = Callable[
+    [CircuitScorer | EdgeCircuitScorer, PromptPairs, Sequence[Wanted]],
+    Mapping[Wanted, NDArray[np.float64]],
+]
+"""Gives the read-out of parts on prompts, [n] each, by a scorer."""
 
 _SEEN = 16
 _ABOVE, _NOT = "above", "not above"
@@ -122,6 +128,7 @@ class CircuitSimulator:
         used: Those that it was; predictors without the claim learn from them.
         by: How members are intervened on.
         threshold: What the read-out is compared with.
+        reading: Reads parts by the scorer in its place, for example where numbers are kept.
 
     Raises:
         ParameterError: An intervention that is held out and used, or a member that is unknown.
@@ -151,6 +158,7 @@ class CircuitSimulator:
     used: tuple[MemberIntervention, ...] = ()
     by: Means = "ablation"
     threshold: float = 0.0
+    reading: Reading | None = None
     _known: frozenset[Member] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -247,7 +255,10 @@ class CircuitSimulator:
         )
 
     def _read(self, data: PromptPairs, wanted: list[Wanted]) -> Mapping[Wanted, object]:
-        return self.scorer.read(data, list(dict.fromkeys(wanted))).values
+        parts = list(dict.fromkeys(wanted))
+        if self.reading is not None:
+            return self.reading(self.scorer, data, parts)
+        return self.scorer.read(data, parts).values
 
     def _outcomes(self, values: object) -> tuple[str, ...]:
         numbers: NDArray[np.float64] = np.asarray(values, dtype=np.float64)

@@ -64,10 +64,9 @@ class ScrubbedTrial(OfPrompts[RatioJudge | BoundedRatioJudge]):
             seed=claim.seed,
             executor="hooks",
             batch_size=hearing.meter.batch_size,
+            recall=hearing.remember,
         )
         hearing.used = len(pairs)
-        for _ in range(found.forwards):
-            hearing.meter.count(0, 0)
         sign = sign_of(self.context.file)
         model, floor, kept = found.model, found.random.mean(0), found.scrubbed.mean(0)
         self._judge.add(sign * (kept - floor), sign * (model - floor))

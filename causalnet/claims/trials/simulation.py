@@ -35,7 +35,9 @@ class SimulatesTrial(TrialBase):
             hearing.universe, self.circuit, claim.interventions, largest=claim.largest,
             seed=claim.seed + 1, excluding=used,
         )  # fmt: skip
-        simulator = CircuitSimulator(hearing.scorer, self.circuit, held_out, used)
+        simulator = CircuitSimulator(
+            hearing.scorer, self.circuit, held_out, used, reading=hearing.meter.read
+        )
         alpha = self.context.file.alpha
         found = simulatability(simulator, test, finding, level=1 - 2 * alpha, seed=claim.seed)
         hearing.used = len(test)
