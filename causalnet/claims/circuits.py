@@ -8,6 +8,7 @@ from causalnet.claims.kinds import Claim
 from causalnet.claims.schema import ClaimFile
 from causalnet.claims.source_text import Place, SourceText, read_source
 from causalnet.claims.tree import KeyPath, PlacedTree, parse
+from causalnet.claims.validity_specs import circuit_in, is_validity_spec
 from causalnet.errors import CausalNetError, ClaimFileError
 from causalnet.graphs import Kind, Mediator, MediatorGraph, canonical, nearest
 from causalnet.interventions import Edge
@@ -58,8 +59,10 @@ def _nowhere(item: tuple[int, ...]) -> Place:
 
 
 def _from_file(source: SourceText) -> tuple[SourceText, tuple[str, ...], Locate]:
-    """Read a list of names, or a mapping with the single key `circuit`."""
+    """Read a list of names, a mapping with the single key `circuit`, or a specification."""
     tree: PlacedTree = parse(source)
+    if is_validity_spec(tree.value):
+        return source, tuple(circuit_in(tree.value, source)), _nowhere
     wrapped = isinstance(tree.value, dict) and list(tree.value) == ["circuit"]
     base: tuple[str, ...] = ("circuit",) if wrapped else ()
     names = tree.value["circuit"] if isinstance(tree.value, dict) and wrapped else tree.value

@@ -13,6 +13,7 @@ from causalnet.claims.key_facts import bounds_of, example_of, key_facts
 from causalnet.claims.schema import ClaimFile, json_schema
 from causalnet.claims.source_text import Place, SourceText, nearest_word, read_source
 from causalnet.claims.tree import KeyPath, PlacedTree, parse
+from causalnet.claims.validity_specs import claims_in, read_validity_spec
 from causalnet.errors import ClaimFileError
 
 __all__ = ["read_claim_file", "read_claims"]
@@ -42,15 +43,39 @@ def read_claims(source: SourceText) -> ClaimFile:
           | ^^^^^^^^^^^
     """
     tree = parse(source)
+    value, left_out = _with_specification(tree)
     try:
-        claim_file = ClaimFile.model_validate(tree.value)
+        claim_file = ClaimFile.model_validate(value)
     except ValidationError as error:
         raise _first_mistake(tree, error) from error
-    claim_file._source = source
+    claim_file._source, claim_file._left_out = source, left_out
     for index, claim in enumerate((None, *claim_file.claims)):
         path: KeyPath = ("circuit",) if claim is None else ("claims", index - 1, "circuit")
         circuit_of(claim_file, claim, partial(_item_place, tree, path))
     return claim_file
+
+
+def _with_specification(tree: PlacedTree) -> tuple[Any, tuple[str, ...]]:
+    """Return the file's values with the claims of a specification that it names, and what is not.
+
+    Raises:
+        ClaimFileError: A file that is not there or is no specification.
+    """
+    value = tree.value
+    if not isinstance(value, dict) or not isinstance(value.get("claims"), str):
+        return value, ()
+    path = Path(tree.source.path).parent / value["claims"]
+    if not path.is_file():
+        raise tree.source.error(
+            tree.place(("claims",)),
+            f"There is no file {value['claims']!r}.",
+            "Claims are a list, or a JSON specification of mechanistic-validity beside this file.",
+            "Write a list of claims; examples/ioi.yaml shows some.",
+        )
+    source = read_source(path)
+    spec = read_validity_spec(source)
+    claims, left_out = claims_in(spec, source)
+    return {**value, "claims": claims}, left_out
 
 
 def _item_place(tree: PlacedTree, path: KeyPath, item: tuple[int, ...]) -> Place:

@@ -195,6 +195,7 @@ class ClaimFile(Spec):
     )
 
     _source: SourceText | None = PrivateAttr(default=None)
+    _left_out: tuple[str, ...] = PrivateAttr(default=())
 
     @field_validator("schema_version", mode="before")
     @classmethod
@@ -243,6 +244,11 @@ class ClaimFile(Spec):
             if isinstance(claim, ExistsClaim):
                 _check_exists(self.readout, index, claim)
         return self
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What a specification predicts that cannot be claimed here, each with the reason."""
+        return self._left_out
 
     @property
     def source(self) -> SourceText | None:

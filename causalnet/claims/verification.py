@@ -355,6 +355,7 @@ def _notes(case: _Case, cost: Cost) -> tuple[str, ...]:
             if case.file.ablation.kind != "optimal"
             else f"{case.shared} prompts that constants were learned on are test prompts."
         )
+    notes += [f"Left out of the specification: {told}." for told in case.file.left_out]
     again = len(repeated(pairs))
     if again:
         notes.append(
