@@ -18,9 +18,11 @@ from causalnet.abstraction import (
     aligned,
     approximate_abstraction,
     compare,
+    disentangle,
     draw_interchanges,
     interchange_accuracy,
 )
+from causalnet.tasks.countries import CAPITALS, LANGUAGES
 from causalnet.tasks.indirect_object import (
     ACCEPTANCE_NAMES,
     ACCEPTANCE_OBJECTS,
@@ -99,10 +101,10 @@ def hand_written() -> None:
     examples = Examples.from_pairs(pairs, model.tokenizer, READ, answer=" {}").with_column(
         "names", lambda row: tuple(sorted((str(row["first"]), str(row["second"]))))
     )
-    rivals = [
+    rivals = (
         Rival("by name", BY_NAME, ("repeated",), aligned({"repeated": "L1.H0"}, at="end")),
         Rival("by place", BY_PLACE, ("place",), aligned({"place": "L1.H0"}, at="end")),
-    ]
+    )
     print("\n== known:indirect_object, L1.H0 at END")
     for rival in rivals:
         drawn = draw_interchanges(rival.model, examples, rival.variables, 200, within="names")
@@ -132,10 +134,10 @@ def smollm2() -> None:
     sites = {"two inhibition heads": ["L20.H0", "L19.H2"], "one of them": ["L20.H0"]}
     for label, heads in sites.items():
         started = time.process_time()
-        rivals = [
+        rivals = (
             Rival("by place", BY_PLACE, ("place",), aligned({"place": heads}, at="end")),
             Rival("by name", BY_NAME, ("repeated",), aligned({"repeated": heads}, at="end")),
-        ]
+        )
         print(f"\n== SmolLM2-135M, IOI, {label} at END")
         for rival in rivals:
             drawn = draw_interchanges(rival.model, examples, rival.variables, 160, within="group")
@@ -147,7 +149,59 @@ def smollm2() -> None:
         print(f"{time.process_time() - started:.0f} CPU s", flush=True)
 
 
-PARTS = {"sums": sums, "known": hand_written, "smollm2": smollm2}
+def countries() -> None:
+    """Whether the stream at a country's last token holds its capital apart from its language."""
+    model = cn.load(SMOLLM2)
+    asked = {
+        "capital": (CAPITALS, ("The capital of {} is the city of", "The capital city of {} is")),
+        "language": (LANGUAGES, ("The official language of {} is", "People in {} speak")),
+    }
+
+    def is_one_token(text: str) -> bool:
+        return len(model.tokenizer(f" {text}", add_special_tokens=False).input_ids) == 1
+
+    kept = [
+        name
+        for name in CAPITALS
+        if name in LANGUAGES and is_one_token(CAPITALS[name]) and is_one_token(LANGUAGES[name])
+    ]
+    rows = [
+        {
+            "prompt": template.format(name),
+            "positions": {"subject": name},
+            "template": template,
+            "entity": name,
+            "question": question,
+        }
+        for name in kept
+        for question, (_, templates) in asked.items()
+        for template in templates
+    ]
+    facts = {
+        question: {"lookup": "entity", "table": [[name, table[name]] for name in kept]}
+        for question, (table, _) in asked.items()
+    }
+    which = {"equal": ["question", {"value": "capital"}]}
+    high = HighLevelModel.from_mapping(
+        {
+            "name": "countries",
+            "inputs": ["entity", "question"],
+            "variables": {**facts, "answer": {"if": [which, "capital", "language"]}},
+            "output": "answer",
+        }
+    )
+    net, examples = cn.lift(model), Examples.from_rows(model.tokenizer, rows)
+    print(f"\n== SmolLM2-135M, capital and language of {len(kept)} countries")
+    waive = dict.fromkeys(("random", "full swap"), "the whole stream is swapped")
+    for layer in (2, 14, 20, 25):
+        whole = aligned({"capital": f"L{layer}.resid_post"}, at="subject")
+        found = disentangle(
+            net, high, whole, examples, "capital", 120, criterion="candidates", waive=waive
+        )
+        print(f"{found}\n  bases {found.accuracy.base}", flush=True)
+
+
+PARTS = {"sums": sums, "known": hand_written, "smollm2": smollm2, "countries": countries}
 
 
 def main() -> None:

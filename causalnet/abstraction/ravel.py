@@ -16,7 +16,7 @@ from causalnet.abstraction.examples import Examples
 from causalnet.abstraction.expressions import Value
 from causalnet.abstraction.high_level import HighLevelModel
 from causalnet.abstraction.measuring import Criterion
-from causalnet.abstraction.pairs import Interchanges, Predictor, draw_classes
+from causalnet.abstraction.pairs import Interchanges, Predictor, Tuple, draw_classes
 from causalnet.abstraction.rates import Rate
 from causalnet.abstraction.recalling import Recall
 from causalnet.errors import ParameterError
@@ -90,6 +90,64 @@ class Disentanglement:
         )
 
 
+def _check_questions(attribute: str, question: str, asked: tuple[Value, ...]) -> None:
+    listed = tuple(dict.fromkeys(asked))
+    if attribute not in listed or len(listed) == 1:
+        raise ParameterError(
+            f"{question!r} is {', '.join(map(str, listed))} on these examples.",
+            f"Some ask for {attribute!r}, others for another attribute.",
+            "Give prompts that ask for both; name the question as the variable is named.",
+        )
+
+
+def _drawn(
+    predictor: Predictor,
+    attribute: str,
+    asked: tuple[Value, ...],
+    n: int,
+    seed: int,
+    within: str,
+) -> Interchanges:
+    """Draw cause pairs and, for each other question, isolate pairs."""
+
+    def class_of(base: int, sources: tuple[int, ...]) -> str | None:
+        setting = predictor.setting((attribute,), sources)
+        if setting[0][1] == predictor.values[base][attribute]:
+            return None
+        is_cause = predictor.after(base, setting) != predictor.before(base)
+        if (asked[base] == attribute) != is_cause:
+            return None
+        return "cause" if is_cause else f"isolate {asked[base]}"
+
+    others = [name for name in dict.fromkeys(asked) if name != attribute]
+    share = [(n // 2 + len(others) - 1 - at) // len(others) for at in range(len(others))]
+    quotas = {"cause": n - n // 2} | {
+        f"isolate {name}": max(1, size) for name, size in zip(others, share, strict=True)
+    }
+    examples = predictor.examples
+    found, searched = draw_classes(examples, 1, quotas, class_of, seed, within)
+    lacking = next((name for name in quotas if len(found[name]) < quotas[name]), None)
+    if lacking is not None:
+        raise ParameterError(
+            f"{len(found[lacking])} of {quotas[lacking]} pairs of {lacking!r} were found among "
+            f"{searched} drawn.",
+            "The sources of pairs have another value of the attribute than the bases.",
+            "Give more examples, or fewer pairs.",
+        )
+    rows = [row for name in quotas for row in found[name]]
+    labels = [name for name in quotas for _ in found[name]]
+    more = tuple(_answers_of_source(predictor, asked, row) for row in rows)
+    return Interchanges.of(predictor, (attribute,), rows, labels, seed, searched, within, more)
+
+
+def _answers_of_source(
+    predictor: Predictor, asked: tuple[Value, ...], row: Tuple
+) -> tuple[Value, ...]:
+    """Return what the base's question is answered with by the source's attribute."""
+    base, sources = row
+    return (predictor.after(base, predictor.setting((str(asked[base]),), sources)),)
+
+
 def _score(classes: tuple[tuple[str, Rate], ...]) -> float:
     rates = dict(classes)
     cause = rates.pop("cause").estimate
@@ -155,46 +213,8 @@ def disentangle(
     kept = examples.without(seen) if seen else examples
     model.check_is_known([attribute])
     asked = kept.column(question)
-    others = [name for name in dict.fromkeys(asked) if name != attribute]
-    if attribute not in asked or not others:
-        raise ParameterError(
-            f"{question!r} is {', '.join(map(str, dict.fromkeys(asked)))} on these examples.",
-            f"Some ask for {attribute!r}, others for another attribute.",
-            "Give prompts that ask for both; name the question as the variable is named.",
-        )
-    predictor = Predictor(model, kept)
-
-    def class_of(base: int, sources: tuple[int, ...]) -> str | None:
-        setting = predictor.setting((attribute,), sources)
-        if setting[0][1] == predictor.values[base][attribute]:
-            return None
-        is_cause = predictor.after(base, setting) != predictor.before(base)
-        if (asked[base] == attribute) != is_cause:
-            return None
-        return "cause" if is_cause else f"isolate {asked[base]}"
-
-    share = [(n // 2 + len(others) - 1 - at) // len(others) for at in range(len(others))]
-    quotas = {"cause": n - n // 2} | {
-        f"isolate {name}": max(1, size) for name, size in zip(others, share, strict=True)
-    }
-    found, searched = draw_classes(kept, 1, quotas, class_of, seed, within)
-    lacking = next((name for name in quotas if len(found[name]) < quotas[name]), None)
-    if lacking is not None:
-        raise ParameterError(
-            f"{len(found[lacking])} of {quotas[lacking]} pairs of {lacking!r} were found among "
-            f"{searched} drawn.",
-            "The sources of pairs have another value of the attribute than the bases.",
-            "Give more examples, or fewer pairs.",
-        )
-    pairs = Interchanges.of(
-        predictor,
-        (attribute,),
-        [row for name in quotas for row in found[name]],
-        [name for name in quotas for _ in found[name]],
-        seed,
-        searched,
-        within,
-    )
+    _check_questions(attribute, question, asked)
+    pairs = _drawn(Predictor(model, kept), attribute, asked, n, seed, within)
     accuracy = interchange_accuracy(
         net,
         pairs,

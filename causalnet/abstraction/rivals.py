@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from causalnet.abstraction.alignment import Alignment
 from causalnet.abstraction.controls import Arm
 from causalnet.abstraction.examples import Examples
+from causalnet.abstraction.expressions import Value
 from causalnet.abstraction.high_level import HighLevelModel
 from causalnet.abstraction.measuring import Criterion, measure_arms
 from causalnet.abstraction.pairs import Interchanges, Predictor, Tuple, draw_classes
@@ -170,68 +171,102 @@ def compare(
             "Two hypotheses with names of their own, on at least one pair.",
             "Write for example compare(net, first, second, examples, n=100).",
         )
-    rivals = (first, second)
-    for rival in rivals:
-        rival.model.check_is_known(rival.variables)
-    predictors = [Predictor(rival.model, examples) for rival in rivals]
-    sources = max(len(rival.variables) for rival in rivals)
-
-    def predicted(which: int, row: Tuple) -> object:
-        variables = rivals[which].variables
-        setting = predictors[which].setting(variables, row[1][: len(variables)])
-        return predictors[which].after(row[0], setting)
-
-    def differ(base: int, given: tuple[int, ...]) -> str | None:
-        row = base, given
-        return "differ" if predicted(0, row) != predicted(1, row) else None
-
-    found, searched = draw_classes(examples, sources, {"differ": n}, differ, seed, within)
-    rows, is_exhaustive = found["differ"], False
+    both = _Both.of(first, second, examples)
+    rows, searched, is_exhaustive = both.distinguishing(n, seed, within)
+    names, none = (first.name, second.name), Rate(0, 0, alpha)
     if not rows:
-        rows, everything = _all_that_differ(examples, sources, within, differ)
-        is_exhaustive = everything is not None
-        searched = everything if everything is not None else searched
-        if rows:
-            rng = np.random.default_rng([seed, 3])
-            rows = [rows[int(at)] for at in rng.integers(len(rows), size=n)]
-    names = first.name, second.name
-    if not rows:
-        none = Rate(0, 0, alpha)
-        return RivalComparison(
-            names, none, none, PairedWins(0, 0, 0, 0, alpha), 0, searched, is_exhaustive, "", 0
-        )
+        ties = PairedWins(0, 0, 0, 0, alpha)
+        return RivalComparison(names, none, none, ties, 0, searched, is_exhaustive, "", 0)
     hits, forwards = list[NDArray[np.bool_]](), 0
-    for which, rival in enumerate(rivals):
-        others = tuple((predicted(1 - which, row),) for row in rows)
-        pairs = Interchanges.of(
-            predictors[which],
-            rival.variables,
-            [(base, given[: len(rival.variables)]) for base, given in rows],
+    for which in (0, 1):
+        pairs = both.pairs(which, rows, seed, searched, within)
+        own = both.rivals[which].alignment.of(pairs.variables)
+        scores, passes = measure_arms(
+            net,
+            pairs,
+            [Arm("", "hypothesis", own, str(own))],
+            at=at,
+            executor=executor,
+            batch_size=batch_size,
+        )
+        hits.append(scores["hypothesis"].hits(criterion))
+        forwards += passes
+    one, other = (Rate.of(each, alpha) for each in hits)
+    paired = PairedWins.of(hits[0], hits[1], alpha)
+    told = both.told(rows[0])
+    return RivalComparison(
+        names, one, other, paired, len(rows), searched, is_exhaustive, told, forwards
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Both:
+    """Two rivals on one table of examples."""
+
+    rivals: tuple[Rival, Rival]
+    predictors: tuple[Predictor, Predictor]
+    examples: Examples
+
+    @classmethod
+    def of(cls, first: Rival, second: Rival, examples: Examples) -> "_Both":
+        for rival in (first, second):
+            rival.model.check_is_known(rival.variables)
+        made = Predictor(first.model, examples), Predictor(second.model, examples)
+        return cls((first, second), made, examples)
+
+    @property
+    def sources(self) -> int:
+        """How many sources a tuple has: each rival takes as many as it has variables."""
+        return max(len(rival.variables) for rival in self.rivals)
+
+    def predicted(self, which: int, row: Tuple) -> Value:
+        """Return what one of them predicts."""
+        variables, predictor = self.rivals[which].variables, self.predictors[which]
+        setting = predictor.setting(variables, row[1][: len(variables)])
+        return predictor.after(row[0], setting)
+
+    def differ(self, base: int, sources: tuple[int, ...]) -> str | None:
+        """Return the class of a tuple: `differ`, or none."""
+        row = base, sources
+        return "differ" if self.predicted(0, row) != self.predicted(1, row) else None
+
+    def distinguishing(self, n: int, seed: int, within: str) -> tuple[list[Tuple], int, bool]:
+        """Return tuples that tell the two apart, how many were looked at, and whether all were."""
+        found, searched = draw_classes(
+            self.examples, self.sources, {"differ": n}, self.differ, seed, within
+        )
+        if found["differ"]:
+            return found["differ"], searched, False
+        rows, everything = _all_that_differ(self.examples, self.sources, within, self.differ)
+        if rows:
+            drawn = np.random.default_rng([seed, 3]).integers(len(rows), size=n)
+            rows = [rows[int(at)] for at in drawn]
+        return rows, searched if everything is None else everything, everything is not None
+
+    def pairs(
+        self, which: int, rows: Sequence[Tuple], seed: int, searched: int, within: str
+    ) -> Interchanges:
+        """Return the interchanges of one of them; what the other predicts is a candidate too."""
+        variables = self.rivals[which].variables
+        return Interchanges.of(
+            self.predictors[which],
+            variables,
+            [(base, sources[: len(variables)]) for base, sources in rows],
             ["differ"] * len(rows),
             seed,
             searched,
             within,
-            others,
+            tuple((self.predicted(1 - which, row),) for row in rows),
         )
-        own = rival.alignment.of(rival.variables)
-        arm = Arm("", "hypothesis", own, str(own))
-        scores, passes = measure_arms(
-            net, pairs, [arm], at=at, executor=executor, batch_size=batch_size, recall=recall
+
+    def told(self, row: Tuple) -> str:
+        """Return a tuple in words, with what each predicts."""
+        texts = self.examples.prompts.texts
+        sources = ", ".join(repr(texts[source]) for source in row[1])
+        said = (
+            f"{one.name} predicts {self.predicted(at, row)!r}" for at, one in enumerate(self.rivals)
         )
-        hits.append(scores["hypothesis"].hits(criterion))
-        forwards += passes
-    one, other = hits
-    return RivalComparison(
-        names,
-        Rate.of(one, alpha),
-        Rate.of(other, alpha),
-        PairedWins.of(one, other, alpha),
-        len(rows),
-        searched,
-        is_exhaustive,
-        _told(examples, rows[0], [(r.name, predicted(i, rows[0])) for i, r in enumerate(rivals)]),
-        forwards,
-    )
+        return f"{texts[row[0]]!r} from {sources}: {'; '.join(said)}"
 
 
 def _all_that_differ(
@@ -253,10 +288,3 @@ def _all_that_differ(
         if differ(base, tuple(given)):
             found.append((base, tuple(given)))
     return found, looked
-
-
-def _told(examples: Examples, row: Tuple, predictions: Sequence[tuple[str, object]]) -> str:
-    texts = examples.prompts.texts
-    sources = ", ".join(repr(texts[source]) for source in row[1])
-    said = "; ".join(f"{name} predicts {value!r}" for name, value in predictions)
-    return f"{texts[row[0]]!r} from {sources}: {said}"

@@ -1,6 +1,7 @@
 """Approximate abstraction, and whether a feature leaves other attributes alone."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -8,9 +9,11 @@ from causalnet.abstraction import (
     AlignedSite,
     Alignment,
     Basis,
+    Interchanges,
     aligned,
     approximate_abstraction,
     disentangle,
+    interchange_accuracy,
 )
 from causalnet.errors import GraphError, ParameterError
 from tests.abstraction.entities import TRUE, examples, model, network, slot_basis
@@ -86,6 +89,23 @@ def test_a_subspace_of_the_stream_is_told_from_the_whole_of_it() -> None:
         for each in (own, other)
     ]
     assert scores[0] == 1.0 and scores[1] < 0.5
+
+
+def test_what_would_leak_is_among_the_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sources may be asked for something else; what leaks answers the base's question."""
+    drawn: list[Interchanges] = []
+
+    def measured(net: Any, pairs: Interchanges, *rest: Any, **options: Any) -> Any:
+        drawn.append(pairs)
+        return interchange_accuracy(net, pairs, *rest, **options)
+
+    monkeypatch.setattr("causalnet.abstraction.pairs.MOST_OUTPUTS", 1)
+    monkeypatch.setattr("causalnet.abstraction.ravel.interchange_accuracy", measured)
+    disentangle(network(), model(), aligned({"colour": "L0.H0"}), examples(), "colour", 40)
+    (pairs,) = drawn
+    for at, (base, (source,)) in enumerate(zip(pairs.base, pairs.sources, strict=True)):
+        asked = str(examples().inputs["question"][base])
+        assert pairs.predictor.values[source][asked] in pairs.candidates[at]
 
 
 def test_held_out_entities_are_neither_bases_nor_sources() -> None:
