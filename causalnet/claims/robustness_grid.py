@@ -2,7 +2,9 @@
 
 A grid keeps the read-outs themselves: estimates, intervals and verdicts are computed from them, at
 whatever level and for whatever threshold is asked for.  The number of prompts was fixed before
-looking, so that intervals are Fieller's (1954) at that n; each bound holds with error alpha.
+looking, so that intervals are Fieller's (1954) at that n; each bound holds with error alpha, in the
+limit.  At n = 16 and alpha 0.05, on the bound, 5.6 % were falsely supported and 5.0 % falsely
+refuted; with skewed read-outs (exponential) 1.8 % and 11.3 % (bench/figures/robustness.txt).
 """
 
 import math
