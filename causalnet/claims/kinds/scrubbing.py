@@ -66,6 +66,13 @@ class ScrubbedClaim(Bounded):
     data: Literal["per path", "per node"] = Field(
         default="per path", description="Whether a node has a datum for each path, or one."
     )
+    population: Literal["find", "test"] = Field(
+        default="find",
+        description=(
+            "What data are drawn from: the finding prompts (held while test prompts vary), or the "
+            "test prompts themselves, whose intervals are too narrow unless `again` is false."
+        ),
+    )
     again: bool = Field(default=True, description="Whether the datum itself may be drawn.")
     among: Literal["same length", "same template", "all"] = Field(
         default="same length", description="Among which prompts data are exchanged."
@@ -103,6 +110,7 @@ class ScrubbedClaim(Bounded):
         return (
             "(scrubbed - floor) / (model - floor), of means; what does not matter is drawn "
             f"{self.unimportant}, data {self.data}, among prompts of {self.among}, {own}; floor: "
-            f"{self.floor}; {self.draws} draws, seed {self.seed}; the intervals are given the data "
-            "that are drawn from, the test prompts"
+            f"{self.floor}; {self.draws} draws, seed {self.seed}; data are drawn from the "
+            f"{self.population}{'ing' if self.population == 'find' else ''} prompts, which the "
+            "interval takes as given"
         )

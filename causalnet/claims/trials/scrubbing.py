@@ -60,6 +60,7 @@ class ScrubbedTrial(OfPrompts[RatioJudge | BoundedRatioJudge]):
             Interpretation(tuple(map(_node, claim.interpretation))),
             pairs,
             readout=READOUTS[self.context.file.readout],
+            population=hearing.pairs("find") if claim.population == "find" else None,
             resampling=variant,
             seed=claim.seed,
             executor="hooks",
