@@ -21,6 +21,7 @@ from causalnet.errors import ParameterError
 from causalnet.execute import Executor, Progress
 from causalnet.interventions import Position
 from causalnet.lift import LiftedNetwork
+from causalnet.statistics.samples import check_alpha
 
 __all__ = ["ControlResult", "InterchangeAccuracy", "WorstPair", "interchange_accuracy"]
 
@@ -124,7 +125,7 @@ class InterchangeAccuracy:
         criterion: When an answer is the predicted one, `top` or `candidates`.
         cause: Accuracy on pairs whose answer should change.
         isolate: Accuracy on pairs whose answer should stay.
-        overall: Accuracy on all of them.
+        overall: Accuracy on all of them, which are as many of both kinds.
         classes: Accuracy on each class of pairs: `cause`, `isolate`, or finer ones.
         strata: The same, by template where there are several.
         base: How often the bases themselves are answered as the high-level model says.
@@ -266,14 +267,15 @@ def interchange_accuracy(
         Rates with exact confidence sequences, controls, and the worst pair.
 
     Raises:
-        ParameterError: No such control or criterion, a waiver without a reason, no draw.
+        ParameterError: No such control or criterion, a waiver without a reason, no draw, alpha
+            outside (0, 0.5).
         TermError: A variable that is not aligned, or sites that overlap.
         UnknownMediatorError: A node that the network does not have.
         AnswerError: An answer that is not one token.
         AlignmentError: Prompts of unequal length where nodes are swapped at all positions; draw
             pairs `within="length"`.
     """
-    waived = check_waivers(waive or {})
+    waived, alpha = check_waivers(waive or {}), check_alpha(alpha)
     _check(criterion, draws)
     own = alignment.of(pairs.variables)
     arms, missing = arms_of(own, net.graph, draws=draws, seed=pairs.seed, waive=waived)

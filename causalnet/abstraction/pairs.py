@@ -83,7 +83,7 @@ class Predictor:
         return self._answers[key]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False)  # without slots: answers are computed once, and kept
 class Interchanges:
     """Interchanges of one set of variables: which examples, and what is predicted.
 

@@ -21,6 +21,7 @@ from causalnet.errors import ParameterError
 from causalnet.execute import Executor
 from causalnet.interventions import Position
 from causalnet.lift import LiftedNetwork
+from causalnet.statistics.samples import check_alpha
 
 __all__ = ["Rival", "RivalComparison", "compare"]
 
@@ -160,7 +161,8 @@ def compare(
         Paired rates; or that the examples cannot tell them apart, with the number searched.
 
     Raises:
-        ParameterError: n below 1, two rivals of one name, or inputs that are not there.
+        ParameterError: n below 1, two rivals of one name, inputs that are not there, or alpha
+            outside (0, 0.5).
         GraphError, TermError: Variables that are not in a model or not aligned.
 
     Source: Geiger et al. 2025, section 2.6, on models that agree on all interventions.
@@ -171,7 +173,7 @@ def compare(
             "Two hypotheses with names of their own, on at least one pair.",
             "Write for example compare(net, first, second, examples, n=100).",
         )
-    both = _Both.of(first, second, examples)
+    alpha, both = check_alpha(alpha), _Both.of(first, second, examples)
     rows, searched, is_exhaustive = both.distinguishing(n, seed, within)
     names, none = (first.name, second.name), Rate(0, 0, alpha)
     if not rows:

@@ -133,6 +133,9 @@ def test_several_variables_from_several_sources() -> None:
     assert (pairs.sources[:, 0] != pairs.sources[:, 1]).any()
     found = interchange_accuracy(network(), pairs, aligned(TRUE), waive={"random": "one is left"})
     assert found.eps == 0.0 and found.is_above_controls
+    # Both heads widen to one place, which can be set from one source: the later variable's.
+    full = next(each for each in found.controls if each.control == "full swap")
+    assert full.text == "shape = L0.resid_post" and full.expected is None
     swapped = aligned({"colour": TRUE["shape"], "shape": TRUE["colour"]})
     wrong = interchange_accuracy(network(), pairs, swapped, waive={"random": "one is left"})
     assert wrong.cause.estimate < 0.5
@@ -168,6 +171,10 @@ def test_mistakes_are_told_in_three_parts() -> None:
         measured(aligned({"colour": "L0.H0"}, subspace=torch.eye(4)))
     with pytest.raises(UnknownMediatorError):
         measured(aligned({"colour": "L7.H0"}))
+    with pytest.raises(ParameterError, match="alpha"):
+        measured(aligned(TRUE), alpha=0.7)
+    with pytest.raises(ParameterError, match="draws=0"):
+        measured(aligned(TRUE), draws=0)
     with pytest.raises(ParameterError, match="criterion 'best'"):
         measured(aligned(TRUE), criterion="best")
 

@@ -82,6 +82,12 @@ def test_shuffled_sources_are_those_of_other_pairs_of_the_kind() -> None:
     assert (shuffled != pairs.sources).any(axis=1).mean() > 0.8
 
 
+def test_a_pair_that_is_alone_in_its_kind_gets_another_source_of_its_group() -> None:
+    pairs = draw_interchanges(model(), examples(), "colour", 2, seed=4, within="question")
+    asked = np.array(examples().column("question"))
+    assert (asked[pairs.base] == asked[pairs.shuffled()[:, 0]]).all()
+
+
 def test_a_kind_that_does_not_exist_is_an_error() -> None:
     alike = examples().rows([row for row in range(18) if examples().inputs["entity"][row] == "e4"])
     with pytest.raises(ParameterError, match=r"0 of 5 pairs.*changes the answer.*kinds=\['isolate"):
