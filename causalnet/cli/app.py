@@ -109,6 +109,12 @@ def verify(
             help="Stop after so many forward passes or so much CPU time: 300fe, 10min.",
         ),
     ] = None,
+    allow_code: Annotated[
+        bool,
+        typer.Option(
+            "--allow-code", help="Run the Python code that a file names for a hypothesis."
+        ),
+    ] = False,
     seed: Seed = None,
     device: Device = None,
     dtype: DType = None,
@@ -123,7 +129,7 @@ def verify(
     from causalnet.cli.verify_asked import Verification
 
     asked = Verification(
-        tuple(files), report, png, junit, results, resume, budget, seed, device, dtype
+        tuple(files), report, png, junit, results, resume, budget, seed, device, dtype, allow_code
     )
     return run_verify(asked, Terminal(json, quiet))
 

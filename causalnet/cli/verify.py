@@ -73,6 +73,7 @@ def _verify_each(
                     ledger=ledger,
                     budget=spending,
                     progress=tell,
+                    allow_code=asked.allow_code,
                 )
             reports[index] = report
             for text in (*heading(report), "", *verdict_lines(report), "", summary(report)):

@@ -26,6 +26,7 @@ class Verification:
         seed: Seed of the prompts, in place of the files'.
         device: Where models run.
         dtype: Number type, in place of the files'.
+        allow_code: Whether Python code that the files name may be run.
     """
 
     files: tuple[Path, ...]
@@ -38,6 +39,7 @@ class Verification:
     seed: int | None = None
     device: str | None = None
     dtype: str | None = None
+    allow_code: bool = False
 
     def read(self) -> tuple[ClaimFile, ...]:
         """Read the claim files, and refuse what the options cannot mean.
