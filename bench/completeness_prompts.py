@@ -24,6 +24,7 @@ import time
 from collections.abc import Callable, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from causalnet.statistics.betting import log_capitals, log_gains
 from causalnet.statistics.samples import Array
@@ -128,7 +129,7 @@ def our_prompts(x: Array, m: float, alpha: float = ALPHA, looks: int = 1) -> Arr
     return _first(hits)
 
 
-def _first(hits: Array) -> Array:
+def _first(hits: NDArray[np.bool_]) -> Array:
     return np.where(hits.any(axis=1), hits.argmax(axis=1) + 1.0, np.inf)
 
 

@@ -15,17 +15,23 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from causalnet.statistics import IntersectionJudge, SweepJudge
 from causalnet.statistics.samples import Array
 from causalnet.statistics.sweep_judge import Control
+
+Flags = NDArray[np.bool_]
+Places = NDArray[np.intp]
+# What was discovered at every look, which mediators have an effect, and their prompts.
+Outcome = tuple[list[Flags], Flags, int]
 
 MEDIATORS, EFFECTS, BATCH, BUDGET, ALPHA = 270, 27, 16, 400, 0.05
 NAMES = tuple(f"L{index // 9}.H{index % 9}" for index in range(MEDIATORS))
 SHARED = 0.4  # the share of the variance that all mediators have in common
 
 
-def noise(rng: np.random.Generator, prompts: int, places: Array) -> Array:
+def noise(rng: np.random.Generator, prompts: int, places: Places) -> Array:
     """Numbers of mean 0 and variance 1, shape (prompts, places), dependent within a prompt."""
     gaussian = rng.normal(size=(prompts, len(places)))
     tails = rng.standard_t(4, size=(prompts, len(places))) / np.sqrt(2)
@@ -33,7 +39,7 @@ def noise(rng: np.random.Generator, prompts: int, places: Array) -> Array:
     skewed = sign * (rng.exponential(size=(prompts, len(places))) - 1)
     own = np.choose(places % 3, [gaussian, tails, skewed])
     common = rng.standard_t(4, size=(prompts, 1)) / np.sqrt(2)
-    return np.sqrt(1 - SHARED) * own + np.sqrt(SHARED) * common
+    return np.asarray(np.sqrt(1 - SHARED) * own + np.sqrt(SHARED) * common)
 
 
 def true_effects(rng: np.random.Generator) -> Array:
@@ -53,7 +59,7 @@ class Tally:
         self.found: list[float] = []
         self.prompts: list[float] = []
 
-    def add(self, looks: Sequence[Array], is_effect: Array, prompts: float) -> None:
+    def add(self, looks: Sequence[Flags], is_effect: Flags, prompts: float) -> None:
         false = np.array([(found & ~is_effect).sum() for found in looks])
         total = np.array([found.sum() for found in looks])
         share = false / np.maximum(total, 1)
@@ -73,7 +79,7 @@ class Tally:
         )
 
 
-def sweep(control: Control, adaptive: bool, bounded: bool, seed: int) -> tuple[list[Array], ...]:
+def sweep(control: Control, adaptive: bool, bounded: bool, seed: int) -> Outcome:
     rng = np.random.default_rng(seed)
     effects = true_effects(rng)
     judge = SweepJudge(
@@ -83,7 +89,8 @@ def sweep(control: Control, adaptive: bool, bounded: bool, seed: int) -> tuple[l
         budget=BUDGET if adaptive else None,
         bounds=(-1.0, 1.0) if bounded else None,
     )
-    looks, place_of = [], {name: place for place, name in enumerate(NAMES)}
+    looks: list[Flags] = []
+    place_of = {name: place for place, name in enumerate(NAMES)}
     for _ in range(BUDGET // BATCH):
         going = judge.active if adaptive else NAMES
         if not going:
@@ -96,10 +103,10 @@ def sweep(control: Control, adaptive: bool, bounded: bool, seed: int) -> tuple[l
         judge.add({NAMES[place]: values[:, at] for at, place in enumerate(places)})
         found = set(judge.discoveries())
         looks.append(np.array([name in found for name in NAMES]))
-    return looks, [effects != 0], [np.array(judge.n)]
+    return looks, effects != 0, sum(judge.n)
 
 
-def uncorrected(seed: int) -> tuple[list[Array], ...]:
+def uncorrected(seed: int) -> Outcome:
     """A one-sided t test of every mediator at every look, as if each were the only one."""
     from scipy.special import stdtrit
 
@@ -112,14 +119,13 @@ def uncorrected(seed: int) -> tuple[list[Array], ...]:
         t = seen.mean(axis=0) / (seen.std(axis=0, ddof=1) / np.sqrt(n))
         found = found | (t > stdtrit(n - 1, 1 - ALPHA))
         looks.append(found)
-    return looks, [effects != 0], [np.full(MEDIATORS, BUDGET)]
+    return looks, effects != 0, MEDIATORS * BUDGET
 
 
-def tally(run: Callable[[int], tuple[list[Array], ...]], replications: int) -> Tally:
+def tally(run: Callable[[int], Outcome], replications: int) -> Tally:
     result = Tally()
     for seed in range(replications):
-        looks, (is_effect,), (n,) = run(seed)
-        result.add(looks, is_effect, float(n.sum()))
+        result.add(*run(seed))
     return result
 
 
@@ -153,7 +159,7 @@ def print_sweeps(replications: int) -> None:
         f"\n{'':34s} any false   false share of the discoveries    found  prompts x\n"
         f"{'':34s}    ever     at end    first     most      of 27  mediators"
     )
-    rows: Mapping[str, Callable[[int], tuple[list[Array], ...]]] = {
+    rows: Mapping[str, Callable[[int], Outcome]] = {
         "FWER (Holm), adaptive": lambda seed: sweep("fwer", True, False, seed),
         "FWER (Holm), all prompts": lambda seed: sweep("fwer", False, False, seed),
         "FDR (e-BH), adaptive": lambda seed: sweep("fdr", True, False, seed),

@@ -209,7 +209,7 @@ def true_correlation(kind: Correlation, r: float, noise: Noise) -> float:
         return r
     many = correlated(np.random.default_rng(99), 2_000_000, r, noise)
     ranks = many.argsort(axis=0).argsort(axis=0)
-    return float(np.corrcoef(ranks.T)[0, 1])
+    return float(np.asarray(np.corrcoef(ranks.T))[0, 1])
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ REFUTED was
 
 So it holds up to moderate skewness, is off by a little under extreme skewness, and cannot know of
 failures so rare that the first 32 prompts may show none.  Where failures are rare and large, judge
-a rate with `WinSequence`, which is exact.
+a rate with `WinSequence`, or numbers in a declared range with `BoundedSequence`: both are exact.
 """
 
 from typing import final

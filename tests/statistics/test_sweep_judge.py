@@ -29,7 +29,7 @@ def test_law_columns_agree_with_the_moments_of_each(seed: int, sizes: list[int])
             continue
         batch = rng.exponential(size=(size, places.size)) - 0.6
         columns.add(places, batch)
-        for at, place in enumerate(places):
+        for at, place in enumerate(places.tolist()):
             seen[place] = np.concatenate([seen[place], batch[:, at : at + 1]])
     above, below = columns.log_e(above=True), columns.log_e(above=False)
     for place, values in enumerate(seen):
