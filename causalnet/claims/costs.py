@@ -140,8 +140,9 @@ def _called(file: ClaimFile, parts: list[Run], reads_model: bool) -> tuple[Run, 
     if not parts and not reads_model:
         return ()
     runs = _of_edges(file, parts) if of_edges else _of_nodes(file, parts)
-    # Denoising restores values of the base run, which is run for them.
-    if reads_model or (not of_edges and file.direction == "denoising"):
+    # Denoising restores values of the base run, and a divergence is one from it.
+    runs_base = file.direction == "denoising" or file.readout == "kl"
+    if reads_model or (not of_edges and runs_base):
         return runs
     return tuple(run for run in runs if run[0] != (_WHOLE if of_edges else "base"))
 

@@ -145,6 +145,7 @@ def test_random_sets_are_tried_on_prompts_of_their_own(net: LiftedNetwork, folde
         {},
         {"direction": "denoising"},
         {"ablation": {"kind": "zero"}},
+        {"readout": "kl"},
         {"ablation": {"kind": "resample", "draws": 2, "reference": {"file": "found.jsonl"}}},
     ],
 )
@@ -201,6 +202,7 @@ def test_equal_prompts_without_a_range_decide_nothing(tmp_path: Path) -> None:
     (result,) = verify(known(tmp_path, NAME, [*EARLY, MOVER], claims, n=48)).results
     assert result.decision.verdict is Verdict.INCONCLUSIVE
     assert result.decision.reason is Reason.NO_SPREAD
+    assert "'range'" in result.decision.sentence
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from causalnet.claims.running_means import RunningMeans
 from causalnet.claims.schema import ClaimFile
 from causalnet.claims.trials.judging import GATE_ALPHA, inside
 from causalnet.claims.trials.protocol import EMPTY, WHOLE, Context, Gate, TrialBase, sign_of
-from causalnet.claims.trials.several import Several
+from causalnet.claims.trials.several import EQUAL, Several
 from causalnet.faithfulness import Member, Regime, Wanted
 from causalnet.statistics import (
     BoundedRatioSequence,
@@ -129,7 +129,7 @@ class BackupsTrial(TrialBase):
         worst = several.worst()
         reach = several.reach(worst)
         if reach is not None:
-            size = several.size(worst)
+            size = several.estimate(worst)
             self._trace.append(TracePoint(self._n, size, reach.low, reach.high))
         if several.beyond() or several.are_within():
             self._settled = self._decided(several)
@@ -156,7 +156,7 @@ class BackupsTrial(TrialBase):
         worst = beyond[0] if beyond else several.worst()
         reach = several.reach(worst, corrected=bool(beyond))
         known = "" if reach is None else f", {reach.written(bound)}"
-        gain = f"{several.size(worst):.3g} of the behaviour{known}"
+        gain = f"{several.estimate(worst):.3g} of the behaviour{known}"
         after = f"after {self._n} prompts"
         if beyond:
             others = f"; so do {', '.join(beyond[1:6])}" if beyond[1:] else ""
@@ -181,13 +181,13 @@ class BackupsTrial(TrialBase):
             )
         left = several.open()
         listed = ", ".join(left[:5]) + (" …" if len(left) > 5 else "")
-        unknown = all(several.interval(name) is None for name in several.names)
-        is_flat = unknown and self._n >= MINIMUM_N
+        is_flat = several.is_unknown and self._n >= MINIMUM_N
         return self._answer(
             Verdict.INCONCLUSIVE,
             Reason.NO_SPREAD if is_flat else Reason.TOO_FEW_PROMPTS,
             f"{screened}; of {listed} it is neither shown that the effect grows by less than "
-            f"{bound:g} nor by more {after}. The largest gain is that of {worst}, {gain}.",
+            f"{bound:g} nor by more {after}. The largest gain is that of {worst}, {gain}."
+            + (f" {EQUAL}" if is_flat else ""),
             worst,
         )
 
@@ -210,7 +210,7 @@ class BackupsTrial(TrialBase):
             verdict=verdict,
             reason=reason,
             sentence=sentence,
-            estimate=several.size(worst) if several and worst else np.nan,
+            estimate=several.estimate(worst) if several and worst else np.nan,
             interval=several.reach(worst, corrected=is_refuted) if several and worst else None,
             threshold=self._settings.at_most,
             direction="at_most",

@@ -22,7 +22,7 @@ from causalnet.claims.trials.protocol import (
     sign_of,
 )
 from causalnet.claims.trials.sets import GreedySearch, Set, without
-from causalnet.claims.trials.several import Several
+from causalnet.claims.trials.several import EQUAL, Several
 from causalnet.claims.trials.tolerance import Tolerance
 from causalnet.faithfulness import Regime, Wanted
 from causalnet.statistics import (
@@ -276,13 +276,14 @@ class SetsTrial(TrialBase):
                 size,
                 reach,
             )
+        is_flat = several.is_unknown and self._n >= MINIMUM_N
         left = several.open()
         listed = ", ".join(left[:5]) + (" …" if len(left) > 5 else "")
         return self._answer(
             Verdict.INCONCLUSIVE,
-            self._doubt(several),
+            Reason.NO_SPREAD if is_flat else Reason.TOO_FEW_PROMPTS,
             f"For K = {listed} the difference is neither shown to be below {bound} nor above "
-            f"{after}; for K = {name} {measured} of {unit}.",
+            f"{after}; for K = {name} {measured} of {unit}." + (f" {EQUAL}" if is_flat else ""),
             size,
             reach,
         )
@@ -298,11 +299,6 @@ class SetsTrial(TrialBase):
             f"that circuit and model miss by more: for the worst one, K = {name}, {measured} of "
             f"{unit}, {how}. Sets that were not tried are not excluded."
         )
-
-    def _doubt(self, several: Several) -> Reason:
-        unknown = all(several.interval(name) is None for name in several.names)
-        is_spread = not (unknown and self._n >= MINIMUM_N)
-        return Reason.TOO_FEW_PROMPTS if is_spread else Reason.NO_SPREAD
 
     def _answer(
         self, verdict: Verdict, reason: Reason, sentence: str, size: float, reach: Any

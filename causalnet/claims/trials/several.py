@@ -8,7 +8,13 @@ from numpy.typing import NDArray
 
 from causalnet.statistics import Interval
 
-__all__ = ["Several", "size_of"]
+__all__ = ["EQUAL", "Several", "size_of"]
+
+EQUAL = (
+    "All prompts gave the same numbers, so that nothing is known about their spread; a declared "
+    "'range' judges them exactly."
+)
+"""What is said where no number has an interval."""
 
 Array = NDArray[np.float64]
 
@@ -124,6 +130,11 @@ class Several:
         """Return the interval of how far out a number is."""
         found = self.interval(name, corrected=corrected)
         return size_of(found) if found is not None and self._both else found
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether no number has an interval."""
+        return all(self.interval(name) is None for name in self.names)
 
     def to_json(self) -> list[Mapping[str, object]]:
         """Return every number with its interval, and whether it was shown to be beyond."""
