@@ -190,6 +190,7 @@ def compare(
             at=at,
             executor=executor,
             batch_size=batch_size,
+            recall=recall,
         )
         hits.append(scores["hypothesis"].hits(criterion))
         forwards += passes
