@@ -64,7 +64,7 @@ def _name(table: ConventionTable, index: int) -> Markup:
         opacity="1",
         font_weight="700" if is_own else "500",
     )
-    return tag("g", tag("title", source) if source else None, label, class_="cn-cell")
+    return _titled(source, label)
 
 
 def _column(row: ConventionRow, index: int) -> Markup:
@@ -109,8 +109,15 @@ def _cell(
         opacity="0.62" if cell.state == "NOT RUN" else "1",
         font_weight="560",
     )
-    title = tag("title", f"{row.claim}: {cell.why}") if cell.why else None
-    return tag("g", title, box, label, _line(row, cell, top + _ROW - 11, scale), class_="cn-cell")
+    why = f"{row.claim}: {cell.why}" if cell.why else ""
+    return _titled(why, box, label, _line(row, cell, top + _ROW - 11, scale))
+
+
+def _titled(words: str, *parts: Markup | None) -> Markup:
+    """Return a group; where there are words, the page shows them over it."""
+    if not words:
+        return tag("g", *parts)
+    return tag("g", tag("title", words), *parts, class_="cn-cell")
 
 
 def _line(row: ConventionRow, cell: ConventionCell, y: float, scale: Scale) -> Markup | None:

@@ -14,6 +14,7 @@ from causalnet.report import (
     SizeCurveView,
     chance_svg,
     convention_table_svg,
+    heatmap_svg,
     size_curve_svg,
     verdict_svg,
     write_png,
@@ -32,6 +33,19 @@ def test_the_table_shows_every_cell_with_its_sign() -> None:
     assert "∅ undefined" in words and "✗ −0.43 [−0.49, −0.37]" in words
     assert "circuit-suffices: Prompts have unequal lengths." in words  # over the cell
     assert "16 source prompts of ioi, seed 6" in words
+
+
+def test_what_the_page_shows_words_over_has_words() -> None:
+    """The page's script reads the title of every such group."""
+    view = full_view()
+    assert view.heatmap is not None
+    drawings = [
+        convention_table_svg(convention_table()), size_curve_svg(size_curve()),
+        chance_svg(chance()), heatmap_svg(view.heatmap),
+    ]  # fmt: skip
+    for drawing in drawings:
+        groups = re.findall(r'<g class="cn-cell">(.{7})', drawing)
+        assert groups and set(groups) == {"<title>"}
 
 
 def test_a_cell_is_drawn_where_its_number_lies() -> None:
