@@ -9,6 +9,7 @@ among those that test it.
 """
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,9 +53,8 @@ def lines(report: VerificationReport) -> Iterator[str]:
 
 def held(one: ClaimResult) -> str:
     """Return under how many other conventions a claim holds, where that was measured."""
-    words = one.robustness.split()
-    at = words.index("conventions:") if "conventions:" in words else -1
-    return " ".join(words[at - 3 : at]) if at >= 3 else ""
+    found = re.search(r"(\d+ of \d+) conventions", one.robustness)
+    return found[1] if found else ""
 
 
 def main(arguments: list[str] | None = None) -> int:
