@@ -3,7 +3,8 @@
 #   make demo        check the claims of examples/ioi.yaml on a real model, write a report
 #   make test        all tests but those marked `browser`
 #   make check       ruff, mypy, import-linter and the tests
-#   make acceptance  make check with the `browser` tests, after make demo
+#   make acceptance  make check with the `browser` tests, after make demo; also tests the library of
+#                    claims on SmolLM2
 #   make clean       remove .venv and what the tools left behind
 
 VENV ?= .venv
@@ -58,6 +59,8 @@ check: lint
 	$(PYTEST)
 
 acceptance: demo
+	$(VENV)/bin/python bench/one_circuit_many_numbers.py
+	$(VENV)/bin/python bench/claim_library.py
 	@$(MAKE) --no-print-directory check MARKS=
 
 $(VENV)/bin/python:
