@@ -92,27 +92,39 @@ def _run(
     other: Mapping[str, Tensor],
     asked: set[str] | None = None,
 ) -> tuple[dict[str, Tensor], Tensor]:
-    """Return what each sender writes, and the logits [n, T, vocabulary]; `None` keeps all."""
+    """Return what each sender writes, and the logits [n, T, vocabulary]; `None` keeps all.
+
+    A sender from which no edge is kept is not run: nobody reads its own value.
+    """
     shape, width = module.config, module.config.head_width
     places = torch.arange(ids.shape[1]).expand(ids.shape)
     wrote = {"embed": module.tokens(ids), "pos_embed": module.positions(places)}
+    before = list(wrote)
+    into: dict[str, list[str]] = {}
+    for edge in sorted(kept or ()):
+        sender, receiver = edge.split(" -> ")
+        into.setdefault(receiver, []).append(sender)
+    read = {sender for senders in into.values() for sender in senders}
 
     def enters(receiver: str) -> Tensor:
+        if asked is not None:
+            asked.update(f"{sender} -> {receiver}" for sender in before)
+        own = before if kept is None else into.get(receiver, [])
         total = torch.zeros(*ids.shape, shape.width, dtype=torch.float64)
-        for sender, value in wrote.items():
-            edge = f"{sender} -> {receiver}"
-            if asked is not None:
-                asked.add(edge)
-            total = total + (value if kept is None or edge in kept else other[sender])
+        for sender in before:
+            total = total + (wrote if sender in own else other)[sender]
         return total
 
     for layer, block in enumerate(module.blocks):
         assert isinstance(block, SmallBlock)
         attention, heads = block.attention, {}
-        for head in range(shape.heads):
-            name, span = f"L{layer}.H{head}", slice(head * width, (head + 1) * width)
-            if name in shape.silent:
+        names = [f"L{layer}.H{head}" for head in range(shape.heads)]
+        names = [name for name in names if name not in shape.silent]
+        for name in names:
+            if kept is not None and name not in read:
                 continue
+            head = int(name.partition("H")[2])
+            span = slice(head * width, (head + 1) * width)
             query = enters(f"{name}.q") @ attention.query.weight[span].T
             key = enters(f"{name}.k") @ attention.key.weight[span].T
             value = enters(f"{name}.v") @ attention.value.weight[span].T
@@ -121,6 +133,9 @@ def _run(
                 scores = scores.masked_fill(torch.ones_like(scores).triu(1).bool(), -torch.inf)
             heads[name] = scores.softmax(-1) @ value @ attention.output.weight[:, span].T
         wrote |= heads
+        before += names
         if (name := f"L{layer}.mlp") not in shape.silent:
-            wrote[name] = block.mlp(enters(name))
+            if kept is None or name in read:
+                wrote[name] = block.mlp(enters(name))
+            before.append(name)
     return wrote, enters("logits") @ module.unembedding.weight.T

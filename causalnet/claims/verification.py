@@ -251,6 +251,8 @@ def _loose(
     for index, trial in enumerate(trials):
         if file.ablation.level != "edges" or not (trial.claim.about_circuit and trial.circuit):
             continue
+        if trial.claim.kind in ("necessary", "sweep"):  # a part can be needed that is no path
+            continue
         told = connection(net.graph, trial.circuit)
         if not told.pruned:
             own = ("claims", index, "circuit") if trial.claim.own_circuit else ("circuit",)
