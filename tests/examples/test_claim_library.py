@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from causalnet.claims import circuit_of, read_claim_file, verify
-from causalnet.claims.prompts import finding_digests, testing_pairs
+from causalnet.claims import circuit_of, prompts, read_claim_file, verify
 from causalnet.known_circuits import KNOWN, known_circuit
 from causalnet.statistics import Verdict
 
@@ -49,9 +48,9 @@ def test_the_readme_names_the_file_and_its_claims(name: str) -> None:
 @pytest.mark.parametrize("name", FOUND)
 def test_no_prompt_that_found_a_circuit_tests_it(name: str, smollm2_tokenizer: Any) -> None:
     file = read_claim_file(FILES[name])
-    found = finding_digests(file, smollm2_tokenizer)
+    found = prompts.finding_digests(file, smollm2_tokenizer)
     assert found is not None and len(found) > 1
-    tested = testing_pairs(file, smollm2_tokenizer).prompt_digests()
+    tested = prompts.testing_pairs(file, smollm2_tokenizer).prompt_digests()
     assert not found & set(tested)
 
 
