@@ -9,8 +9,13 @@ from causalnet.errors import ParameterError
 
 __all__ = ["Budget", "OutOfBudget", "Spending"]
 
-_FORWARDS = {"fe": 1.0, "forward": 1.0, "forwards": 1.0}
-_SECONDS = {"s": 1.0, "sec": 1.0, "seconds": 1.0, "min": 60.0, "minutes": 60.0, "h": 3600.0}
+_UNITS = {
+    **dict.fromkeys(("forward", "forwards"), ("forwards", 1.0)),
+    "fe": ("equivalents", 1.0),
+    **dict.fromkeys(("s", "sec", "seconds"), ("cpu_seconds", 1.0)),
+    **dict.fromkeys(("min", "minutes"), ("cpu_seconds", 60.0)),
+    "h": ("cpu_seconds", 3600.0),
+}
 _THOUSANDS = {"": 1.0, "k": 1e3, "M": 1e6}
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(k|M)?\s*([a-z]+)")
 
@@ -23,24 +28,28 @@ class Budget:
         forwards: Forward passes, each over one batch of prompts, that are run and not found in a
             ledger; None for no bound.
         cpu_seconds: Seconds of processor time, of all cores together; None for no bound.
+        equivalents: Plain forwards over all test prompts of a claim file, as `causalnet explain`
+            foretells them; None for no bound.
     """
 
     forwards: float | None = None
     cpu_seconds: float | None = None
+    equivalents: float | None = None
 
     @classmethod
     def of(cls, text: "str | Budget") -> "Budget":
         """Read a budget.
 
         Args:
-            text: `300fe` (forward passes; also `50k forwards`), `10min`, `90s` or `2h` of
-                processor time, or one of each with a comma between.
+            text: `300fe` (plain forwards over all test prompts), `50k forwards` (passes, each over
+                one batch), `10min`, `90s` or `2h` of processor time, or several with commas
+                between.
 
         Raises:
             ParameterError: Anything else, or nothing to spend.
 
         >>> Budget.of("50k forwards, 10min")
-        Budget(forwards=50000.0, cpu_seconds=600.0)
+        Budget(forwards=50000.0, cpu_seconds=600.0, equivalents=None)
         """
         if isinstance(text, Budget):
             return text
@@ -50,11 +59,11 @@ class Budget:
             if match is None:
                 raise _refused(text)
             number, scale, unit = float(match[1]), match[2] or "", match[3]
-            kind = "forwards" if unit in _FORWARDS else "cpu_seconds"
+            kind, size = _UNITS.get(unit, ("", 0.0))
             is_scaled_time = bool(scale) and kind == "cpu_seconds"
-            if unit not in _FORWARDS | _SECONDS or is_scaled_time or kind in found:
+            if not kind or is_scaled_time or kind in found:
                 raise _refused(text)
-            found[kind] = number * _THOUSANDS[scale] * (_FORWARDS | _SECONDS)[unit]
+            found[kind] = number * _THOUSANDS[scale] * size
         if not all(0 < value < 1e12 for value in found.values()):
             raise _refused(text)
         return cls(**found)
@@ -62,6 +71,8 @@ class Budget:
     def __str__(self) -> str:
         """Return the budget in words."""
         parts = []
+        if self.equivalents is not None:
+            parts.append(f"{self.equivalents:,.15g} forward-equivalents")
         if self.forwards is not None:
             parts.append(f"{self.forwards:,.0f} forwards")
         if self.cpu_seconds is not None:
@@ -72,7 +83,8 @@ class Budget:
 def _refused(text: str) -> ParameterError:
     return ParameterError(
         f"The budget {text!r} is none.",
-        "It is a number above 0 of forward passes or of processor time, or one of each.",
+        "It is a number above 0 of forward-equivalents (plain forwards over all test prompts), of "
+        "forward passes or of processor time, or one of each.",
         "Write for example --budget 300fe, --budget '50k forwards', --budget 10min or "
         "--budget 300fe,90s.",
     )
@@ -90,17 +102,20 @@ class Spending:
     Attributes:
         budget: What may be spent.
         forwards: Forward passes that were run.
+        equivalents: The same in plain forwards over all test prompts.
         is_out: Whether something was refused.
     """
 
     budget: Budget = field(default_factory=Budget)
     forwards: int = 0
+    equivalents: float = 0.0
     is_out: bool = False
     _started: float = field(default_factory=time.process_time)
 
-    def count(self) -> None:
-        """Count one forward pass."""
+    def count(self, share: float = 0.0) -> None:
+        """Count one forward pass, over such a share of the test prompts."""
         self.forwards += 1
+        self.equivalents += share
 
     def check(self) -> None:
         """Refuse to begin a call once the budget is spent; a call that was begun is finished.
@@ -110,6 +125,9 @@ class Spending:
         """
         most, seconds = self.budget.forwards, self.budget.cpu_seconds
         over = most is not None and self.forwards >= most
+        # Shares of a batch do not add up to whole numbers exactly.
+        whole = self.budget.equivalents
+        over = over or (whole is not None and self.equivalents >= whole * (1 - 1e-9))
         if over or (seconds is not None and time.process_time() - self._started >= seconds):
             self.is_out = True
             raise OutOfBudget

@@ -74,6 +74,7 @@ class Hearing:
         self._scorers: dict[str, CircuitScorer | EdgeCircuitScorer] = {}
         model = "" if ledger is None else model_digest(net)
         self.meter = Meter(self.scorer.batch_size, self._count, model, ledger, spending)
+        self.meter.share = min(1.0, file.batch / len(self._pairs["test"]))
         self.used = 0
         self._tell, self._settled = tell, settled
         self._stage, self._done, self._total = "", 0, 0

@@ -120,6 +120,7 @@ class Meter:
         self.forwards, self.reused, self.halvings = 0, 0, 0
         self.batch_size = batch_size
         self.spending = spending or Spending()
+        self.share = 0.0  # of the test prompts, in a batch
         self._after_each = after_each
         self._model, self._ledger = model, ledger
         self._learned: dict[str, None] = {}
@@ -213,7 +214,7 @@ class Meter:
     def count(self, done: int, expected: int) -> None:
         """Count one forward pass."""
         self.forwards += 1
-        self.spending.count()
+        self.spending.count(self.share)
         self._after_each()
 
 

@@ -85,7 +85,8 @@ def verify(
         str | None,
         typer.Option(
             metavar="AMOUNT",
-            help="Stop after so many forward passes or so much CPU time: 300fe, 10min.",
+            help="Stop after so many plain forwards over all test prompts, or so much CPU time: "
+            "300fe, 10min.",
         ),
     ] = None,
     allow_code: Annotated[
@@ -128,8 +129,8 @@ def why(
         ),
     ] = "",
     budget: Annotated[
-        str, typer.Option(metavar="AMOUNT", help="Forward passes for each claim: 500fe.")
-    ] = "1000fe",
+        str, typer.Option(metavar="AMOUNT", help="Forward passes for each claim: '500 forwards'.")
+    ] = "1000 forwards",
     prompts: Annotated[
         int, typer.Option(min=2, help="On how many prompts what is missing is searched.")
     ] = 16,

@@ -38,7 +38,7 @@ class Why:
 
     run: str
     claim: str = ""
-    budget: str = "1000fe"
+    budget: str = "1000 forwards"
     prompts: int = 16
     device: str | None = None
     dtype: str | None = None
@@ -50,12 +50,12 @@ class Why:
             ParameterError: A budget that is none, or one of time.
         """
         budget = Budget.of(self.budget)
-        if budget.forwards is None or budget.cpu_seconds is not None:
+        if budget.forwards is None or budget != Budget(forwards=budget.forwards):
             raise ParameterError(
-                f"The budget {self.budget!r} is one of time.",
+                f"The budget {self.budget!r} is not one of forward passes.",
                 "What is searched is chosen before it is run, so that it is the same on every "
                 "machine: it is counted in forward passes.",
-                "Write for example --budget 500fe.",
+                "Write for example --budget '500 forwards'.",
             )
         return int(budget.forwards)
 

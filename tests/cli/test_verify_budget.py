@@ -38,7 +38,7 @@ def saved_quietly(folder: Path, capsys: Output) -> Iterator[None]:
     yield
 
 
-UNITS = {"fe": 1, " forwards": 1, "k forwards": 1000, "Mfe": 10**6}
+UNITS = {" forward": 1, " forwards": 1, "k forwards": 1000, "M forwards": 10**6}
 TIMES = {"s": 1, " sec": 1, "min": 60, "h": 3600}
 
 
@@ -54,6 +54,7 @@ def test_a_budget_is_what_was_written(count: int, unit: str, long: int, each: st
     assert Budget.of(f"{long}{each}") == Budget(cpu_seconds=seconds)
     assert Budget.of(f"{long}{each}, {count}{unit}") == Budget(forwards, seconds)
     assert Budget.of(Budget(forwards)) == Budget(forwards)
+    assert Budget.of(f"{count}fe, {long}{each}") == Budget(None, seconds, float(count))
 
 
 BAD = (
@@ -118,7 +119,7 @@ def test_a_claim_that_is_settled_in_time_keeps_its_verdict(
     claims = [exists(-1e6, "easy"), exists(mean.decision.estimate, "hard"), CLAIMS[3]]
     file = claim_file(prompts, claims=claims)
     whole = verify(file, net=net)
-    report = verify(file, net=net, budget="12fe")
+    report = verify(file, net=net, budget="12 forwards")
     assert report["easy"].decision.verdict is Verdict.SUPPORTED
     for name in ("hard", "special"):
         decision = report[name].decision
@@ -130,6 +131,16 @@ def test_a_claim_that_is_settled_in_time_keeps_its_verdict(
     assert report.exit_status == 2
 
 
+def test_equivalents_are_forwards_over_all_prompts(net: LiftedNetwork, prompts: Path) -> None:
+    """Oracle: 48 prompts in batches of 8 make a plain forward of 6 passes."""
+    file = claim_file(prompts, claims=[exists(-1e6, "easy"), CLAIMS[3]], batch=8)
+    whole = verify(file, net=net)
+    report = verify(file, net=net, budget="2fe")
+    assert report["special"].decision.reason is Reason.BUDGET
+    assert "2 forward-equivalents ran out" in report["special"].decision.sentence
+    assert 12 <= report.cost.forwards < whole.cost.forwards
+
+
 def test_nothing_is_lost_with_a_ledger(net: LiftedNetwork, prompts: Path, tmp_path: Path) -> None:
     """Runs with the same small budget come to the end, each a little further."""
     file = claim_file(prompts, claims=CLAIMS)
@@ -137,7 +148,7 @@ def test_nothing_is_lost_with_a_ledger(net: LiftedNetwork, prompts: Path, tmp_pa
     seen: list[int] = []
     for _ in range(200):
         with Ledger(tmp_path / "a") as ledger:
-            report = verify(file, net=net, ledger=ledger, budget="12fe")
+            report = verify(file, net=net, ledger=ledger, budget="12 forwards")
             status = ledger.run(report.run_id).status
         seen.append(report.cost.reused)
         if status == "finished":
@@ -164,7 +175,9 @@ def test_the_budget_is_of_all_files_together(folder: Path, tmp_path: Path, capsy
         for name in ("a.json", "b.json")
     ]
     assert (
-        run_command_line(["verify", *files, "--budget", "10fe", "--resume", str(tmp_path / "l")])
+        run_command_line(
+            ["verify", *files, "--budget", "10 forwards", "--resume", str(tmp_path / "l")]
+        )
         == 2
     )
     told = capsys.readouterr().out
@@ -172,7 +185,7 @@ def test_the_budget_is_of_all_files_together(folder: Path, tmp_path: Path, capsy
     assert " ".join(told.split()).count("The budget of 10 forwards ran out") > 3  # of both files
     for _ in range(40):
         status = run_command_line(
-            ["verify", *files, "--budget", "10fe", "--resume", str(tmp_path / "l")]
+            ["verify", *files, "--budget", "10 forwards", "--resume", str(tmp_path / "l")]
         )
         told = capsys.readouterr().out
         if "ran out" not in told:
