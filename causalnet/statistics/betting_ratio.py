@@ -24,6 +24,8 @@ __all__ = ["BoundedRatioSequence"]
 
 # Ratios over the whole reach, and more of them about each claimed bound.
 GRID, NEAR, NEAR_GRID = 91, 0.15, 31
+# An end decides once it is beyond the bound: so near is the next ratio that can be one.
+NEXT = 1e-3
 
 
 @final
@@ -79,7 +81,8 @@ class BoundedRatioSequence:
         self.clipped = 0
         self._sums = np.zeros(2)
         near = [np.linspace(bound - NEAR, bound + NEAR, NEAR_GRID) for bound in bounds]
-        self._grid = np.unique(np.concatenate([np.linspace(*ratios, GRID), *near, list(bounds)]))
+        beside = [bound + step for bound in bounds for step in (-NEXT, 0.0, NEXT)]
+        self._grid = np.unique(np.concatenate([np.linspace(*ratios, GRID), *near, beside]))
         # Against "F is at most f" and against "F is at least f", every bet at every f.
         self._gains = np.zeros((2, len(self._grid), len(stakes()[0])))
         self._is_open = False

@@ -144,3 +144,21 @@ def test_the_number_of_pairs_told_would_decide() -> None:
 def test_a_denominator_that_cannot_be_positive_is_refused() -> None:
     with pytest.raises(ParameterError, match="upper end is above 0"):
         BoundedRatioSequence((0.0, 1.0), (-1.0, 0.0))
+
+
+def test_a_claim_is_decided_once_its_own_bound_is_excluded() -> None:
+    """Not only once the next ratio of a coarse grid is."""
+    judge, sequence = asked(0.8), BoundedRatioSequence(UNIT, UNIT, bounds=(0.8,))
+    bet = math.nan
+    rng = np.random.default_rng(0)
+    for n in range(1, 400):
+        pair = draw(rng, 0.95, 1)
+        judge.add(*pair)
+        sequence.add(*pair)
+        at = int(np.abs(sequence._grid - 0.8).argmin())
+        if math.isnan(bet) and float(log_capitals(sequence._gains[0][at])) >= math.log(20):
+            bet = n
+        if judge.is_settled:
+            break
+    assert judge.decision().verdict is Verdict.SUPPORTED
+    assert bet <= judge.decision().n <= bet + 2
