@@ -8,6 +8,11 @@ each may depend on all that was seen, since an e-process holds at any stopping t
 * `fdr`: the e-Benjamini-Hochberg procedure on the e-values at the moment of asking (Wang,
   Dandapanthula and Ramdas 2025), not on the largest so far, which are none.  A discovery may be
   taken back, and its mediator is then sampled again.
+
+In `bench/multiplicity.py` (500 sweeps over 270 mediators, 27 of them with an effect, heavy tails,
+skewness and a shared factor, alpha = 0.05) Holm ever had a false discovery in 0.008 of the sweeps
+when prompts went to the mediators in doubt and in 0.016 without that; the false share of the e-BH
+discoveries was 0.012 on average; a t test at every look had 0.992 and 0.57.
 """
 
 import math
