@@ -8,8 +8,8 @@ prompt D(r) keeps a spread for r < 1.
 
 A rank correlation takes the ranks for the scores.  Ranks are estimated as well, so that the
 sequence of its own influence function (which has a term for the rank of either score) is made too,
-and the wider end of the two is given.  In `bench/verdict_error_rates.py` (2,000 runs of 200 prompts,
-a look after every 16, alpha = 0.05) either kind errs to one side in at most 0.032 of the runs, for
+and the wider end of the two is given.  In `bench/verdict_error_rates.py` (2,000 runs of 200 prompts
+and a look after every 16, alpha = 0.05) either kind errs to one side in at most 0.032 of them, for
 Gaussian, exponential and t-distributed scores; as for ratios, rare failures are what it cannot
 foresee.
 """
