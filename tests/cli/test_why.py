@@ -100,7 +100,7 @@ def test_a_file_that_was_changed_is_explained_as_it_was(tmp_path: Path, capsys: 
         ('{"report": 2}', [], "no report of claims"),
         ('{"report": 1}', [], "cannot be read"),
         ('{"reports": [{"report": 1}, 3]}', [], "no report of claims"),
-        ("{}", ["--budget", "10min"], "is one of time"),
+        ("{}", ["--budget", "10min"], "is not one of forward passes"),
         ("{}", ["--budget", "much"], "is none"),
         ("{}", ["--prompts", "1"], "prompts"),
         ("[" * 100_000, [], "is no JSON"),
