@@ -179,6 +179,34 @@ def test_mistakes_are_told_in_three_parts() -> None:
         measured(aligned(TRUE), criterion="best")
 
 
+def test_random_nodes_are_of_the_layer_where_it_has_others() -> None:
+    from tests.toys import net
+
+    graph = net("gpt2").graph
+
+    def drawn(nodes: list[str], draws: int = 8) -> list[list[str]]:
+        alignment = aligned({"x": nodes}, at="end")
+        arms, missing = arms_of(alignment, graph, draws=draws, seed=0, waive={})
+        assert not missing
+        return [
+            [site.mediator for site in arm.alignment.sites["x"]]
+            for arm in arms
+            if arm.control == "random" and arm.alignment is not None
+        ]
+
+    one = drawn(["L1.H0"])
+    assert sorted(one) == [["L1.H1"], ["L1.H2"], ["L1.H3"]]  # all that there are
+    two = drawn(["L0.H0", "L1.H3"])
+    assert all(low.startswith("L0.") and high.startswith("L1.") for low, high in two)
+    assert len({*map(tuple, two)}) == len(two) > 3
+    assert all(
+        {*each} <= {f"L0.H{h}" for h in range(4)} for each in drawn([f"L1.H{h}" for h in range(4)])
+    )
+    assert drawn(["L0.mlp"]) == [["L1.mlp"]]
+    _, missing = arms_of(aligned({"x": ["L0.mlp", "L1.mlp"]}), graph, draws=2, seed=0, waive={})
+    assert [each.control for each in missing] == ["random"] and "L0.mlp (mlp)" in missing[0].reason
+
+
 def test_hooks_and_the_wavefront_agree() -> None:
     """Oracle: the hook executor, on a random regular network, in float64."""
     from causalnet.abstraction import Examples, HighLevelModel

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from causalnet.abstraction import Examples, HighLevelModel, Reading, draw_interchanges
+from causalnet.abstraction.pairs import draw_classes
 from causalnet.errors import AnswerError, GraphError, ParameterError, PromptError
 from causalnet.known_circuits.words import word_tokenizer
 from causalnet.tasks import make
@@ -63,6 +64,16 @@ def test_every_pair_of_a_kind_is_as_likely() -> None:
     from scipy.stats import chi2
 
     assert statistic < chi2.ppf(0.999, len(possible) - 1)
+
+
+def test_tuples_are_as_likely_in_groups_of_unequal_sizes() -> None:
+    """Ten examples in a group of 7 and one of 3: 42 of 48 ordered pairs are in the larger."""
+    table = examples().rows(range(10)).with_column("group", ["a"] * 7 + ["b"] * 3)
+    found, searched = draw_classes(table, 1, {"any": 2000}, lambda base, sources: "any", 0, "group")
+    larger = sum(base < 7 for base, _ in found["any"])
+    assert searched == 2000
+    # Oracle: the binomial distribution; four standard deviations.
+    assert abs(larger - 2000 * 42 / 48) < 4 * (2000 * 42 / 48 * 6 / 48) ** 0.5
 
 
 def test_base_and_source_agree_where_they_are_asked_to() -> None:
