@@ -168,7 +168,7 @@ def size_of(interval: Interval) -> Interval:
     """Return the interval of the absolute value of a number.
 
     >>> print(size_of(Interval(-0.25, 0.125, 0.9, "student_mixture_sequence")))
-    [0.00, 0.25] (90 %)
+    [0.000, 0.250] (90 %)
     """
     low, high = interval.low, interval.high
     return Interval(max(low, -high, 0.0), max(-low, high), interval.level, interval.method)
