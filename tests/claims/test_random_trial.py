@@ -83,3 +83,19 @@ def test_a_loose_circuit_is_compared_with_unions_of_paths_and_says_so(net: Lifte
 
 def test_a_claim_is_heard_twice_the_same(net: LiftedNetwork) -> None:
     assert heard(net, TRUE, max_circuits=8) == heard(net, TRUE, max_circuits=8)
+
+
+def test_one_edge_can_be_necessary_though_it_is_no_path(net: LiftedNetwork) -> None:
+    claim = {"id": "special", "kind": "necessary", "at_least": 0.25}
+    content = {
+        "schema": 1,
+        "model": {"source": "known:induction", "dtype": "float64"},
+        "task": {"name": "known:induction", "n": 48, "seed": 3},
+        "circuit": ["embed -> L1.H0.v"],
+        "found": {"method": "given", "note": "written by hand"},
+        "ablation": {"kind": "counterfactual", "ablate": "edges"},
+        "range": [-12, 12],
+        "claims": [{**claim, "statement": "It is needed."}],
+    }
+    found = verify(ClaimFile.model_validate(content), net=net)["special"]
+    assert found.decision.verdict == "SUPPORTED"
