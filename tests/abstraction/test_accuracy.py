@@ -15,7 +15,7 @@ from causalnet.abstraction import (
     draw_interchanges,
     interchange_accuracy,
 )
-from causalnet.abstraction.controls import CONTROLS, arms_of
+from causalnet.abstraction.controls import CONTROLS, Arm, arms_of
 from causalnet.abstraction.measuring import measure_arms
 from causalnet.errors import ParameterError, TermError, UnknownMediatorError
 from tests.abstraction.entities import TRUE, examples, model, network, slot_basis
@@ -179,6 +179,18 @@ def test_mistakes_are_told_in_three_parts() -> None:
         measured(aligned(TRUE), criterion="best")
 
 
+def test_the_worst_pair_is_the_one_furthest_off() -> None:
+    width = slot_basis("out").shape[1]
+    rows = torch.linalg.qr(torch.randn(width, 12, dtype=torch.float64, generator=_seeded())).Q.T
+    site = AlignedSite("L0.resid_mid", ("end",), Basis(rows, "any"))
+    alignment, pairs = Alignment({"colour": (site,)}), PAIRS["colour"]
+    scores, _ = measure_arms(network(), pairs, [Arm("", "hypothesis", alignment, "")])
+    wrong = ~scores["hypothesis"].hits("top")
+    gaps = scores["hypothesis"].gaps()[wrong]
+    assert gaps.max() - gaps.min() > 0.1
+    assert measured(alignment, waive={}).worst.gap == pytest.approx(gaps.min())
+
+
 def test_random_nodes_are_of_the_layer_where_it_has_others() -> None:
     from tests.toys import net
 
@@ -210,7 +222,6 @@ def test_random_nodes_are_of_the_layer_where_it_has_others() -> None:
 def test_hooks_and_the_wavefront_agree() -> None:
     """Oracle: the hook executor, on a random regular network, in float64."""
     from causalnet.abstraction import Examples, HighLevelModel
-    from causalnet.abstraction.controls import Arm
     from tests.toys import net, words
 
     rng = np.random.default_rng(0)
