@@ -205,7 +205,8 @@ class AbstractsClaim(_Controlled):
         return (
             "smaller of the shares of right answers after interchanging "
             f"{', '.join(self.swapped)}, on pairs whose answer should change and on pairs whose "
-            "answer should stay, drawn from the test prompts; above every control on the former"
+            "answer should stay, drawn with replacement from the test prompts, of which the rates "
+            "are; above every control on the former"
         )
 
 
@@ -235,7 +236,8 @@ class PrefersClaim(AbstractionClaim):
         """The number in words."""
         return (
             f"share of pairs won by {self.hypothesis.name!r} among those on which it and "
-            f"{self.rival.name!r} predict different answers and one alone is right"
+            f"{self.rival.name!r} predict different answers and one alone is right; pairs are drawn "
+            "with replacement from the test prompts, of which the rate is"
         )
 
 
