@@ -14,6 +14,7 @@
 | `interaction`, `interactions`, `shapley` | how mediators act together | Shapley 1953 |
 | `pn`, `ps`, `pns` | probabilities of causation | Pearl 1999 |
 | `ablation_effect`, `joint`, `patch` | patched - unpatched | |
+| `CircuitTerms`, `Regime`, `Cell` | the parts of a circuit; a node at a position as a member | |
 | `importance`, `per_total_effect`, `held` | the negative, a fraction, with mediators held | |
 | `OPERATIONS` | what values may do to values | |
 | `causalnet.interventions.techniques` | the techniques of the field, by name | |
@@ -36,6 +37,7 @@ from causalnet.interventions.ablations import (
 from causalnet.interventions.algebra import from_sympy, symbols_of, to_sympy
 from causalnet.interventions.any_parsing import parse
 from causalnet.interventions.averages import MergedMean, Refused, with_mean
+from causalnet.interventions.cells import Cell
 from causalnet.interventions.check import (
     RULES,
     SETTABLE,
@@ -202,6 +204,7 @@ __all__ = [
     "Assignment",
     "At",
     "Base",
+    "Cell",
     "CircuitTerms",
     "Const",
     "Contrast",

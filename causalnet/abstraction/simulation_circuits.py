@@ -16,7 +16,7 @@ from causalnet.abstraction.simulation_scores import Kind, Questions
 from causalnet.errors import ParameterError, TermError
 from causalnet.faithfulness import CircuitScorer, EdgeCircuitScorer, Member, Wanted
 from causalnet.graphs import Mediator
-from causalnet.interventions import AblationKind, At, Do, Node, Read, Regime, World
+from causalnet.interventions import AblationKind, At, Cell, Do, Node, Read, Regime, World
 from causalnet.interventions.contrasts import INTERCHANGE, patch
 from causalnet.interventions.queries import BASE, SOURCE, mean_of
 from causalnet.tasks import PromptPairs, Prompts
@@ -285,7 +285,7 @@ class CircuitSimulator:
 
     def _on_source(self, scorer: CircuitScorer, draw: int) -> World:
         """Return the circuit alone on the source."""
-        others = scorer.terms.changed(Regime.KEPT, _nodes(self.circuit))
+        others = _nodes(scorer.terms.changed(Regime.KEPT, _nodes(self.circuit)))
         if not others or scorer.ablation.kind is AblationKind.COUNTERFACTUAL:
             return SOURCE  # what is not kept has its source values there already
         return patch(SOURCE, others, scorer.ablation, BASE, scorer.at, draw)
@@ -303,6 +303,12 @@ class CircuitSimulator:
             raise TermError(
                 "Interchanges of members of another circuit than one of nodes, in noising.",
                 "The circuit is run alone on the source, and its nodes are set from there.",
+                "Write by='ablation', or score nodes.",
+            )
+        if any(isinstance(one, Cell) for one in scorer.universe):
+            raise TermError(
+                "Interchanges of nodes at positions.",
+                "Members are interchanged at all positions that the scorer has.",
                 "Write by='ablation', or score nodes.",
             )
         if scorer.ablation.kind not in fit:

@@ -6,12 +6,14 @@ What is run is said by `causalnet.interventions.CircuitTerms`.  Faithfulness is 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from causalnet.effects import Learned, bind, learn_constants
 from causalnet.effects.reference import check_reference, mean_constants
+from causalnet.errors import AlignmentError
 from causalnet.execute import Bindings, Constant, Executor, Padding, Progress, run_leaves
 from causalnet.faithfulness.parts import (
     CircuitScores,
@@ -26,6 +28,7 @@ from causalnet.graphs import Mediator
 from causalnet.interventions import (
     Ablation,
     AblationKind,
+    Cell,
     CircuitTerms,
     Direction,
     Handle,
@@ -51,8 +54,9 @@ class CircuitScorer:
         net: The lifted network.
         readout: The read-out.
         ablation: What mediators are set to when they are not kept.
-        universe: The mediators that are ablated when they are not kept.
-        at: Positions at which they are set; none means all.
+        universe: The mediators that are ablated when they are not kept, or all cells: mediators at
+            positions.
+        at: Positions at which they are set; none means all.  Those of cells are among them.
         direction: `noising` or, for values of a run, `denoising`.
         reference: The reference set of means and resampling, the training set of learned constants.
         batch_size: Prompts in a batch.
@@ -66,13 +70,14 @@ class CircuitScorer:
 
     Raises:
         TermError: Denoising with an ablation whose values are of no run, a reference set that is
-            missing or another than the ablation's, an empty universe.
+            missing or another than the ablation's, an empty universe, cells beside nodes, at other
+            positions, or with constants that are learned.
     """
 
     net: LiftedNetwork
     readout: ReadOut
     ablation: Ablation
-    universe: tuple[Mediator, ...]
+    universe: tuple[Mediator | Cell, ...]
     at: tuple[Position, ...] = ()
     direction: Direction = "noising"
     reference: Prompts | PromptPairs | None = None
@@ -115,11 +120,17 @@ class CircuitScorer:
             AblationKind.MEAN_PER_POSITION,
         ):
             return {}
-        nodes = [self.ablation.site(mediator) for mediator in self.universe]
+        nodes = [
+            self.ablation.site(one.mediator if isinstance(one, Cell) else one)
+            for one in self.universe
+        ]
         return mean_constants(nodes, self.ablation, self.net, self._prompts)
 
     def score(
-        self, pairs: PromptPairs, circuit: Sequence[Mediator], progress: Progress | None = None
+        self,
+        pairs: PromptPairs,
+        circuit: Sequence[Mediator | Cell],
+        progress: Progress | None = None,
     ) -> CircuitScores:
         """Return all four parts of one circuit."""
         return all_parts(self, pairs, circuit, progress)
@@ -141,10 +152,13 @@ class CircuitScorer:
             progress: Told about every forward pass.
 
         Raises:
-            AlignmentError: Pairs that do not line up where they must.
+            AlignmentError: Pairs that do not line up where they must, or cells of which two are one
+                place in a prompt.
             NumericalError: NaN or infinity in an activation.
             OutOfMemoryError: Memory ran out with a batch of one prompt.
         """
+        if isinstance(self.universe[0], Cell):
+            _check_apart(self.at, pairs)
         groups = {one: self._leaves(one) for one in dict.fromkeys(wanted)}
         learning = sum(self._learn(wanted, progress))
         result = run_leaves(
@@ -171,7 +185,8 @@ class CircuitScorer:
         if self.ablation.kind is not AblationKind.OPTIMAL or self.reference is None:
             return
         for one in dict.fromkeys(wanted):
-            changed = self.terms.changed(one[0], _nodes(one[1])) if isinstance(one, tuple) else ()
+            found = self.terms.changed(one[0], _nodes(one[1])) if isinstance(one, tuple) else ()
+            changed = tuple(node for node in found if isinstance(node, Mediator))
             key = self.ablation.among(changed, self.at).jointly
             if changed and key not in self._learned:
                 self._learned[key] = learn_constants(
@@ -185,7 +200,7 @@ class CircuitScorer:
         return leaves_of(wanted)
 
     def reads(
-        self, part: Regime, circuit: Sequence[Mediator], readout: ReadOut | None = None
+        self, part: Regime, circuit: Sequence[Mediator | Cell], readout: ReadOut | None = None
     ) -> tuple[Read, ...]:
         """Return the reads of a part: one, or one for each draw of resampling or noise."""
         worlds = (self.terms.world(part, circuit, draw) for draw in range(self.ablation.draws))
@@ -201,6 +216,25 @@ class CircuitScorer:
         return replace(Bindings.of(pairs), constants=constants)
 
 
-def _nodes(members: tuple[Member, ...]) -> tuple[Mediator, ...]:
+def _check_apart(at: Sequence[Position], pairs: PromptPairs) -> None:
+    """Refuse positions that are one token in a prompt: it cannot be both kept and ablated.
+
+    Raises:
+        AlignmentError: Two positions that are one token.
+    """
+    for side, prompts in (("base", pairs.base), ("source", pairs.source)):
+        named = [(name, prompts.positions.get(str(name), ())) for name in at]
+        for (one, places), (other, others) in combinations(named, 2):
+            ends = zip(places, others, strict=False)  # none, where the prompts lack a name
+            same = [row for row, (first, second) in enumerate(ends) if first == second]
+            if same:
+                raise AlignmentError(
+                    f"{one} and {other} are one token in the {side} prompt of pair {same[0]}.",
+                    "A node there cannot be kept as the one and ablated as the other.",
+                    "Name one of the two, or leave such prompts out.",
+                )
+
+
+def _nodes(members: tuple[Member, ...]) -> tuple[Mediator | Cell, ...]:
     """Return members as nodes; edges are refused as strangers by whoever looks at them."""
     return members  # type: ignore[return-value]  # CircuitTerms names what is not in the universe

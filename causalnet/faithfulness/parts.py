@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 from causalnet.errors import ParameterError
 from causalnet.execute import Progress
 from causalnet.graphs import Mediator
-from causalnet.interventions import Ablation, Direction, Edge, Position, ReadOut, Regime, Scalar
+from causalnet.interventions import (
+    Ablation,
+    Cell,
+    Direction,
+    Edge,
+    Position,
+    ReadOut,
+    Regime,
+    Scalar,
+)
 from causalnet.tasks import PromptPairs
 
 __all__ = [
@@ -29,8 +38,8 @@ __all__ = [
 Level: TypeAlias = Literal["nodes", "edges"]
 """Whether a circuit is a set of nodes, with all edges between them, or a set of edges."""
 
-Member: TypeAlias = Mediator | Edge
-"""What a circuit is made of."""
+Member: TypeAlias = Mediator | Edge | Cell
+"""What a circuit is made of: nodes, edges, or nodes at positions."""
 
 Wanted: TypeAlias = (
     tuple[Regime, tuple[Member, ...]] | tuple[Regime, tuple[Member, ...], ReadOut] | Scalar

@@ -5,7 +5,7 @@ logits, and its faithfulness is about 0.  The circuits here are connected.
 
 | way | of | how |
 |---|---|---|
-| `layers` | nodes | as many of each kind in every layer, uniformly among all others |
+| `layers` | nodes | as many of each kind in every layer (and at every position) |
 | `swaps` | edges | as many between the same layers, kinds and channels; a Markov chain |
 | `paths` | edges | as many; unions of random paths from inputs to logits (Shi et al. 2024) |
 
@@ -32,7 +32,7 @@ from causalnet.faithfulness.random_circuits_wiring import (
     wiring_of,
 )
 from causalnet.graphs import Kind, Mediator, MediatorGraph
-from causalnet.interventions import Edge
+from causalnet.interventions import Cell, Edge
 from causalnet.statistics import sample_like
 
 __all__ = ["Connection", "RandomCircuits", "Way", "connection", "random_circuits_like"]
@@ -96,9 +96,9 @@ def random_circuits_like(
 
     Args:
         graph: The graph of the network.
-        circuit: Its nodes or its edges.
+        circuit: Its nodes, its nodes at positions, or its edges.
         universe: For a circuit of nodes, all nodes that it could have; default all heads, and all
-            MLPs where the circuit has one.
+            MLPs where the circuit has one, at the circuit's positions where it has some.
         seed: Where the chance comes from.
         way: How they are drawn; default `layers` for nodes; for edges `swaps`, or `paths` where the
             circuit is not connected or no other connected circuit is alike.
@@ -152,17 +152,20 @@ def _of_nodes(
 ) -> RandomCircuits:
     if way not in (None, "layers"):
         raise _wrong_way(way, "nodes", "'layers'")
-    nodes = tuple(one for one in circuit if isinstance(one, Mediator))
-    candidates = [one for one in universe if isinstance(one, Mediator)]
+    nodes = tuple(one for one in circuit if isinstance(one, Mediator | Cell))
+    candidates = [one for one in universe if isinstance(one, Mediator | Cell)]
+    at = dict.fromkeys(one.at for one in nodes if isinstance(one, Cell))
     if not universe:
-        has_mlp = any(node.kind is Kind.MLP for node in nodes)
-        candidates = [*graph.heads(), *(graph.mlps() if has_mlp else ())]
-    groups: dict[Hashable, list[Mediator]] = {}
-    for node in sorted(candidates, key=graph.rank):
-        groups.setdefault((node.layer, node.kind), []).append(node)
+        has_mlp = any(_node(one).kind is Kind.MLP for one in nodes)
+        every = [*graph.heads(), *(graph.mlps() if has_mlp else ())]
+        candidates = [Cell(node, place) for node in every for place in at] if at else [*every]
+    groups: dict[Hashable, list[Mediator | Cell]] = {}
+    for one in sorted(candidates, key=lambda each: graph.rank(_node(each))):
+        node, place = _node(one), one.at if isinstance(one, Cell) else None
+        groups.setdefault((node.layer, node.kind, place), []).append(one)
     described = (
-        "as many nodes of each kind in every layer, uniformly among all others; the residual "
-        "stream connects them"
+        f"as many nodes of each kind in every layer{' and at every position' if at else ''}, "
+        "uniformly among all others; the residual stream connects them"
     )
     source = _Layers(nodes, groups)
     made = RandomCircuits(circuit, "layers", described, seed, 0, source)
@@ -209,12 +212,16 @@ def _by_paths(
     return made
 
 
+def _node(one: Mediator | Cell) -> Mediator:
+    return one.mediator if isinstance(one, Cell) else one
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Layers:
     """Nodes, as many of each group."""
 
-    circuit: tuple[Mediator, ...]
-    groups: dict[Hashable, list[Mediator]]
+    circuit: tuple[Mediator | Cell, ...]
+    groups: dict[Hashable, list[Mediator | Cell]]
 
     def draw(self, rng: np.random.Generator) -> tuple[Member, ...]:
         return sample_like(self.circuit, self.groups, rng)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from causalnet.errors import ParameterError
 from causalnet.graphs import MediatorGraph
-from causalnet.interventions import Edge
+from causalnet.interventions import Cell, Edge
 from causalnet.masked import Layout, layout_of
 
 __all__ = ["Connection", "Wiring", "connection", "wiring_of"]
@@ -229,7 +229,8 @@ def connection(graph: MediatorGraph, circuit: Sequence[object]) -> Connection:
 L0.H1 -> logits.
     """
     if circuit and not any(isinstance(one, Edge) for one in circuit):
-        nodes = len(graph.heads()) + len(graph.mlps())
+        places = {one.at for one in circuit if isinstance(one, Cell)}
+        nodes = (len(graph.heads()) + len(graph.mlps())) * max(1, len(places))
         return Connection(len(circuit), nodes, of_nodes=True)
     wiring = wiring_of(graph)
     numbers = wiring.numbers(one for one in circuit)  # type: ignore[misc]  # checked there
