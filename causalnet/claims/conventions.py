@@ -48,7 +48,7 @@ def conventions_of(
             "connected circuits with as many edges between the same layers, kinds and channels; "
             "where there is no other such circuit, unions of random paths of as many edges"
         )
-    return {**said, **_circuit_conventions(claim_file, len(circuit), universe)}
+    return {**said, **_circuit_conventions(claim_file, circuit, universe)}
 
 
 def guarantee_of(claim_file: ClaimFile, claim: Claim) -> Literal["exact", "asymptotic"]:
@@ -67,10 +67,12 @@ def _is_clipped(claim_file: ClaimFile, claim: Claim) -> bool:
     return not isinstance(claim, AgreementClaim) or claim.read_by == claim_file.readout
 
 
-def _circuit_conventions(claim_file: ClaimFile, size: int, universe: int) -> dict[str, str]:
+def _circuit_conventions(
+    claim_file: ClaimFile, circuit: tuple[str, ...], universe: int
+) -> dict[str, str]:
     spec = claim_file.ablation
     said = {
-        "circuit": f"{size} of {universe} {_unit(spec)}",
+        "circuit": f"{len(circuit)} of {universe} {_unit(spec, circuit)}",
         "ablation": _ablation(spec),
         "positions": "all" if spec.positions is None else ", ".join(spec.positions),
         "direction": claim_file.direction,
@@ -83,11 +85,13 @@ def _circuit_conventions(claim_file: ClaimFile, size: int, universe: int) -> dic
     return said
 
 
-def _unit(spec: AblationSpec) -> str:
+def _unit(spec: AblationSpec, circuit: tuple[str, ...]) -> str:
     if spec.ablate == "edges":
         return "edges; unit: an edge of the residual stream, keys and values by K/V group"
     kept = "every MLP kept" if spec.ablate == "heads" else "MLPs ablated like heads"
     unit = "query heads (their z)" + ("" if spec.ablate == "heads" else " and MLPs")
+    if any("[" in name for name in circuit):
+        return f"mediators at positions; unit: {unit}, at each position by itself; {kept}"
     return f"mediators; unit: {unit}; {kept}"
 
 

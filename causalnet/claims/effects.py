@@ -12,7 +12,7 @@ from causalnet.claims.kinds import (
 )
 from causalnet.claims.schema import ClaimFile
 from causalnet.errors import CausalNetError, ClaimFileError
-from causalnet.graphs import Mediator, MediatorGraph
+from causalnet.graphs import MediatorGraph
 from causalnet.interventions import (
     READOUTS,
     Ablation,
@@ -98,8 +98,8 @@ def judged_by(
         return "model", Read(readout, Base("base"))
     known = universe(claim_file, graph)
     names = circuit_of(claim_file, claim)
-    nodes = {name: one for name, one in known.items() if isinstance(one, Mediator)}
-    circuit = tuple(mediator for name, mediator in nodes.items() if name in names)
+    nodes = {name: one for name, one in known.items() if not isinstance(one, Edge)}
+    circuit = tuple(one for name, one in nodes.items() if name in names)
     terms = CircuitTerms(
         readout,
         _ablation(claim_file),

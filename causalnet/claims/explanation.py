@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from causalnet.claims.circuits import check_against_graph, circuit_of, universe
+from causalnet.claims.circuits import check_against_graph, circuit_of, is_of_cells, universe
 from causalnet.claims.conventions import conventions_of, describe_task
 from causalnet.claims.costs import Run, claim_forwards, prompts_of, runs_of_claim, together
 from causalnet.claims.effects import judged_by, name_of, queries_of, units_of
@@ -202,7 +202,7 @@ def explain_claims(
         prompts=_tested(file, seed),
         batches=f"at most {-(-n // file.batch)} batches of {file.batch}; a claim is looked at "
         f"after each, from {MINIMUM_N} prompts on",
-        ablated=f"{size} {_ABLATED[file.ablation.ablate][0]}, or some of them, set to their "
+        ablated=f"{size} {_ablated(file)}, or some of them, set to their "
         f"{file.ablation.kind} value; {_ABLATED[file.ablation.ablate][1]}",
         conventions=_printed(common),
         claims=plans,
@@ -242,6 +242,11 @@ _ABLATED = {
     "heads_and_mlps": ("mediators", "MLPs are among them"),
     "edges": ("edges of the residual stream", "both ends of an edge that is not kept go on"),
 }
+
+
+def _ablated(file: ClaimFile) -> str:
+    return _ABLATED[file.ablation.ablate][0] + " at positions" * is_of_cells(file)
+
 
 _PRINTED = (
     "level",
@@ -309,7 +314,7 @@ def _plan(
     beside = claim.besides(circuit_of(file, claim) if named else (), everything, n)
     worlds = (*worlds, *dict.fromkeys(calls.what for calls in beside))
     if named and not _is_term(file, claim):
-        known = f"{len(universe(file, graph))} {_ABLATED[file.ablation.ablate][0]}"
+        known = f"{len(universe(file, graph))} {_ablated(file)}"
         term: tuple[str, ...] = (f"{claim.number}, of {known}",)
         zero: tuple[str, ...] = ()
         merging = "each circuit is a run of its own; equal ones run once"

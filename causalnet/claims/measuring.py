@@ -21,8 +21,7 @@ from causalnet.effects import (
 )
 from causalnet.errors import InternalError
 from causalnet.faithfulness import CircuitScorer, EdgeCircuitScorer, Member, Wanted
-from causalnet.graphs import Mediator
-from causalnet.interventions import READOUTS, Ablation
+from causalnet.interventions import READOUTS, Ablation, Edge
 from causalnet.lift import LiftedNetwork
 from causalnet.store import Ledger, Record, RecordKey, digest_of
 from causalnet.tasks import PromptPairs, Prompts
@@ -59,7 +58,7 @@ def scorer_of(
         net=net,
         readout=READOUTS[claim_file.readout],
         ablation=ablation,
-        universe=tuple(one for one in universe if isinstance(one, Mediator)),
+        universe=tuple(one for one in universe if not isinstance(one, Edge)),
         at=claim_file.ablation.positions or (),
         direction=claim_file.direction,
         reference=reference,

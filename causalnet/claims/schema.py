@@ -148,7 +148,8 @@ class ClaimFile(Spec):
         examples=[["L20.H0", "L19.H2"]],
         description=(
             "Mediators such as L20.H0 or L3.mlp, or a JSON or YAML file that lists them; with "
-            "'ablation: {ablate: edges}' edges such as 'L0.H0 -> L1.H0.k'."
+            "'ablation: {at: [S2, end]}' all of them may be at positions, such as 'L20.H0[end]' "
+            "in quotes; with 'ablation: {ablate: edges}' edges such as 'L0.H0 -> L1.H0.k'."
         ),
     )
     found: FindingSpec = Field(
