@@ -121,12 +121,13 @@ class Hearing:
             self.used = max(self.used, rows.stop)
         return scores
 
-    def sweep(self, wanted: Sequence[Wanted], rows: range) -> Scores:
-        """Return the read-out of many parts on test prompts, in waves where the network has them.
+    def sweep(self, asked: Asked, wanted: Sequence[Wanted], rows: range | None = None) -> Scores:
+        """Return the read-out of many parts, in waves where the network has them.
 
         Args:
+            asked: Which prompts, `test` or `find`.
             wanted: Parts and circuits.
-            rows: Which of the test prompts.
+            rows: Which of the prompts; None for all.
 
         Raises:
             NumericalError, OutOfMemoryError, OutOfBudget: As for `read`.
@@ -136,7 +137,9 @@ class Hearing:
             if isinstance(self._waves, CircuitScorer):
                 # A fixed budget: waves that are cut otherwise differ in the last bits.
                 self._waves = replace(self._waves, executor="auto", budget="1GB")
-        return self.meter.read(self._waves, self.pairs("test").rows(rows), wanted)
+        pairs = self.pairs(asked)
+        rows = range(len(pairs)) if rows is None else rows
+        return self.meter.read(self._waves, pairs.rows(rows), wanted)
 
     def remember(
         self, program: object, prompts: PromptPairs | object, compute: Callable[[], Answered]

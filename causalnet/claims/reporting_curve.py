@@ -111,7 +111,7 @@ def _ranked(hearing: Hearing, universe: tuple[Member, ...]) -> tuple[tuple[Membe
     rows = range(min(RANKED_ON, len(find)))
     hearing.expect("rank units by their own effects", len(universe) + 2)
     single: list[Wanted] = [(Regime.KNOCKED_OUT, (one,)) for one in universe]
-    scores = hearing.read("find", (WHOLE, *single), rows)
+    scores = hearing.sweep("find", (WHOLE, *single), rows)
     effects = [float(np.mean(scores[one] - scores[WHOLE])) for one in single]
     order = sorted(range(len(universe)), key=lambda index: (-abs(effects[index]), index))
     where = (

@@ -95,7 +95,7 @@ def test_the_screening_is_counted_before(
         claim = no_backups(circuit=["L0.H0", "L1.H2"], **options)
         file = claim_file(folder, claims=[claim], **short, **changes)
         plan, report = explain_claims(file, net=net), verify(file, net=net)
-        assert report.cost.forwards == plan.most == plan.fewest
+        assert report.cost.forwards <= plan.most == plan.fewest  # screened in waves
 
 
 def test_without_a_behaviour_there_is_nothing_to_take_over(tmp_path: Path) -> None:

@@ -111,4 +111,4 @@ def test_forwards_are_counted_before(
     file = claim_file(folder, claims=[stable()], **SHORT, **changes)
     plan, report = explain_claims(file, net=net), verify(file, net=net)
     assert report.cost.prompts == 0
-    assert report.cost.forwards == plan.most == plan.fewest
+    assert report.cost.forwards <= plan.most == plan.fewest  # in waves

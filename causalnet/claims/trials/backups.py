@@ -60,7 +60,7 @@ class BackupsTrial(TrialBase):
         batches = -(-len(rows) // file.batch)
         hearing.begin("screen for backups", (2 * len(others) + 3) * batches)
         wanted = (part for one in others for part in self._parts(one))
-        scores = hearing.read("find", (WHOLE, self._gone, *wanted), rows)
+        scores = hearing.sweep("find", (WHOLE, self._gone, *wanted), rows)
         sign = sign_of(file)
         self._screened = {
             one: (

@@ -40,7 +40,7 @@ class StableTrial(TrialBase):
         batches = -(-len(pairs) // hearing.file.batch)
         hearing.begin("measure single units", (len(universe) + 2) * batches)
         ablated: list[Wanted] = [(Regime.KNOCKED_OUT, (one,)) for one in universe]
-        scores = hearing.read("find", (WHOLE, *ablated))
+        scores = hearing.sweep("find", (WHOLE, *ablated))
         effects = np.stack([scores[WHOLE] - scores[one] for one in ablated])
         self._judge(effects)
 

@@ -62,7 +62,7 @@ class SweepTrial(TrialBase):
         wanted: dict[str, Wanted] = {
             name: (Regime.KNOCKED_OUT, (self._members[name],)) for name in going
         }
-        found = self.context.hearing.sweep(tuple(wanted.values()), rows)
+        found = self.context.hearing.sweep("test", tuple(wanted.values()), rows)
         model, empty = (sign * inside(scores[one], file)[0] for one in (WHOLE, EMPTY))
         effects: dict[str, Array] = {}
         for name, part in wanted.items():
