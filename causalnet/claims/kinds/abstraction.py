@@ -236,8 +236,8 @@ class PrefersClaim(AbstractionClaim):
         """The number in words."""
         return (
             f"share of pairs won by {self.hypothesis.name!r} among those on which it and "
-            f"{self.rival.name!r} predict different answers and one alone is right; pairs are drawn "
-            "with replacement from the test prompts, of which the rate is"
+            f"{self.rival.name!r} predict different answers and one alone is right; pairs are "
+            "drawn with replacement from the test prompts, of which the rate is"
         )
 
 
