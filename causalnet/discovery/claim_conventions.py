@@ -50,42 +50,27 @@ def is_of_edges(circuit: Circuit) -> bool:
 
 
 def circuit_entries(circuit: Circuit) -> tuple[str, ...]:
-    """Return the entries of a claim's circuit: nodes, or edges for grains of edges.
+    """Return the entries of a claim's circuit: nodes, nodes at positions, or edges.
 
-    Raises:
-        ParameterError: Nodes at several positions.
+    Where the search had one position, nodes stand without it: it is that of the ablation.
     """
-    if circuit.question.grain is CircuitGrain.POSITIONS:
-        place = _place(circuit)
-        return tuple(name.removesuffix(f"[{place}]") for name in circuit.names)
+    if circuit.question.grain is CircuitGrain.POSITIONS and len(_positions(circuit)) == 1:
+        return tuple(name.partition("[")[0] for name in circuit.names)
     return circuit.edges if is_of_edges(circuit) else circuit.names
 
 
 def claimed_units(circuit: Circuit) -> str:
-    """Return how many of what a circuit is: `8 edges`, `3 nodes at S2`."""
+    """Return how many of what a circuit is: `8 edges`, `3 nodes at S2`, `5 nodes at positions`."""
     if circuit.question.grain is CircuitGrain.POSITIONS:
-        return f"{len(circuit)} nodes at {_place(circuit)}"
+        places = _positions(circuit)
+        return f"{len(circuit)} nodes at {places[0] if len(places) == 1 else 'positions'}"
     return f"{len(circuit)} {circuit.question.grain}"
-
-
-def _place(circuit: Circuit) -> Position:
-    """Return the position of all units of a circuit of nodes at positions."""
-    units = circuit.question.units
-    places: list[Position] = [units.places[units.cells[number][1]] for number in circuit.kept]
-    found = list(dict.fromkeys(places))
-    if len(found) > 1:
-        raise ParameterError(
-            f"A claim about nodes at the positions {', '.join(map(str, found))}.",
-            "A claim file has one list of positions for all nodes of its circuit.",
-            "Search at one position, or use the grain nodes.",
-        )
-    return found[0]
 
 
 def _positions(circuit: Circuit) -> tuple[Position, ...]:
     """Return where claims ablate; nothing for everywhere."""
     if circuit.question.grain is CircuitGrain.POSITIONS:
-        return (_place(circuit),)
+        return circuit.question.units.places
     return circuit.question.positions
 
 
@@ -177,6 +162,3 @@ def remarks(circuit: Circuit) -> Iterator[str]:
     if asked.ablation.kind is AblationKind.OPTIMAL:
         yield "The search learned constants once, with everything removed; a claim learns those of"
         yield "its own circuit."
-    others = [str(each) for each in asked.positions if each not in _positions(circuit)]
-    if others:
-        yield f"The search also removed nodes at {', '.join(others)}, where claims ablate nothing."

@@ -95,12 +95,11 @@ def claim_text(
 
     Raises:
         ClaimFileError: A model that was not loaded from anywhere.
-        ParameterError: A circuit of everything, or of nodes at several positions; an ablation or a
-            read-out that no claim file can name.
+        ParameterError: A circuit of everything; an ablation, a position or a read-out that no claim
+            file can name.
     """
-    units = circuit.question.units
     words = claimed_units(circuit)
-    if len(circuit) * max(1, len(units.places)) == len(units):
+    if len(circuit) == len(circuit.question.units):
         raise ParameterError(
             f"The circuit is all {words}.",
             "With nothing left to ablate every claim about it is true.",
@@ -179,7 +178,8 @@ def _claims(circuit: Circuit, at_least: float, behaviour: float) -> Iterator[str
     readout = claimed_readout(circuit)
     if behaviour > 0 and readout != "kl":
         yield from _exists(readout, behaviour)
-    where = f" at {words.partition(' at ')[2]}" * (grain is CircuitGrain.POSITIONS)
+    places = ", ".join(map(str, circuit.question.units.places))
+    where = f" at {places}" * (grain is CircuitGrain.POSITIONS)
     yield from _claim(
         "circuit-suffices",
         "faithful",

@@ -258,18 +258,16 @@ def test_a_distance_over_all_tokens_finds_every_true_edge(tmp_path: Path, capsys
 POSITIONS = ("--grain", "positions", "--ablation", "zero", "--size")
 
 
-def test_nodes_at_positions_are_searched_and_drawn_without_claims(
-    tmp_path: Path, capsys: Output
-) -> None:
+def test_nodes_at_positions_are_searched_drawn_and_claimed(tmp_path: Path, capsys: Output) -> None:
     assert discover(tmp_path, *POSITIONS, "2") == 0
     words = " ".join(capsys.readouterr().out.split())
     assert "L0.H0[copied], L1.H0[second]" in words and "nodes at positions" in words
-    assert "No claims are written. A claim about nodes at the positions copied, second." in words
     assert "No attribution graph is written." in words
     names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"circuit.json", "circuit.png", "scores.safetensors"}
+    assert names == {"circuit.json", "circuit.png", "claims.yaml", "scores.safetensors"}
     told = json.loads((tmp_path / "circuit.json").read_text())
     assert told["circuit"]["names"] == ["L0.H0[copied]", "L1.H0[second]"]
+    assert 'circuit: ["L0.H0[copied]", "L1.H0[second]"]' in (tmp_path / "claims.yaml").read_text()
 
 
 def test_nodes_at_one_position_are_claimed(tmp_path: Path, capsys: Output) -> None:
