@@ -74,7 +74,7 @@ def test_json_says_the_same_as_yaml(tmp_path: Path) -> None:
             "Write for example 'circuit: [L20.H0, L19.H2]'",
         ),
         (replaced("L1.H2, L0.H3", "L1.H2, L1H2"), (13, 25), "in the circuit twice"),
-        (replaced("L1.H2, L0.H3", "L1.H2, 'L0.H3[S2]'"), (13, 25), "cannot be in a circuit"),
+        (replaced("L1.H2, L0.H3", "L1.H2, 'L0.H3[S2]'"), (13, 25), "has a position, and the first"),
         (replaced("L1.H2, L0.H3", "L1.H2, L0.mlp"), (13, 25), "only heads are ablated"),
         (replaced("[L1.H0, L1.H2, L0.H3]", "heads.json"), (13, 10), "no circuit file 'heads.json'"),
         (replaced("    circuit: [L1.H0]", "    circuit: []"), (38, 14), "The circuit is empty."),
