@@ -21,6 +21,7 @@ from causalnet.claims import ClaimFile, circuit_of, explain_claims, verify
 from causalnet.claims.circuits import check_against_graph, universe
 from causalnet.claims.measuring import scorer_of
 from causalnet.claims.prompts import pairs_of
+from causalnet.effects import mean, mean_per_position, noise, resample
 from causalnet.errors import AlignmentError, ClaimFileError, TermError
 from causalnet.faithfulness import CircuitScorer, Regime, random_circuits_like
 from causalnet.graphs import Kind
@@ -149,7 +150,7 @@ def scores_of(
     return {regime: values[regime, circuit] for regime in Regime}
 
 
-@settings(max_examples=12)
+@settings(max_examples=40)
 @given(
     st.sets(st.sampled_from(CELLS), min_size=1, max_size=len(CELLS) - 1),
     st.sampled_from(
@@ -172,7 +173,7 @@ def test_every_part_is_that_of_hooks_on_the_modules(
     assert np.abs(found[Regime.MODEL] - found[Regime.EMPTY]).max() > 0.1  # something was set
 
 
-@settings(max_examples=10)
+@settings(max_examples=25)
 @given(
     st.sets(st.sampled_from(NODES), min_size=1, max_size=len(NODES) - 1),
     st.sets(st.sampled_from(sorted(AT)), min_size=1),
@@ -191,6 +192,30 @@ def test_nodes_at_all_positions_are_the_same_terms_as_nodes(
     assert len(parts) == len(cells) and len(other.universe) == len(NODES) * len(at)
     for regime in Regime:
         assert one.reads(regime, whole) == other.reads(regime, parts)
+
+
+@pytest.mark.parametrize("value", [mean, mean_per_position, resample, noise])
+def test_values_of_reference_prompts_and_noise_are_those_of_nodes(
+    net: LiftedNetwork, pairs: PromptPairs, value: Callable[..., Ablation]
+) -> None:
+    """Oracle: nodes at both positions, of which the cells are the halves; equal to the last bit."""
+    prompts, nodes = pairs.source, [*net.graph.heads(), *net.graph.mlps()]
+    ablation = value(net, 1.0) if value is noise else value(prompts)
+    reference = None if value is noise else prompts
+    at = ("third", "end")
+    make = partial(CircuitScorer, net, logit_diff, ablation, at=at, reference=reference)
+    whole, split = (
+        make(tuple(nodes)),
+        make(tuple(Cell(node, place) for node in nodes for place in at)),
+    )
+    halves = [
+        cell for cell in split.universe if isinstance(cell, Cell) and cell.mediator in nodes[2:5]
+    ]
+    one, other = whole.score(pairs, nodes[2:5]), split.score(pairs, halves)
+    for part in ("model", "kept", "empty", "knocked_out"):
+        np.testing.assert_array_equal(getattr(one, part), getattr(other, part))
+    fewer = split.score(pairs, halves[1:])
+    assert np.abs(fewer.kept - other.kept).max() > 1e-6
 
 
 def known(circuit: Iterable[str], **changes: Any) -> ClaimFile:
