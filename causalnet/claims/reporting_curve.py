@@ -71,7 +71,7 @@ def _curve(hearing: Hearing, universe: tuple[Member, ...], prompts: int) -> Size
     rows = range(min(prompts, len(hearing.pairs("test"))))
     hearing.expect("measure the curve over sizes", len(circuits) + 3)
     wanted = [(Regime.KEPT, one) for one in circuits]
-    scores = hearing.read("test", (WHOLE, EMPTY, *wanted), rows)
+    scores = hearing.sweep("test", (WHOLE, EMPTY, *wanted), rows)
     sign = -1.0 if hearing.file.readout in ("kl", "loss") else 1.0
     whole = sign * (scores[WHOLE] - scores[EMPTY])
     level = 1 - 2 * hearing.file.alpha

@@ -169,7 +169,7 @@ def _suspects(search: _Search, prompts: int, budget: int) -> dict[str, Any]:
     }
     own = search.part(search.circuit)
     hearing.expect("search for what is missing", batches * (len(grown) + len(shrunk) + 4))
-    scores = hearing.read("find", (WHOLE, EMPTY, own, *grown.values(), *shrunk.values()), rows)
+    scores = hearing.sweep("find", (WHOLE, EMPTY, own, *grown.values(), *shrunk.values()), rows)
     whole, base = search.whole(scores), search.shares(scores, own)
 
     def suspect(member: Member, gained: Array) -> Suspect:

@@ -15,7 +15,7 @@ from tests.claims.known_case import known_file, known_net
 from tests.claims.small_case import claim_file, small_net, write_pairs
 
 FAITHFUL = {"kind": "faithful", "at_least": 0.8}
-EDGES = {"ablation": {"kind": "zero", "ablate": "edges"}}
+EDGES: dict[str, Any] = {"ablation": {"kind": "zero", "ablate": "edges"}}
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +29,13 @@ def folder(tmp_path: Path, net: LiftedNetwork) -> Path:
     return tmp_path
 
 
-def test_a_circuit_without_a_path_is_refused() -> None:
+def test_a_circuit_without_a_path_keeps_nothing_and_is_noted() -> None:
+    """Oracle: nothing gets through, so that the share is 0."""
     circuit = ["embed -> L0.H0.v", "L1.H0 -> logits"]
-    with pytest.raises(ClaimFileError, match=r"(?s)disconnected.*lie on no path.*Add the edges"):
-        verify(known_file(FAITHFUL, circuit=circuit, **EDGES), net=known_net())
+    report = verify(known_file(FAITHFUL, circuit=circuit, **EDGES), net=known_net())
+    [result], [note] = report.results, [one for one in report.notes if "disconnected" in one]
+    assert result.decision.verdict is Verdict.REFUTED and result.decision.estimate == 0.0
+    assert "2 of 2 edges lie on no path" in note and "They can change nothing" in note
 
 
 def test_edges_on_no_path_are_noted() -> None:

@@ -135,7 +135,8 @@ def test_gains_are_differences_of_the_circuits_own_scores(net: LiftedNetwork, fo
             kept = float((other.kept - base.kept).mean()) / whole
             gone = float((base.knocked_out - other.knocked_out).mean()) / whole
             expected = (kept if claim == "enough" else gone) * (-1 if inside else 1)
-            assert one.gain == pytest.approx(expected, abs=1e-10)
+            # Waves take norms in float64, this model's own modules in float32.
+            assert one.gain == pytest.approx(expected, abs=1e-6)
         assert len(why.members) == 5 and why.measured == 3
 
 
