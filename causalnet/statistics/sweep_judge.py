@@ -17,7 +17,7 @@ discoveries was 0.012 on average; a t test at every look had 0.992 and 0.57.
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar, final, get_args
 
@@ -99,6 +99,8 @@ class SweepJudge:
         budget: Prompts per mediator at most; a mediator that would need more even if its effect
             were two standard errors larger is set aside.  None sets none aside.
         expected_n: The sample size at which the evidence is made strongest; unused with `bounds`.
+        otherwise: By name, the level at which a mediator is shown to lie on the other side, which
+            is `alpha` where it is not given: uncorrected, as it is what ends its sampling.
 
     Raises:
         ParameterError: No names, a name twice, or a parameter outside its range.
@@ -123,10 +125,16 @@ class SweepJudge:
         bounds: tuple[float, float] | None = None,
         budget: int | None = None,
         expected_n: int = 200,
+        otherwise: Mapping[str, float] | None = None,
     ) -> None:
         """Start without observations."""
         self.names = checked_names(names)
         self.threshold, self.alpha = check_threshold(threshold), check_alpha(alpha)
+        levels = dict(otherwise or {})
+        check_known(levels, self.names)
+        self._otherwise = np.array(
+            [-math.log(check_alpha(levels.get(name, self.alpha))) for name in self.names]
+        )
         self.direction = _one_of(direction, get_args(Tail), "direction")
         self.control = _one_of(control, get_args(Control), "control")
         self.budget = budget
@@ -225,7 +233,7 @@ class SweepJudge:
 
     def _stops(self) -> list[Stop]:
         found = self._found()
-        shown = self._largest_mirrored >= -math.log(self.alpha)
+        shown = self._largest_mirrored >= self._otherwise
         return [
             "discovered" if yes else "shown_otherwise" if no else "unpromising" if idle else ""
             for yes, no, idle in zip(found, shown, self._unpromising, strict=True)
@@ -265,6 +273,16 @@ def checked_names(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
+def check_known(names: Iterable[str], known: Sequence[str]) -> None:
+    """Raise ParameterError where a name is not known."""
+    if strangers := sorted(set(names) - set(known)):
+        raise ParameterError(
+            came=f"No mediator is called {', '.join(strangers[:5])}.",
+            possible=f"The {len(known)} names were given at the start.",
+            write=f"Write names such as {known[0]!r}.",
+        )
+
+
 def read_batch(
     names: Sequence[str], values: Mapping[str, ArrayLike] | ArrayLike
 ) -> list[tuple[NDArray[np.intp], Array]]:
@@ -287,12 +305,7 @@ def read_batch(
             )
         values = dict(zip(names, block.T, strict=True))
     known = {name: place for place, name in enumerate(names)}
-    if strangers := sorted(set(values) - set(known)):
-        raise ParameterError(
-            came=f"No mediator is called {', '.join(strangers[:5])}.",
-            possible=f"The {len(known)} names were given at the start.",
-            write=f"Write names such as {names[0]!r}.",
-        )
+    check_known(values, names)
     samples = {name: sample(one, f"effects of {name}") for name, one in values.items()}
     sizes = sorted({len(one) for one in samples.values()})
     blocks = []

@@ -42,7 +42,11 @@ class SweepTrial(TrialBase):
         if file.range is not None:
             width = (1 + claim.effect) * (file.range[1] - file.range[0])
             bounds = (-width, width)
-        self._named = SweepJudge(names, alpha=file.alpha, bounds=bounds)
+        # One named member that does not matter refutes.  One that does, does so on one side: it is
+        # that side alone whose null is true, and the union is over members.
+        level = file.alpha / max(1, len(context.circuit))
+        named = {f"{member} {side}": level for member in context.circuit for side in SIDES}
+        self._named = SweepJudge(names, alpha=file.alpha, bounds=bounds, otherwise=named)
         self._listed = SweepJudge(names, alpha=file.alpha, control="fdr", bounds=bounds)
         self._n = 0
         self._sum = {name: 0.0 for name in self._members}
@@ -132,7 +136,8 @@ class SweepTrial(TrialBase):
             alpha=self.context.file.alpha,
             n=n,
         )
-        if gate.verdict is Verdict.SUPPORTED or gate.n < MINIMUM_N:
+        is_open = gate.verdict is Verdict.INCONCLUSIVE and gate.n < MINIMUM_N
+        if gate.verdict is Verdict.SUPPORTED or is_open:
             return decided
         is_absent = gate.verdict is Verdict.REFUTED
         why = Reason.BEHAVIOUR_ABSENT if is_absent else Reason.DENOMINATOR_UNCLEAR
