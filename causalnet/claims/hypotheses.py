@@ -2,16 +2,39 @@
 
 import hashlib
 import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from causalnet.abstraction import Alignment, Examples, HighLevelModel, aligned
+from causalnet.claims.circuits import place_error
 from causalnet.claims.kinds.abstraction import AbstractionClaim, HypothesisSpec
 from causalnet.claims.schema import ClaimFile
-from causalnet.errors import ClaimFileError
+from causalnet.claims.tree import KeyPath
+from causalnet.errors import CausalNetError, ClaimFileError
 from causalnet.lift import LiftedNetwork
 from causalnet.tasks import PromptPairs
 
-__all__ = ["alignment_of", "examples_of", "model_of"]
+__all__ = ["alignment_of", "errors_at", "examples_of", "model_of"]
+
+
+@contextmanager
+def errors_at(file: ClaimFile, path: KeyPath) -> Iterator[None]:
+    """Say of errors inside at which key of a claim file they are.
+
+    Args:
+        file: The claim file.
+        path: The key, such as `("claims", 0, "hypothesis")`.
+
+    Raises:
+        ClaimFileError: An error inside, with its place where it had none.
+    """
+    try:
+        yield
+    except CausalNetError as error:
+        if isinstance(error, ClaimFileError) and error.line is not None:
+            raise
+        raise place_error(file, path, error.came, error.possible, error.write) from error
 
 
 def model_of(file: ClaimFile, spec: HypothesisSpec, *, allow_code: bool) -> HighLevelModel:
@@ -68,9 +91,18 @@ def _from_code(path: Path, function: str, spec: HypothesisSpec) -> HighLevelMode
             "A hypothesis is a function in a .py file.",
             "Write for example 'python: hypothesis.py:model'.",
         )
-    loader.loader.exec_module(module)
-    model = getattr(module, function or "model", None)
-    made = model() if callable(model) and not isinstance(model, HighLevelModel) else model
+    try:
+        loader.loader.exec_module(module)
+        model = getattr(module, function or "model", None)
+        made = model() if callable(model) and not isinstance(model, HighLevelModel) else model
+    except CausalNetError:
+        raise
+    except Exception as error:  # the author's code: whatever it raises is bad input
+        raise ClaimFileError(
+            f"{path.name} fails: {type(error).__name__}: {error}.",
+            "A hypothesis is Python code that runs by itself and needs no network.",
+            f"Mend it; `python {path.name}` shows where it fails.",
+        ) from error
     if not isinstance(made, HighLevelModel):
         raise ClaimFileError(
             f"{path.name} has no {function or 'model'!r} that gives a high-level model.",

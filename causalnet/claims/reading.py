@@ -119,7 +119,7 @@ def _mistake(value: object, error: Mapping[str, Any]) -> _Mistake:
         case "claim_file":
             return _own_mistake(path, context, isinstance(error["input"], dict))
         case "missing":
-            return _missing(path, str(error["loc"][-1]))
+            return _missing(path, str(error["loc"][-1]), example_of(facts))
         case "union_tag_not_found":
             return _missing(path, "kind")
         case "union_tag_invalid":
@@ -201,9 +201,9 @@ def _own_mistake(path: KeyPath, context: Mapping[str, Any], is_mapping: bool) ->
     )
 
 
-def _missing(path: KeyPath, key: str) -> _Mistake:
-    where = f" in {_name(path)}" if path else ""
-    write = f"Write '{key}: …' there."
+def _missing(path: KeyPath, key: str, example: str = "") -> _Mistake:
+    where = f" in {_steps(path)!r}" if path else ""
+    write = f"Write for example '{key}: {example}'." if example else f"Write '{key}: …' there."
     return _Mistake(path, f"Missing key {key!r}{where}.", "needed", write=write, at_key=True)
 
 
@@ -226,8 +226,12 @@ def _name(path: KeyPath) -> str:
     """
     if not path:
         return "The file"
+    return f"The key {_steps(path)!r}"
+
+
+def _steps(path: KeyPath) -> str:
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return f"The key {text[1:]!r}"
+    return text[1:]
 
 
 def _short(value: object) -> str:

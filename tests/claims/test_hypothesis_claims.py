@@ -1,13 +1,15 @@
 """Claims about high-level models, interpretations and predictions."""
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from causalnet.claims import ClaimFile, verify
+from causalnet.claims import ClaimFile, read_claims, verify
+from causalnet.claims.source_text import SourceText
 from causalnet.errors import ClaimFileError
 from causalnet.statistics import Reason, Verdict
 from tests.claims.known_case import DUPLICATE, JUNK, MOVER, known_file, known_net
@@ -122,9 +124,34 @@ def test_code_runs_only_where_it_is_allowed_and_has_its_hash(tmp_path: Path) -> 
         verify(file, net=known_net())
     [result] = verify(file, net=known_net(), allow_code=True).results
     assert result.decision.verdict is Verdict.SUPPORTED
-    code.write_text("def model():\n    return 3\n")
+    code.write_text("def model(:\n")
     with pytest.raises(ClaimFileError, match="has the hash"):
         verify(file, net=known_net(), allow_code=True)
+    spec["sha256"] = hashlib.sha256(code.read_bytes()).hexdigest()
+    broken = known_file(claim("abstracts", hypothesis=spec, at_least=0.8), n=48)
+    with pytest.raises(ClaimFileError, match=r"hypothesis.py fails: SyntaxError"):
+        verify(broken, net=known_net(), allow_code=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"alignment": {"other": ["L2.H10"]}}, r"claims.json:\d+:\d+: Unknown mediator 'L2.H10'"),
+        ({"inputs": INPUTS | {"first": {"token": "X"}}}, r"claims.json:\d+:\d+: .*'X'"),
+    ],
+)
+def test_hypotheses_that_do_not_fit_are_placed(changes: dict[str, Any], message: str) -> None:
+    plain = claim("abstracts", hypothesis=hypothesis(MOVER) | changes, at_least=0.8)
+    content = known_file(plain, n=48).model_dump(mode="json", by_alias=True, exclude_none=True)
+    file = read_claims(SourceText("claims.json", json.dumps(content, indent=1)))
+    with pytest.raises(ClaimFileError, match=message):
+        verify(file, net=known_net())
+
+
+def test_rivals_have_names_of_their_own() -> None:
+    same = hypothesis(MOVER)
+    with pytest.raises(ValidationError, match="Both hypotheses are called"):
+        known_file(claim("prefers", hypothesis=same, rival=same))
 
 
 @pytest.mark.parametrize(
@@ -134,6 +161,9 @@ def test_code_runs_only_where_it_is_allowed_and_has_its_hash(tmp_path: Path) -> 
         ({"alignment": {"colour": [MOVER]}}, "'colour' is aligned"),
         ({"alignment": {}}, "No variable is aligned"),
         ({"python": "a.py:model"}, "without the other"),
+        ({"output": "anser"}, "'anser' .* is not computed"),
+        ({"variables": {"other": "answer", "answer": "other"}}, "in a circle"),
+        ({"variables": {"other": "thrd", "answer": "other"}}, "'thrd'"),
     ],
 )
 def test_hypotheses_that_contradict_themselves(changes: dict[str, Any], message: str) -> None:

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from causalnet.claims.kinds.base import ClaimBase
 from causalnet.claims.spec import Name, Names, Seed, Sha256, Spec, Text, mistake
+from causalnet.errors import CausalNetError
 from causalnet.statistics import Direction
 
 __all__ = [
@@ -84,6 +85,8 @@ class HypothesisSpec(Spec):
                     f"It has {', '.join(self.variables)}.",
                     "Align one of those.",
                 )
+        if self.variables:
+            self._check_expressions()
         if not self.alignment:
             raise mistake(
                 "alignment",
@@ -92,6 +95,16 @@ class HypothesisSpec(Spec):
                 "Write for example 'alignment: {place: [L20.H0, L19.H2]}'.",
             )
         return self
+
+    def _check_expressions(self) -> None:
+        from causalnet.abstraction import HighLevelModel  # only files with a hypothesis need it
+
+        written = {"name": self.name, "inputs": list(self.inputs), "output": self.output}
+        try:
+            HighLevelModel.from_mapping({**written, "variables": dict(self.variables)})
+        except CausalNetError as error:
+            key = "variables" if self.output in self.variables else "output"
+            raise mistake(key, error.came, error.possible, error.write) from error
 
     @property
     def positions(self) -> tuple[str, ...]:
@@ -220,6 +233,17 @@ class PrefersClaim(AbstractionClaim):
     rival: HypothesisSpec = Field(description="The other one, on the same inputs.")
 
     quantity: ClassVar[str] = "share of distinguishing pairs that the hypothesis wins"
+
+    @model_validator(mode="after")
+    def _two_names(self) -> Self:
+        if self.hypothesis.name == self.rival.name:
+            raise mistake(
+                "rival.name",
+                f"Both hypotheses are called {self.rival.name!r}.",
+                "Two hypotheses have names of their own, by which the verdict tells them apart.",
+                f"Write for example 'name: {self.rival.name}-2'.",
+            )
+        return self
 
     @property
     def hypotheses(self) -> tuple[HypothesisSpec, ...]:

@@ -1,6 +1,7 @@
 """The trials of claims about high-level causal models."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any, final
 
 import numpy as np
@@ -17,7 +18,7 @@ from causalnet.abstraction import (
     draw_interchanges,
     interchange_accuracy,
 )
-from causalnet.claims.hypotheses import alignment_of, examples_of, model_of
+from causalnet.claims.hypotheses import alignment_of, errors_at, examples_of, model_of
 from causalnet.claims.kinds.abstraction import (
     AbstractionClaim,
     AbstractsClaim,
@@ -29,6 +30,8 @@ from causalnet.statistics import Decision, Interval, Reason, Verdict
 
 __all__ = ["AbstractsTrial", "DisentanglesTrial", "PrefersTrial"]
 
+_KEYS = ("hypothesis", "rival")  # of a claim, in the order of its hypotheses
+
 
 class _AbstractionTrial(TrialBase):
     """Interchanges between test prompts, run after them; decided at one look."""
@@ -39,14 +42,21 @@ class _AbstractionTrial(TrialBase):
         self._decision: Decision | None = None
         self._evidence: dict[str, Any] = {}
         self._made = [self._hypothesis(index) for index in range(len(claim.hypotheses))]
-        graph = context.hearing.net.graph
-        names = (n for spec in claim.hypotheses for own in spec.alignment.values() for n in own)
-        self.circuit = tuple(dict.fromkeys(graph.find(name) for name in names))
+        graph, found = context.hearing.net.graph, []
+        for index, spec in enumerate(claim.hypotheses):
+            with self._errors_at(_KEYS[index], "alignment"):
+                found += [graph.find(name) for own in spec.alignment.values() for name in own]
+        self.circuit = tuple(dict.fromkeys(found))
 
     def _hypothesis(self, index: int) -> tuple[Any, Alignment]:
         spec, hearing = self._asked.hypotheses[index], self.context.hearing
-        model = model_of(hearing.file, spec, allow_code=hearing.allow_code)
+        with self._errors_at(_KEYS[index], "python" if spec.python else "variables"):
+            model = model_of(hearing.file, spec, allow_code=hearing.allow_code)
         return model, alignment_of(spec)
+
+    def _errors_at(self, *keys: str) -> AbstractContextManager[None]:
+        """Say of errors at which keys of the claim they are."""
+        return errors_at(self.context.file, ("claims", self.context.seed[-1], *keys))
 
     @property
     def _asked(self) -> AbstractionClaim:
@@ -56,7 +66,8 @@ class _AbstractionTrial(TrialBase):
 
     def _examples(self) -> Examples:
         hearing = self.context.hearing
-        return examples_of(self._asked, hearing.net, hearing.pairs("test"))
+        with self._errors_at(_KEYS[0], "inputs"):
+            return examples_of(self._asked, hearing.net, hearing.pairs("test"))
 
     def _use_all(self) -> None:
         """Note that the prompts are used from the first to the last."""
@@ -146,8 +157,9 @@ class AbstractsTrial(_AbstractionTrial):
         sides = {"change the answer": found.cause, "keep it": found.isolate}
         n = found.overall.n
         worst_name, worst = min(sides.items(), key=lambda one: one[1].estimate)
-        told = f"{found.cause.estimate:.3g} of pairs that should change the answer did as " + (
-            f"predicted, and {found.isolate.estimate:.3g} of those that should keep it"
+        told = (
+            f"{found.cause.hits} of {found.cause.n} pairs that should change the answer did as "
+            f"predicted, and {found.isolate.hits} of {found.isolate.n} that should keep it"
         )
         # Either side refutes: half of the error for each.
         strict = {name: Rate(rate.hits, rate.n, alpha / 2) for name, rate in sides.items()}
@@ -158,7 +170,7 @@ class AbstractsTrial(_AbstractionTrial):
             self._decide(
                 Verdict.REFUTED,
                 Reason.REFUTED_BY_INTERVAL,
-                f"{told}, of {n}; at least {least:g} was claimed of both, and pairs that should "
+                f"{told}; at least {least:g} was claimed of both, and pairs that should "
                 f"{failed[0]} lie below.{waived}",
                 sides[failed[0]],
                 n,
@@ -167,7 +179,7 @@ class AbstractsTrial(_AbstractionTrial):
             self._decide(
                 Verdict.SUPPORTED,
                 Reason.SUPPORTED_BY_INTERVAL,
-                f"{told}, of {n}; both above {least:g}, and above every control that can tell."
+                f"{told}; both above {least:g}, and above every control that can tell."
                 f"{waived}",
                 worst,
                 n,
@@ -176,7 +188,7 @@ class AbstractsTrial(_AbstractionTrial):
             self._decide(
                 Verdict.INCONCLUSIVE,
                 Reason.CONTROL_NOT_BEATEN,
-                f"{told}, of {n}, both above {least:g}; but not shown to do better than "
+                f"{told}, both above {least:g}; but not shown to do better than "
                 f"{', '.join(found.not_beaten)}.{waived}",
                 worst,
                 n,
@@ -185,7 +197,7 @@ class AbstractsTrial(_AbstractionTrial):
             self._decide(
                 Verdict.INCONCLUSIVE,
                 Reason.TOO_FEW_PROMPTS,
-                f"{told}, of {n}; whether pairs that should {worst_name} reach {least:g} is not "
+                f"{told}; whether pairs that should {worst_name} reach {least:g} is not "
                 f"decided: more pairs would tell.{waived}",
                 worst,
                 n,
