@@ -91,7 +91,7 @@ def _of_ledger(path: Path, run_id: str) -> Mapping[str, Any]:
                 "A run is explained from its report.",
                 f"Go on with it: causalnet verify FILE --resume {path}.",
             )
-        return ended[-1].report()
+        return max(reversed(ended), key=lambda run: run.ended).report()
 
 
 def claim_file_of(report: VerificationReport) -> tuple[ClaimFile, str]:

@@ -1,12 +1,15 @@
 """How many digits a number is written with: those that its interval has earned.
 
 The ends and the estimate are written with as many decimals as give the width three digits, and
-with more where rounding would carry an end onto the threshold that it is compared with.
+with more where rounding would carry an end onto the threshold that it is compared with.  An
+interval that is no wider than rounding errors of the model is written as a point.
 
 >>> shared_decimals(4.232, 7.016), shared_decimals(-0.01253, 0.02463)
 (2, 4)
 >>> shared_decimals(0.8004, 12.3), shared_decimals(0.8004, 12.3, threshold=0.8)
 (1, 4)
+>>> shared_decimals(0.9999999998, 1.0)
+2
 >>> fixed(5.6231, 2), fixed(-0.0001, 2)
 ('5.62', '0.00')
 """
@@ -17,6 +20,7 @@ __all__ = ["fixed", "shared_decimals"]
 
 WIDTH_DIGITS = 3
 MOST_DECIMALS = 12
+ROUNDING = 1e-6  # relative; what float32 sums leave where all prompts give one number
 LARGEST = 1e7  # from here on powers of ten are easier to read
 
 
@@ -29,7 +33,8 @@ def shared_decimals(low: float, high: float, threshold: float | None = None) -> 
         threshold: What the ends are compared with: rounding carries neither onto or over it.
     """
     ends = [end for end in (low, high) if math.isfinite(end)]
-    width = high - low if len(ends) == 2 and high > low else max(map(abs, ends), default=0.0)
+    size = max(map(abs, ends), default=0.0)
+    width = high - low if len(ends) == 2 and high - low > ROUNDING * size else size
     needed = WIDTH_DIGITS - 1 - math.floor(math.log10(width)) if width > 0 else WIDTH_DIGITS
     decimals = min(max(needed, 0), MOST_DECIMALS)
     while threshold is not None and decimals < MOST_DECIMALS:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from causalnet.cli.door import run_command_line
+from causalnet.cli.why_runs import _of_ledger as read_plain
+from causalnet.store import Ledger
 
 KNOWN = "known:indirect_object"
 CLAIMS = [
@@ -73,6 +75,18 @@ def test_a_run_in_a_ledger_is_the_same_run(run: Path, capsys: Output) -> None:
     assert json.loads(capsys.readouterr().out)["explanations"] == found
     assert run_command_line(["why", f"{ledger}#nosuchrun"]) == 3
     assert "nosuchrun" in capsys.readouterr().err
+
+
+def test_the_last_run_is_the_one_that_ended_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "runs.ledger"
+    with Ledger(path) as ledger:
+        for second, file in enumerate(("one", "two", "one")):
+            monkeypatch.setattr("causalnet.store.ledger._instant", lambda now=second: str(now))
+            report = {"report": 1, "title": file}
+            ledger.end(ledger.begin(file, file), json.dumps(report).encode())
+    assert read_plain(path, "")["title"] == "one"
 
 
 def test_a_supported_claim_is_explained_where_it_is_named(run: Path, capsys: Output) -> None:
