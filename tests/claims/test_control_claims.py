@@ -81,7 +81,7 @@ def test_far_thresholds_are_decided(
 
 def test_a_share_under_every_convention(net: LiftedNetwork) -> None:
     """Oracle: by hand the circuit's share is 1 under each, and that of a junk head 0."""
-    grid = {"robustness": {"prompts": 16, "reference_sizes": [16]}}
+    grid: dict[str, Any] = {"robustness": {"prompts": 16, "reference_sizes": [16]}}
     for circuit, verdict in ((CIRCUIT, Verdict.SUPPORTED), ((JUNK,), Verdict.REFUTED)):
         claim = {"kind": "robust", "at_least": 0.5, "circuit": list(circuit)}
         [found] = verify(known_file(claim, n=32, **grid), net=known_net()).results
