@@ -89,7 +89,7 @@ def test_random_circuits_are_connected_and_alike(name: str, seed: int, data: st.
     graph = GRAPHS[name]
     some = data.draw(st.sets(st.sampled_from(all_edges(graph)), min_size=12, max_size=30))
     circuit = sorted(by_walking(graph, some), key=str)
-    if not circuit:
+    if len(circuit) < 2:  # embed -> logits is the only path of one edge
         return
     random = random_circuits_like(graph, circuit, seed=seed)
     for number in range(3):
