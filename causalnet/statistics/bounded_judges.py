@@ -242,8 +242,12 @@ class BoundedRatioJudge:
             f"{asked.quantity} is undefined because its denominator is "
             f"{'not' if absent else 'not clearly'} above 0: {self._denominator} is {number} on "
             f"average, with the confidence sequence [{low}, {high}] after {measured.n} "
-            f"{asked.units}."
+            f"{asked.units}"
         )
+        needed = measured.excludes(0.0) if measured.estimate > 0.0 else None
+        if needed is not None and needed > measured.n:
+            sentence += f"; about {needed} would show that it is, if that average holds"
+        sentence += "."
         return self._proceedings.without_interval(
             Verdict.UNDEFINED,
             Reason.BEHAVIOUR_ABSENT if absent else Reason.DENOMINATOR_UNCLEAR,

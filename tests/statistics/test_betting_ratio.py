@@ -115,6 +115,13 @@ def test_without_a_behaviour_it_is_undefined() -> None:
     decision = judge.decision()
     assert (decision.verdict, decision.reason) == (Verdict.UNDEFINED, Reason.DENOMINATOR_UNCLEAR)
     assert judge.denominator_interval is not None
+    few = asked(0.5, ranges=wide)
+    few.add(np.full(2, 0.4), np.full(2, 0.5))
+    sentence = few.decision().sentence
+    needed = int(sentence.split("about ")[1].split()[0])
+    assert "would show that it is, if that average holds" in sentence
+    few.add(np.full(needed - 2, 0.4), np.full(needed - 2, 0.5))
+    assert few.decision().verdict is not Verdict.UNDEFINED
     absent = asked(0.5, ranges=wide)
     absent.add(rng.uniform(-1, 0, 200), rng.uniform(-1, 0, 200))
     assert absent.is_settled
