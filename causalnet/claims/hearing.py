@@ -77,7 +77,7 @@ class Hearing:
         self.meter.share = min(1.0, file.batch / len(self._pairs["test"]))
         self.used = 0
         self._tell, self._settled = tell, settled
-        self._stage, self._done, self._total = "", 0, 0
+        self._stage, self._done, self._total = "run claims", 0, 0
 
     @property
     def universe(self) -> Sequence[Member]:

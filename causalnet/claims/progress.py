@@ -12,7 +12,8 @@ class ProgressReport:
 
     Attributes:
         stage: What is being done: `load the model`, `lift the model`, `make prompts`,
-            `test claims`, `compare with random circuits`, `measure single heads`.
+            `test claims` on batches of prompts, `run claims` before and after them,
+            `compare with random circuits`, `measure other conventions`, `measure single heads`.
         done: Forward passes done in this stage.
         total: At most so many in all; shrinks as claims settle.
         settled: Ids of the claims that are decided.
