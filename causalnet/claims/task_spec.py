@@ -20,7 +20,7 @@ class TaskSpec(Spec):
         default=None,
         description=(
             "A generator of `causalnet.tasks`: ioi, greater_than, successor, induction, capitals, "
-            "surnames, colored_objects."
+            "surnames, colored_objects, or known:NAME, the prompts of a known circuit."
         ),
     )
     file: Name | None = Field(

@@ -78,7 +78,10 @@ class ClaimBase(Spec):
     )
     expected: ExpectedVerdict | None = Field(
         default=None,
-        description="The verdict that `causalnet demo` expects; `verify` does not look at it.",
+        description=(
+            "The verdict that the author expects: reports say where it is another, and no verdict "
+            "depends on it."
+        ),
     )
 
     quantity: ClassVar[str] = ""

@@ -171,7 +171,7 @@ class NecessaryClaim(_Share):
 
 
 class BetterThanRandomClaim(ClaimBase):
-    """The circuit is closer to the model than random circuits with as many heads per layer."""
+    """The circuit is closer to the model than random circuits that are alike in every layer."""
 
     kind: Literal["better_than_random"] = Field(
         description="Closer: a smaller mean absolute gap to the whole model on the same prompts."
