@@ -67,8 +67,12 @@ def verify(
         list[Path],
         typer.Argument(metavar="FILE...", help="Claim files (YAML), one after the other."),
     ],
-    report: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
-    png: Annotated[Path | None, typer.Option(help="Write a picture of the report here.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write an HTML report here, of one claim file.")
+    ] = None,
+    png: Annotated[
+        Path | None, typer.Option(help="Write a picture here, of one claim file.")
+    ] = None,
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML here, for CI.")] = None,
     results: Annotated[
         Path | None,
