@@ -22,8 +22,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from causalnet.abstraction.accuracy import InterchangeAccuracy as InterchangeAccuracy
     from causalnet.abstraction.accuracy import interchange_accuracy as interchange_accuracy
+    from causalnet.abstraction.accuracy_results import InterchangeAccuracy as InterchangeAccuracy
     from causalnet.abstraction.alignment import AlignedSite as AlignedSite
     from causalnet.abstraction.alignment import Alignment as Alignment
     from causalnet.abstraction.alignment import Basis as Basis
@@ -90,7 +90,7 @@ _MODULE_OF = {
     "Expression": "expressions",
     "Feature": "interpretation",
     "HighLevelModel": "high_level",
-    "InterchangeAccuracy": "accuracy",
+    "InterchangeAccuracy": "accuracy_results",
     "Interchanges": "pairs",
     "Interpretation": "interpretation",
     "InterpretationNode": "interpretation",

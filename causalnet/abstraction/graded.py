@@ -7,7 +7,8 @@ interchange accuracy is at least 1 - eps (Geiger et al. 2025, section 2.5).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from causalnet.abstraction.accuracy import InterchangeAccuracy, WorstPair, interchange_accuracy
+from causalnet.abstraction.accuracy import interchange_accuracy
+from causalnet.abstraction.accuracy_results import InterchangeAccuracy, WorstPair
 from causalnet.abstraction.alignment import AlignedSite, Alignment
 from causalnet.abstraction.controls import Arm
 from causalnet.abstraction.examples import Examples

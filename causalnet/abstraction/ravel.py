@@ -10,7 +10,8 @@ and change nothing where another attribute B is asked for (Isolate_B):
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from causalnet.abstraction.accuracy import InterchangeAccuracy, interchange_accuracy
+from causalnet.abstraction.accuracy import interchange_accuracy
+from causalnet.abstraction.accuracy_results import InterchangeAccuracy
 from causalnet.abstraction.alignment import Alignment
 from causalnet.abstraction.examples import Examples
 from causalnet.abstraction.expressions import Value
