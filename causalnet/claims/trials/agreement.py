@@ -116,7 +116,12 @@ class AgreementTrial(OfPrompts[OfMeans | OfRatios | OfRates | CorrelationJudge])
 
 
 def rate_judge(
-    claim: Bounded, file: ClaimFile, *, quantity: str, units: str = "prompts"
+    claim: Bounded,
+    file: ClaimFile,
+    *,
+    quantity: str,
+    units: str = "prompts",
+    is_averaged: bool = False,
 ) -> OfRates:
     """Return the judge of a share of yes and no, exact at every sample size.
 
@@ -125,10 +130,12 @@ def rate_judge(
         file: Its file.
         quantity: The share's name, as it starts a sentence.
         units: What is counted.
+        is_averaged: Whether one observation is a mean of yes and no, such as over several draws.
     """
-    if claim.within is not None:
+    if claim.within is not None or is_averaged:
+        threshold = None if claim.within else claim.threshold
         return BoundedJudge(
-            None, claim.direction, file.alpha,
+            threshold, claim.direction, file.alpha,
             within=claim.within, margin=claim.margin, quantity=quantity, units=units,
         )  # fmt: skip
     return WinJudge(
@@ -142,8 +149,10 @@ def _judge(
 ) -> OfMeans | OfRatios | OfRates | CorrelationJudge:
     name = f"The {claim.named}"
     match claim.measure:
-        case "per_item" | "top1":
+        case "per_item":
             return rate_judge(claim, file, quantity=name)
+        case "top1":
+            return rate_judge(claim, file, quantity=name, is_averaged=file.ablation.draws > 1)
         case "kl":
             # A declared range is that of the file's read-out.
             bounds = file.range if file.readout == "kl" else None

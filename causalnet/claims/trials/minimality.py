@@ -133,7 +133,7 @@ class MinimalTrial(TrialBase):
             self._settled = self._undefined(gate)
         if gate.verdict is not Verdict.SUPPORTED:
             return
-        _, estimate, interval = self._least()
+        _, estimate, interval = self._least(self._idle())
         if interval is not None:
             self._trace.append(TracePoint(self._n, estimate, interval.low, interval.high))
         if self._shown() or self._idle():
@@ -172,22 +172,27 @@ class MinimalTrial(TrialBase):
             if all(one.is_excluded(effect) for one in ways)
         )
 
-    def _least(self) -> tuple[str, float, Interval | None]:
-        """Return the member with the smallest effect, its size and the interval of that."""
+    def _least(self, idle: tuple[Member, ...]) -> tuple[str, float, Interval | None]:
+        """Return the member with the smallest effect, its size and the interval of that.
+
+        Where members were shown not to matter it is one of them, with the interval that shows it.
+        """
         best: dict[Member, _Removal] = {}
         for member, ways in self._by_member().items():
-            best[member] = max(ways, key=lambda one: _size(one.matters.estimate))
+            if not idle or member in idle:
+                best[member] = max(ways, key=lambda one: _size(one.matters.estimate))
         member, removal = min(best.items(), key=lambda pair: _size(pair[1].matters.estimate))
-        found = removal.matters.interval
+        sequence = removal.idle if idle else removal.matters
+        found = sequence.interval
         if found is None:
-            return str(member), _size(removal.matters.estimate), None
+            return str(member), _size(sequence.estimate), None
         low, high = size_of(found)
         shown = Interval(low, high, found.level, found.method)
-        return str(member), _size(removal.matters.estimate), shown
+        return str(member), _size(sequence.estimate), shown
 
     def _decided(self) -> Decision:
         effect, idle = self._settings.effect, self._idle()
-        name, estimate, interval = self._least()
+        name, estimate, interval = self._least(idle)
         known = "" if interval is None else f", {interval.written(effect)}"
         least = f"The least effect of a member is that of {name}, {estimate:.3g}{known}"
         if idle:

@@ -1,0 +1,32 @@
+"""Verdicts beside the intervals that give them, and read-outs that are averages over draws."""
+
+import pytest
+
+from causalnet.claims import verify
+from causalnet.statistics import Verdict
+from tests.claims.known_case import CIRCUIT, JUNK, known_file, known_net
+
+
+def test_a_member_that_refutes_has_the_interval_that_shows_it() -> None:
+    """Oracle: the rule of verdicts; the interval for support, in the evidence, is wider here."""
+    claim = {"kind": "minimal", "effect": 0.2, "circuit": [JUNK]}
+    [result] = verify(known_file(claim, n=512, batch=2), net=known_net()).results
+    decision = result.decision
+    assert decision.verdict is Verdict.REFUTED and decision.interval is not None
+    assert decision.interval.high <= 0.2
+    assert result.evidence["members"][0]["interval"]["high"] > 0.2
+    assert decision.trace[-1].high == decision.interval.high
+
+
+@pytest.mark.parametrize("kind", ["resample", "noise"])
+def test_agreement_of_the_first_choice_may_be_averaged_over_draws(kind: str) -> None:
+    """Three draws give thirds, which are no yes or no: the mean is judged in [0, 1]."""
+    source = {"name": "known:indirect_object", "n": 9, "seed": 8}
+    ablation = {"kind": kind, "draws": 3} | ({"reference": source} if kind == "resample" else {})
+    claim = {"kind": "agreement", "measure": "top1", "at_least": 0.5, "circuit": [*CIRCUIT, JUNK]}
+    [result] = verify(known_file(claim, ablation=ablation), net=known_net()).results
+    assert result.decision.verdict is Verdict.SUPPORTED
+    half = claim | {"circuit": [JUNK], "at_least": 0.9}
+    [result] = verify(known_file(half, ablation=ablation), net=known_net()).results
+    assert result.decision.verdict is Verdict.REFUTED
+    assert 0 < result.decision.estimate < 1
