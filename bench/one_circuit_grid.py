@@ -28,9 +28,8 @@ def main() -> int:
     number = grid.find("faithfulness", circuit_of(file, file.claims[0]))
     cells = {cell.convention: cell for cell in grid.cells(number, file.alpha)}
     print(
-        f"{len(number.circuit)} of 270 heads, {grid.n} prompts, F with a {1 - 2 * file.alpha:.0%}"
+        f"{len(number.circuit)} of 270 heads, {grid.n} prompts, F with a 90% interval of Fieller:"
     )
-    print("interval of Fieller, and the verdict on 'at least 0.75'")
     for name, cell in cells.items():
         interval = "undefined" if cell.interval is None else cell.interval.written(0.75)
         print(f"  {name:28s} {cell.estimate:+.3f}  {interval}")

@@ -26,6 +26,7 @@ def full_file(prompts: int, circuits: int) -> ClaimFile:
     plain = read_claim_file("examples/ioi.yaml").model_dump(mode="json", by_alias=True)
     plain["task"]["n"] = prompts
     plain["batch"] = 16
+    del plain["robustness"]  # the grid that a file has which says nothing of it
     about = "The circuit of 20 heads"
     plain["claims"] = [
         {"id": "behaviour", "kind": "exists", "statement": "The model does it.", "at_least": 3.0},
