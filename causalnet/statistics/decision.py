@@ -192,7 +192,7 @@ class Decision:
         return replace(self, sentence=f"{self.sentence} {caveat}")
 
     def to_json(self) -> dict[str, object]:
-        """Give JSON values; an undefined estimate and an infinite bound become null.
+        """Give JSON values; an estimate and a bound that are no finite numbers become null.
 
         The keys ``within`` and ``margin`` are there only where the claim has them.
         """
@@ -202,7 +202,7 @@ class Decision:
             "verdict": self.verdict.value,
             "reason": self.reason.value,
             "sentence": self.sentence,
-            "estimate": None if math.isnan(self.estimate) else self.estimate,
+            "estimate": self.estimate if math.isfinite(self.estimate) else None,
             "interval": None if self.interval is None else self.interval.to_json(),
             "threshold": self.threshold,
             "direction": self.direction,

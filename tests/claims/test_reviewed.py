@@ -1,9 +1,15 @@
-"""Verdicts beside the intervals that give them, and read-outs that are averages over draws."""
+"""Verdicts beside the intervals that give them, and read-outs that are averages over draws.
+
+And numbers that JSON has none for.
+"""
+
+import json
+import math
 
 import pytest
 
 from causalnet.claims import verify
-from causalnet.statistics import Verdict
+from causalnet.statistics import Decision, Reason, Verdict
 from tests.claims.known_case import CIRCUIT, JUNK, known_file, known_net
 
 
@@ -30,3 +36,21 @@ def test_agreement_of_the_first_choice_may_be_averaged_over_draws(kind: str) -> 
     [result] = verify(known_file(half, ablation=ablation), net=known_net()).results
     assert result.decision.verdict is Verdict.REFUTED
     assert 0 < result.decision.estimate < 1
+
+
+@pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan])
+def test_an_estimate_that_is_no_finite_number_is_null_in_json(number: float) -> None:
+    """A share over a control's share of 0 is infinite."""
+    decision = Decision(
+        verdict=Verdict.INCONCLUSIVE,
+        reason=Reason.TOO_FEW_PROMPTS,
+        sentence="Nothing is below.",
+        estimate=number,
+        interval=None,
+        threshold=3.0,
+        direction="at_least",
+        alpha=0.05,
+        n=32,
+    )
+    plain = json.loads(json.dumps(decision.to_json(), allow_nan=False))
+    assert plain["estimate"] is None and Decision.from_json(plain).to_json() == plain

@@ -112,7 +112,7 @@ class ControlledTrial(TrialBase):
         task, other = self._task, control
         ours, theirs = task.sequence.estimate, abs(other.sequence.estimate)
         if isinstance(self._settings, SpecificClaim):
-            estimate = ours / theirs if theirs > 0 else math.inf
+            estimate = _over(ours, theirs)
         else:
             estimate = ours - theirs
         mine, its = task.interval, other.interval
