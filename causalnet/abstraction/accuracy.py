@@ -69,6 +69,19 @@ def interchange_accuracy(
         AnswerError: An answer that is not one token.
         AlignmentError: Prompts of unequal length where nodes are swapped at all positions; draw
             pairs `within="length"`.
+
+    >>> import causalnet as cn
+    >>> from causalnet.abstraction import Examples, HighLevelModel, aligned, draw_interchanges
+    >>> net = cn.lift(cn.load("known:indirect_object"))
+    >>> prompts = cn.tasks.make("known:indirect_object", net.model.tokenizer, n=40, seed=0)
+    >>> inputs = {"other": {"token": "IO"}}
+    >>> examples = Examples.from_pairs(prompts, net.model.tokenizer, inputs)
+    >>> steps = {"held": lambda other: other, "answer": lambda held: held}
+    >>> mover = HighLevelModel.of("mover", inputs=inputs, variables=steps, output="answer")
+    >>> pairs = draw_interchanges(mover, examples, "held", n=20)
+    >>> found = interchange_accuracy(net, pairs, aligned({"held": "L2.H0"}, at="end"))
+    >>> print(found.cause, found.is_above_controls)
+    1.000 [0.689, 1.000] (90 %), 10 of 10 True
     """
     waived, alpha = check_waivers(waive or {}), check_alpha(alpha)
     _check(criterion, draws)

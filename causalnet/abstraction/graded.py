@@ -129,6 +129,20 @@ def approximate_abstraction(
 
     Raises:
         GraphError, TermError, ParameterError, AlignmentError: As in `interchange_accuracy`.
+
+    >>> import causalnet as cn
+    >>> from causalnet.abstraction import Examples, HighLevelModel, aligned
+    >>> net = cn.lift(cn.load("known:indirect_object"))
+    >>> prompts = cn.tasks.make("known:indirect_object", net.model.tokenizer, n=40, seed=0)
+    >>> inputs = {"other": {"token": "IO"}}
+    >>> examples = Examples.from_pairs(prompts, net.model.tokenizer, inputs)
+    >>> steps = {"held": lambda other: other, "answer": lambda held: held}
+    >>> mover = HighLevelModel.of("mover", inputs=inputs, variables=steps, output="answer")
+    >>> there = aligned({"held": "L2.H0"}, at="end")
+    >>> graded = approximate_abstraction(net, mover, there, examples, n=20)
+    >>> print(str(graded).split(", cause")[0])
+    mover: eps by intervention
+      held: 0.000, accuracy 1.000 [0.829, 1.000] (90 %), 20 of 20
     """
     aligned = tuple(alignment.sites)
     sets: Sequence[Sequence[str]] = [

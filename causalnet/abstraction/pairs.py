@@ -281,6 +281,17 @@ def draw_interchanges(
     Raises:
         ParameterError: A number or kind that is none, or a kind of which no pair is found.
         GraphError: No such variable.
+
+    >>> import causalnet as cn
+    >>> from causalnet.abstraction import Examples, HighLevelModel
+    >>> net = cn.lift(cn.load("known:indirect_object"))
+    >>> prompts = cn.tasks.make("known:indirect_object", net.model.tokenizer, n=40, seed=0)
+    >>> inputs = {"other": {"token": "IO"}}
+    >>> examples = Examples.from_pairs(prompts, net.model.tokenizer, inputs)
+    >>> steps = {"held": lambda other: other, "answer": lambda held: held}
+    >>> mover = HighLevelModel.of("mover", inputs=inputs, variables=steps, output="answer")
+    >>> draw_interchanges(mover, examples, "held", n=20).labels.count("cause")
+    10
     """
     listed = (variables,) if isinstance(variables, str) else tuple(variables)
     _check(listed, n, kinds)

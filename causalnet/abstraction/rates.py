@@ -41,7 +41,7 @@ class Rate:
         alpha: Error probability of each end of its intervals.
 
     >>> print(Rate(19, 20))
-    0.950 [0.698, 0.998] (90 %), 19 of 20
+    0.950 [0.712, 1.000] (90 %), 19 of 20
     """
 
     hits: int

@@ -166,6 +166,22 @@ def compare(
         GraphError, TermError: Variables that are not in a model or not aligned.
 
     Source: Geiger et al. 2025, section 2.6, on models that agree on all interventions.
+
+    >>> import causalnet as cn
+    >>> from causalnet.abstraction import Examples, HighLevelModel, aligned
+    >>> net = cn.lift(cn.load("known:indirect_object"))
+    >>> prompts = cn.tasks.make("known:indirect_object", net.model.tokenizer, n=40, seed=0)
+    >>> inputs = {"other": {"token": "IO"}, "subject": {"token": "S2"}}
+    >>> examples = Examples.from_pairs(prompts, net.model.tokenizer, inputs)
+    >>> def model(held):
+    ...     steps = {"held": held, "answer": lambda held: held[0]}
+    ...     return HighLevelModel.of("names", inputs=inputs, variables=steps, output="answer")
+    >>> there = aligned({"held": "L2.H0"}, at="end")
+    >>> names = model(lambda other, subject: (other, subject))
+    >>> turned = model(lambda other, subject: (subject, other))
+    >>> pair = Rival("other", names, ("held",), there), Rival("subject", turned, ("held",), there)
+    >>> print(compare(net, *pair, examples, n=20).paired.wins)
+    20
     """
     if first.name == second.name or isinstance(n, bool) or not isinstance(n, int) or n < 1:
         raise ParameterError(

@@ -79,6 +79,24 @@ def verify(
         OutOfMemoryError: Memory ran out with a batch of one prompt.
         ParameterError: The ledger of another model, a budget that is none.
         FormatError: A ledger that was altered or cannot be written.
+
+    >>> from causalnet.claims.reading import read_claims
+    >>> from causalnet.claims.source_text import SourceText
+    >>> source = "known:indirect_object"
+    >>> text = f'''
+    ... schema: 1
+    ... model: {{source: {source}}}
+    ... task: {{name: {source}, n: 64, seed: 3}}
+    ... circuit: [L0.H0, L1.H0, L2.H0]
+    ... found: {{method: given, note: read off the weights}}
+    ... ablation: {{kind: zero}}
+    ... range: [-12, 12]
+    ... robustness: {{skip: true, reason: an example}}
+    ... claims: [{{id: half, kind: faithful, statement: They keep half of it., at_least: 0.5}}]
+    ... '''
+    >>> [half] = verify(read_claims(SourceText("claims.yaml", text))).results
+    >>> print(half.decision.verdict, half.decision.reason)
+    SUPPORTED supported_by_interval
     """
     from causalnet.claims.reporting_curve import size_curve
     from causalnet.claims.robustness import robustness_grid
