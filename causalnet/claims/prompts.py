@@ -129,16 +129,14 @@ def finding_pairs(claim_file: ClaimFile, tokenizer: Any, tested: PromptPairs) ->
         ClaimFileError: There are none beside the test prompts.
         PromptError, AnswerError, AlignmentError: Prompts that cannot be made.
     """
-    spec = claim_file.found.task
-    if spec is None and claim_file.task.seed is not None:
-        spec = claim_file.task.model_copy(update={"seed": claim_file.task.seed + 1})
-    pairs = None if spec is None else _pairs(claim_file, spec, tokenizer)
     known = frozenset(tested.prompt_digests())
-    fresh = (
-        ()
-        if pairs is None
-        else [row for row, digest in enumerate(pairs.prompt_digests()) if digest not in known]
-    )
+    pairs, fresh = None, []
+    for spec in _finding(claim_file):
+        pairs = _pairs(claim_file, spec, tokenizer)
+        digests = pairs.prompt_digests()
+        fresh = [row for row, digest in enumerate(digests) if digest not in known]
+        if fresh:
+            break
     if pairs is None or not fresh:
         raise ClaimFileError(
             "There are no prompts to search on beside the test prompts.",
@@ -146,6 +144,19 @@ def finding_pairs(claim_file: ClaimFile, tokenizer: Any, tested: PromptPairs) ->
             "Name others with 'found: {task: …}'.",
         )
     return pairs.rows(fresh)
+
+
+def _finding(claim_file: ClaimFile) -> tuple[TaskSpec, ...]:
+    """Return the prompts to search on: those of the first spec that has any beside the test's.
+
+    A seed that replaces the file's may be the next one: then it is the one after that.
+    """
+    if claim_file.found.task is not None:
+        return (claim_file.found.task,)
+    task, seed = claim_file.task, claim_file.task.seed
+    if seed is None:
+        return ()
+    return tuple(task.model_copy(update={"seed": seed + step}) for step in (1, 2))
 
 
 def pairs_of(claim_file: ClaimFile, spec: TaskSpec, tokenizer: Any) -> PromptPairs:

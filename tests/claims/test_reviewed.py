@@ -54,3 +54,12 @@ def test_an_estimate_that_is_no_finite_number_is_null_in_json(number: float) -> 
     )
     plain = json.loads(json.dumps(decision.to_json(), allow_nan=False))
     assert plain["estimate"] is None and Decision.from_json(plain).to_json() == plain
+
+
+def test_a_seed_that_replaces_the_file_s_leaves_prompts_to_search_on() -> None:
+    """The file names no finding prompts: those of the next seed would be the test prompts."""
+    claim = {"kind": "complete", "by": "adversarial", "epsilon": 0.2, "budget": 6}
+    file = known_file(claim, n=32)  # its seed is 3
+    for seed in (3, 4, 5):
+        [result] = verify(file, net=known_net(), seed=seed).results
+        assert result.evidence["sets_tried"] == 6
