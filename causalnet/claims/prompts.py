@@ -10,11 +10,12 @@ from causalnet.tasks import PromptPairs, Prompts, make, read_pairs
 
 __all__ = [
     "check_seed",
-    "finding_digests",
     "finding_pairs",
+    "found_on",
     "pairs_of",
     "reference_prompts",
     "repeated",
+    "shared_rows",
     "shared_with_reference",
     "testing_pairs",
 ]
@@ -102,8 +103,8 @@ def reference_prompts(claim_file: ClaimFile, tokenizer: Any) -> Prompts | Prompt
     return pairs.source if claim_file.ablation.side == "source" else pairs.base
 
 
-def finding_digests(claim_file: ClaimFile, tokenizer: Any) -> frozenset[str] | None:
-    """Return the digests of the prompts on which the circuit was found; None if not declared.
+def found_on(claim_file: ClaimFile, tokenizer: Any, tested: PromptPairs) -> int | None:
+    """Return how many test pairs found the circuit; None where the finding prompts are not named.
 
     Raises:
         PromptError, AnswerError, AlignmentError: Prompts that cannot be made.
@@ -111,7 +112,15 @@ def finding_digests(claim_file: ClaimFile, tokenizer: Any) -> frozenset[str] | N
     spec = claim_file.found.task
     if spec is None:
         return None
-    return frozenset(_pairs(claim_file, spec, tokenizer).prompt_digests())
+    return len(shared_rows(tested, _pairs(claim_file, spec, tokenizer)))
+
+
+def shared_rows(pairs: PromptPairs, others: PromptPairs) -> tuple[int, ...]:
+    """Return the rows whose base prompt is one of the others', or that are one of them turned."""
+    bases = set(others.base.ids)
+    turned = set(zip(others.source.ids, others.base.ids, strict=True))
+    rows = enumerate(zip(pairs.base.ids, pairs.source.ids, strict=True))
+    return tuple(row for row, pair in rows if pair[0] in bases or pair in turned)
 
 
 def finding_pairs(claim_file: ClaimFile, tokenizer: Any, tested: PromptPairs) -> PromptPairs:
@@ -129,12 +138,11 @@ def finding_pairs(claim_file: ClaimFile, tokenizer: Any, tested: PromptPairs) ->
         ClaimFileError: There are none beside the test prompts.
         PromptError, AnswerError, AlignmentError: Prompts that cannot be made.
     """
-    known = frozenset(tested.prompt_digests())
     pairs, fresh = None, []
     for spec in _finding(claim_file):
         pairs = _pairs(claim_file, spec, tokenizer)
-        digests = pairs.prompt_digests()
-        fresh = [row for row, digest in enumerate(digests) if digest not in known]
+        known = frozenset(shared_rows(pairs, tested))
+        fresh = [row for row in range(len(pairs)) if row not in known]
         if fresh:
             break
     if pairs is None or not fresh:

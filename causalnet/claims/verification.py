@@ -15,7 +15,7 @@ from causalnet.claims.networks import load_network
 from causalnet.claims.progress import ProgressReport, Report
 from causalnet.claims.prompts import (
     check_seed,
-    finding_digests,
+    found_on,
     repeated,
     shared_with_reference,
 )
@@ -237,7 +237,6 @@ def _prepare(
         spending,
         allow_code,
     )
-    found = finding_digests(file, net.model.tokenizer)
     queries = queries_of(file, net.graph)
     for index, (claim, query) in enumerate(zip(file.claims, queries, strict=True)):
         names = circuit_of(file, claim)
@@ -249,7 +248,7 @@ def _prepare(
         hearing=hearing,
         trials=tuple(trials),
         queries=queries,
-        overlap=None if found is None else sum(one in found for one in pairs.prompt_digests()),
+        overlap=found_on(file, net.model.tokenizer, pairs),
         shared=shared_with_reference(pairs, hearing.reference),
         loose=_loose(file, net, trials),
     )

@@ -120,6 +120,25 @@ def test_prompts_that_found_the_circuit_support_nothing(folder: Path, net: Lifte
     assert "3 of the 40 test prompts" in result.decision.sentence
 
 
+def test_pairs_that_are_turned_found_the_circuit_too(folder: Path, net: LiftedNetwork) -> None:
+    rows = [json.loads(line) for line in (folder / "pairs.jsonl").read_text().splitlines()]
+    turned = [
+        {
+            "base_ids": row["source_ids"],
+            "source_ids": row["base_ids"],
+            "answer_ids": row["foil_ids"],
+            "foil_ids": row["answer_ids"],
+        }
+        for row in rows[:2]
+    ]
+    text = "\n".join(map(json.dumps, turned))
+    (folder / "turned.jsonl").write_text(f"{text}\n")
+    found = {"method": "by hand", "task": {"file": "turned.jsonl"}}
+    claims = [{"id": "f", "kind": "faithful", "statement": "s", "at_least": 0.0}]
+    [result] = verify(claim_file(folder, found=found, claims=claims), net=net).results
+    assert "2 of the 40 test prompts" in result.decision.sentence
+
+
 def test_a_reference_set_of_another_length_is_refused(folder: Path, net: LiftedNetwork) -> None:
     rows = [json.loads(line) for line in (folder / "pairs.jsonl").read_text().splitlines()]
     for row in rows:
