@@ -179,8 +179,7 @@ class AbstractsTrial(_AbstractionTrial):
             self._decide(
                 Verdict.SUPPORTED,
                 Reason.SUPPORTED_BY_INTERVAL,
-                f"{told}; both above {least:g}, and above every control that can tell."
-                f"{waived}",
+                f"{told}; both above {least:g}, and above every control that can tell.{waived}",
                 worst,
                 n,
             )
