@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["model_line", "report_view", "task_line"]
 
-ESTIMANDS = {"NIE/v1": "natural indirect effect", "AE/v1": "effect of ablating"}
+ESTIMANDS = {"NIE/v1": "natural indirect effect", "AE/v1": "ablation effect"}
 LARGEST = 12  # rows of the table of effects
 
 

@@ -49,7 +49,7 @@ def _numbers(decision: Decision, result: ClaimResult) -> str:
     bound = f"claimed {_claimed(decision)}{unit}"
     if math.isnan(decision.estimate):
         return f"{bound}   n = {decision.n}"
-    number, ends = f"{decision.estimate:.3g}", "unbounded"
+    number, ends = f"{decision.estimate:.3g}", "(no interval)"
     if decision.interval is not None:
         number = decision.interval.estimate_written(decision.estimate, decision.threshold)
         ends = decision.interval.written(decision.threshold)

@@ -13,6 +13,7 @@ __all__ = ["cell_text", "heatmap_svg", "strength"]
 
 _LEFT, _TOP, _LEGEND = 62.0, 26.0, 66.0
 _LEGEND_STEPS = 41
+_LEAST_WIDTH = 660.0  # the words beside the legend need it, however few the layers are
 
 
 def heatmap_svg(heatmap: Heatmap, members: Collection[str] = ()) -> str:
@@ -25,7 +26,7 @@ def heatmap_svg(heatmap: Heatmap, members: Collection[str] = ()) -> str:
     size = _cell_size(heatmap)
     has_mlps = any(cell.head is None for cell in heatmap.cells)
     rows = heatmap.heads + (1.5 if has_mlps else 0)
-    width = max(_LEFT + heatmap.layers * size + 14, 520.0)
+    width = max(_LEFT + heatmap.layers * size + 14, _LEAST_WIDTH)
     bottom = _TOP + rows * size
     height = bottom + 34 + _LEGEND
     scale = _largest(heatmap)

@@ -113,7 +113,8 @@ class SweepTrial(TrialBase):
             said = f"{_some(wrong)} did not move the read-out by {effect:g} of the behaviour"
         elif len(right) == len(claimed):
             verdict, reason = Verdict.SUPPORTED, Reason.SUPPORTED_BY_INTERVAL
-            said = f"Each of the {len(claimed)} moved the read-out by more than {effect:g} of it"
+            said = f"Each of the {len(claimed)} moved the read-out by more than {effect:g} of the "
+            said += "behaviour"
         else:
             verdict, reason = Verdict.INCONCLUSIVE, Reason.TOO_FEW_PROMPTS
             rest = [name for name in claimed if name not in right]
