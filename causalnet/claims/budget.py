@@ -7,7 +7,10 @@ from typing import final
 
 from causalnet.errors import ParameterError
 
-__all__ = ["Budget", "OutOfBudget", "Spending"]
+__all__ = ["RAN_OUT", "Budget", "OutOfBudget", "Spending"]
+
+RAN_OUT = "The budget ran out."
+"""Why something was not measured."""
 
 _UNITS = {
     **dict.fromkeys(("forward", "forwards"), ("forwards", 1.0)),

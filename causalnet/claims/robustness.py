@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalnet.claims.ablation_spec import AblationSpec, ReferenceSpec
-from causalnet.claims.budget import OutOfBudget
+from causalnet.claims.budget import RAN_OUT, OutOfBudget
 from causalnet.claims.circuits import circuit_of
 from causalnet.claims.conventions import describe_task
 from causalnet.claims.hearing import Hearing
@@ -173,7 +173,7 @@ def _measured(
         about = replace(about, source=source)
         arrays = _run(hearing, plan, pairs, numbers, reference)
     except OutOfBudget:
-        return replace(about, failed="The budget ran out."), ((),) * len(numbers)
+        return replace(about, failed=RAN_OUT), ((),) * len(numbers)
     except _UNFIT as error:
         return replace(about, failed=f"{error.came} {error.possible}".strip()), ((),) * len(numbers)
     values = {name: tuple(map(float, array)) for name, array in arrays.items()}

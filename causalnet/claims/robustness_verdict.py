@@ -14,13 +14,17 @@ under some it is undefined or could not be run: more prompts of this kind would 
 import math
 from collections.abc import Sequence
 
+from causalnet.claims.budget import RAN_OUT
 from causalnet.claims.kinds import Claim, FaithfulClaim, NecessaryClaim, RobustClaim
 from causalnet.claims.robustness_grid import Bounds, Grid, GridCell, GridNumber, Quantity
 from causalnet.claims.robustness_spec import ConventionSpec
 from causalnet.errors import ParameterError
 from causalnet.statistics import Decision, Reason, Verdict
 
-__all__ = ["declared", "grid_number", "robust_decision", "robustness_sentence"]
+__all__ = ["CUT", "declared", "grid_number", "robust_decision", "robustness_sentence"]
+
+CUT = "The budget ran out."
+"""Why a convention could not be run that a budget cut off."""
 
 
 def grid_number(grid: Grid | None, claim: Claim, circuit: Sequence[str]) -> GridNumber | None:
@@ -152,6 +156,13 @@ def _answer(
             Reason.BEHAVIOUR_ABSENT,
             f"Undefined under each of {m} conventions: {absent[0].undefined}.",
         )
+    cut = [one.convention for one in cells if one.failed == CUT]
+    if cut:
+        return (
+            Verdict.INCONCLUSIVE,
+            Reason.BUDGET,
+            f"The budget ran out before {', '.join(cut)} could be measured.",
+        )
     holds, fails = named(Verdict.SUPPORTED), named(Verdict.REFUTED)
     if holds and fails:
         return (
@@ -159,6 +170,13 @@ def _answer(
             Reason.UNDERDETERMINED,
             f"Conventions contradict each other: it holds under {', '.join(holds)} and fails under "
             f"{', '.join(fails)}, though not at alpha / {m}.",
+        )
+    cut = [one.convention for one in cells if one.failed == RAN_OUT]
+    if cut:
+        return (
+            Verdict.INCONCLUSIVE,
+            Reason.BUDGET,
+            f"The budget ran out before it was measured under {', '.join(cut)}.",
         )
     blocked = [*(one.convention for one in absent), *named(None)]
     if blocked:

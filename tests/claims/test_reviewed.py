@@ -63,3 +63,13 @@ def test_a_seed_that_replaces_the_file_s_leaves_prompts_to_search_on() -> None:
     for seed in (3, 4, 5):
         [result] = verify(file, net=known_net(), seed=seed).results
         assert result.evidence["sets_tried"] == 6
+
+
+def test_conventions_that_the_budget_left_out_are_no_reason_to_give_up() -> None:
+    """More prompts would not help there, but more budget would."""
+    claim = {"kind": "robust", "share": "faithfulness", "at_least": 0.5}
+    file = known_file(claim, n=32, robustness={})
+    [result] = verify(file, net=known_net(), budget="1 forwards").results
+    assert result.decision.verdict is Verdict.INCONCLUSIVE
+    assert result.decision.reason is Reason.BUDGET
+    assert "The budget ran out" in result.decision.sentence
