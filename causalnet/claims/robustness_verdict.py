@@ -21,10 +21,7 @@ from causalnet.claims.robustness_spec import ConventionSpec
 from causalnet.errors import ParameterError
 from causalnet.statistics import Decision, Reason, Verdict
 
-__all__ = ["CUT", "declared", "grid_number", "robust_decision", "robustness_sentence"]
-
-CUT = "The budget ran out."
-"""Why a convention could not be run that a budget cut off."""
+__all__ = ["declared", "grid_number", "robust_decision", "robustness_sentence"]
 
 
 def grid_number(grid: Grid | None, claim: Claim, circuit: Sequence[str]) -> GridNumber | None:
@@ -155,13 +152,6 @@ def _answer(
             Verdict.UNDEFINED,
             Reason.BEHAVIOUR_ABSENT,
             f"Undefined under each of {m} conventions: {absent[0].undefined}.",
-        )
-    cut = [one.convention for one in cells if one.failed == CUT]
-    if cut:
-        return (
-            Verdict.INCONCLUSIVE,
-            Reason.BUDGET,
-            f"The budget ran out before {', '.join(cut)} could be measured.",
         )
     holds, fails = named(Verdict.SUPPORTED), named(Verdict.REFUTED)
     if holds and fails:
