@@ -1,9 +1,7 @@
 """`explain`: what a claim file would run and what it would cost, without the model's weights."""
 
 import json
-import math
 import re
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -18,6 +16,7 @@ from causalnet.claims.kinds import BetterThanRandomClaim, Claim, FaithfulClaim, 
 from causalnet.claims.prompts import check_seed
 from causalnet.claims.reading import read_claim_file
 from causalnet.claims.schema import ClaimFile
+from causalnet.claims.timing import BYTES, assumed, duration, measured, parameters
 from causalnet.errors import DeviceError, ParameterError
 from causalnet.graphs import MediatorGraph, TransformerShape, transformer_graph
 from causalnet.interventions import Query, explain_scalars
@@ -29,18 +28,6 @@ if TYPE_CHECKING:
     from causalnet.lift import LiftedNetwork
 
 __all__ = ["ClaimPlan", "ClaimsExplanation", "declared_shape", "explain_claims"]
-
-TOKENS = 16
-"""Tokens of a prompt that the estimate of time assumes."""
-
-FLOPS = {"cpu": 5e10, "accelerator": 5e12}
-"""Floating-point operations a second that it assumes in float32: one core of a CPU, or a GPU."""
-
-LAUNCHING = 0.02
-"""Seconds that it assumes for a forward on a GPU beside its operations: the kernels are small."""
-
-BYTES = {"float32": 4, "float64": 8, "bfloat16": 2}
-"""Bytes of a weight by number type; float64 is taken to be half as fast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +126,7 @@ class ClaimsExplanation:
             "shared runs and the grid of other conventions counted once",
             f"COST      {_span(*(f'{one:.0f}' for one in self.equivalents))} forward-equivalents: "
             "one is a plain forward over all test prompts",
-            f"TIME      about {_span(_duration(low), _duration(high))} {where}",
+            f"TIME      about {_span(duration(low), duration(high))} {where}",
             f"          {self.basis}",
         ]
         return "\n".join(lines)
@@ -188,7 +175,7 @@ def explain_claims(
     plans = tuple(_plan(file, claim, query, own, n, graph) for claim, query, own in each_claim)
     counts = together(file, runs, n, known)
     spent = counts[0].equivalents(file, n), counts[1].equivalents(file, n)
-    each, basis = _assumed(shape, file.batch, *place) if net is None else _measured(net, file, seed)
+    each, basis = assumed(shape, file.batch, *place) if net is None else measured(net, file, seed)
     whole = each * n / file.batch
     circuit = circuit_of(file)
     about = _about_circuit(file)
@@ -196,8 +183,8 @@ def explain_claims(
     return ClaimsExplanation(
         title=file.title,
         model=f"{file.model.source}: {shape.layers} layers x {shape.heads} heads, "
-        f"{_parameters(shape) / 1e6:.0f} million parameters, {place[1]} on {place[0]} "
-        f"({_parameters(shape) * BYTES.get(place[1], 2) / 1e9:.1f} GB), "
+        f"{parameters(shape) / 1e6:.0f} million parameters, {place[1]} on {place[0]} "
+        f"({parameters(shape) * BYTES.get(place[1], 2) / 1e9:.1f} GB), "
         f"{file.model.attention} attention",
         prompts=_tested(file, seed),
         batches=f"at most {-(-n // file.batch)} batches of {file.batch}; a claim is looked at "
@@ -360,44 +347,3 @@ def _span(low: str, high: str) -> str:
 
 def _shortened(name: str) -> str:
     return name if len(name) <= 100 else f"{name[:96]} ..."
-
-
-def _parameters(shape: TransformerShape) -> int:
-    heads = shape.d_model * shape.d_head * 2 * (shape.heads + shape.kv_heads)
-    return shape.layers * (heads + 3 * shape.d_model * shape.d_mlp) + (
-        shape.d_model * shape.vocabulary
-    )
-
-
-def _assumed(shape: TransformerShape, batch: int, device: str, dtype: str) -> tuple[float, str]:
-    """Return the seconds of a forward from counted operations, and what that assumes."""
-    blocks = _parameters(shape) - shape.d_model * shape.vocabulary
-    operations = 2 * batch * (blocks * TOKENS + shape.d_model * shape.vocabulary)
-    is_cpu = device == "cpu"
-    rate = FLOPS["cpu" if is_cpu else "accelerator"] / (2 if dtype == "float64" else 1)
-    return operations / rate + (0 if is_cpu else LAUNCHING), (
-        f"an estimate: {TOKENS} tokens in a prompt, {rate / 1e9:g} billion operations a second "
-        f"in {dtype}" + ("" if is_cpu else f", {LAUNCHING * 1000:g} ms more for each forward")
-    )
-
-
-def _measured(net: "LiftedNetwork", file: ClaimFile, seed: int | None) -> tuple[float, str]:
-    """Return the seconds of one forward over one batch."""
-    import torch
-
-    from causalnet.claims.prompts import testing_pairs
-    from causalnet.execute import make_batch, run_forward
-
-    pairs = testing_pairs(file, net.model.tokenizer, seed)
-    rows = range(min(file.batch, len(pairs)))
-    batch = make_batch(pairs.base, rows, net.model.device)
-    start = time.process_time()
-    with torch.no_grad():
-        run_forward(net, batch)
-    return time.process_time() - start, f"measured on one forward over {len(rows)} prompts"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 1:
-        return "a second"
-    return f"{seconds:.0f} s" if seconds < 120 else f"{math.ceil(seconds / 60)} min"
