@@ -28,7 +28,7 @@ def check_readout(readout: ReadOut) -> None:
     raise TermError(
         f"Attribution of {readout}.",
         f"{', '.join(known)} of the logits have gradients here, kl against base or source.",
-        "For others, run cn.attribution_patch(...) by cn.run; rates have no gradient.",
+        "For others, run cn.attribution_patch(...) by cn.run; accuracy has no gradient.",
     )
 
 

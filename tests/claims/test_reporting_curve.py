@@ -52,14 +52,15 @@ def test_points_are_the_faithfulness_of_the_largest_single_effects(
     }
     ranked = sorted(net.heads(), key=lambda head: -abs(single[head]))
     assert [one.size for one in curve.points] == [1, 2, 3, 5] and curve.universe == 8
+    # Waves take norms in float64, this model's own modules in float32.
     for point in curve.points:
         top = tuple(head for head in net.heads() if head in ranked[: point.size])
-        assert point.estimate == pytest.approx(scorer.score(test, top).faithfulness, abs=1e-10)
+        assert point.estimate == pytest.approx(scorer.score(test, top).faithfulness, abs=1e-6)
         assert point.low is not None and point.low <= float(point.estimate or 0.0)
     (mark,) = curve.marks
     circuit = tuple(map(net.graph.find, ("L0.H0", "L0.H1", "L1.H0", "L1.H2", "L1.H3")))
     assert (mark.size, mark.name) == (5, "enough, needed")
-    assert mark.estimate == pytest.approx(scorer.score(test, circuit).faithfulness, abs=1e-10)
+    assert mark.estimate == pytest.approx(scorer.score(test, circuit).faithfulness, abs=1e-6)
     assert "on 8 of the prompts that found the circuit" in curve.ranking
     assert SizeCurve.from_json(json.loads(json.dumps(curve.to_json()))) == curve
 

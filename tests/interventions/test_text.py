@@ -195,7 +195,7 @@ def test_texts_that_sharing_makes_endless_are_refused(monkeypatch: pytest.Monkey
             "logit_diference(<base>)",
             "Line 1, column 1: found 'logit_diference'. Nearest: logit_difference. There are "
             "ratio, positive, not, and, grad, logit_difference, probability, kl, logit_distance, "
-            "loss, accuracy, value; a read-out of your own is quoted.\n"
+            "loss, accuracy, top1_agreement, value; a read-out of your own is quoted.\n"
             "  logit_diference(<base>)\n"
             "  ^",
         ),
