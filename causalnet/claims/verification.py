@@ -290,6 +290,8 @@ def _check_weights(file: ClaimFile, model: "LanguageModel") -> None:
 
 def _qualified(case: _Case, trial: "Trial", decision: Decision) -> Decision:
     """Take SUPPORTED back, or add a caveat, where test prompts may have found the circuit."""
+    if not trial.claim.is_tested:
+        return decision
     if case.overlap:
         tested = len(case.hearing.pairs("test"))
         return decision.capped(

@@ -14,7 +14,7 @@ from causalnet.effects import counterfactual
 from causalnet.faithfulness import CircuitScorer
 from causalnet.interventions import logit_diff
 from causalnet.lift import LiftedNetwork
-from causalnet.statistics import Verdict
+from causalnet.statistics import Reason, Verdict
 from tests.claims.small_case import claim_file, small_net, write_pairs
 from tests.claims.written import known
 
@@ -112,3 +112,15 @@ def test_forwards_are_counted_before(
     plan, report = explain_claims(file, net=net), verify(file, net=net)
     assert report.cost.prompts == 0
     assert report.cost.forwards <= plan.most == plan.fewest  # in waves
+
+
+def test_prompts_that_are_tested_elsewhere_may_find_it_again(
+    net: LiftedNetwork, folder: Path
+) -> None:
+    """No test prompt decides the claim, so that none can be one too many."""
+    both = {"task": {"file": "pairs.jsonl", "n": 8}}
+    found = {"method": "by hand", "task": {"file": "pairs.jsonl", "n": 20}}
+    claim = {"id": "c", "kind": "stable", "statement": "s", "at_least": 0.1, "resamples": 20}
+    report = verify(claim_file(folder, claims=[claim], found=found, **both), net=net)
+    assert report.provenance["overlap"] == 8
+    assert report["c"].decision.reason is not Reason.FIND_TEST_OVERLAP

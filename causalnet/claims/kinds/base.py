@@ -100,6 +100,9 @@ class ClaimBase(Spec):
     about_circuit: ClassVar[bool] = True
     """Whether the claim is about a circuit, the file's or its own."""
 
+    is_tested: ClassVar[bool] = True
+    """Whether test prompts decide it; else whatever found the circuit may support it too."""
+
     exact_in_range: ClassVar[bool] = False
     """Whether the number is judged exactly where the file declares the read-out's range."""
 

@@ -30,6 +30,7 @@ class StableClaim(ClaimBase):
     )
     seed: Seed = Field(default=0, description="Seed of the draws.")
 
+    is_tested: ClassVar[bool] = False
     quantity: ClassVar[str] = "mean overlap of the circuits of resamples"
 
     @property

@@ -11,7 +11,15 @@ from causalnet.claims.kinds.completeness import NoBackupsClaim
 from causalnet.claims.running_means import RunningMeans
 from causalnet.claims.schema import ClaimFile
 from causalnet.claims.trials.judging import GATE_ALPHA, inside
-from causalnet.claims.trials.protocol import EMPTY, WHOLE, Context, Gate, TrialBase, sign_of
+from causalnet.claims.trials.protocol import (
+    EMPTY,
+    WHOLE,
+    Context,
+    Gate,
+    TrialBase,
+    sign_of,
+    without_behaviour,
+)
 from causalnet.claims.trials.several import EQUAL, Several
 from causalnet.faithfulness import Member, Regime, Wanted
 from causalnet.statistics import (
@@ -123,7 +131,7 @@ class BackupsTrial(TrialBase):
     def _look(self, several: Several) -> None:
         gate = self._gate.decision()
         if gate.verdict is Verdict.REFUTED:
-            self._settled = self._undefined(several, gate)
+            self._settled = without_behaviour(self._decided(several), gate)
         if gate.verdict is not Verdict.SUPPORTED:
             return
         worst = several.worst()
@@ -148,7 +156,7 @@ class BackupsTrial(TrialBase):
             return self._answer(Verdict.INCONCLUSIVE, few, "There are no prompts.", None)
         gate = self._gate.decision()
         if gate.verdict is not Verdict.SUPPORTED and self._n >= MINIMUM_N:
-            return self._undefined(self._several, gate)
+            return without_behaviour(self._decided(self._several), gate)
         return self._decided(self._several)
 
     def _decided(self, several: Several) -> Decision:
@@ -189,15 +197,6 @@ class BackupsTrial(TrialBase):
             f"{bound:g} nor by more {after}. The largest gain is that of {worst}, {gain}."
             + (f" {EQUAL}" if is_flat else ""),
             worst,
-        )
-
-    def _undefined(self, several: Several, gate: Decision) -> Decision:
-        is_absent = gate.verdict is Verdict.REFUTED
-        what = "There is no" if is_absent else "It is not clear that there is a"
-        return self._decided(several).undefined(
-            Reason.BEHAVIOUR_ABSENT if is_absent else Reason.DENOMINATOR_UNCLEAR,
-            f"{what} behaviour to take shares of: the whole model's read-out less that of "
-            f"everything ablated is {gate.estimate:.3g} on average after {gate.n} prompts.",
         )
 
     def _answer(

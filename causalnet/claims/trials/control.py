@@ -11,7 +11,15 @@ from causalnet.claims.hearing import Asked, Scores
 from causalnet.claims.kinds.control import SelectiveClaim, SpecificClaim
 from causalnet.claims.trials.judging import inside, share_sequence
 from causalnet.claims.trials.minimality import size_of
-from causalnet.claims.trials.protocol import EMPTY, WHOLE, Context, Gate, TrialBase, sign_of
+from causalnet.claims.trials.protocol import (
+    EMPTY,
+    WHOLE,
+    Context,
+    Gate,
+    TrialBase,
+    sign_of,
+    without_behaviour,
+)
 from causalnet.faithfulness import Regime, Wanted
 from causalnet.statistics import Decision, Interval, Reason, TracePoint, Verdict
 from causalnet.statistics.mixture import MINIMUM_N
@@ -104,7 +112,9 @@ class ControlledTrial(TrialBase):
         for one in (self._task, *self._controls):
             gate = one.gate.decision()
             if gate.verdict is not Verdict.SUPPORTED and gate.n >= MINIMUM_N:
-                return self._undefined(one, gate)
+                return without_behaviour(
+                    self._decided(), gate, f"a behaviour on {one.name} to take shares of"
+                )
         return self._decided()
 
     def _compared(self, control: _Necessity) -> tuple[float, Interval | None]:
@@ -168,16 +178,6 @@ class ControlledTrial(TrialBase):
             n=n,
             trace=tuple(self._trace),
         )
-
-    def _undefined(self, one: _Necessity, gate: Decision) -> Decision:
-        is_absent = gate.verdict is Verdict.REFUTED
-        reason = Reason.BEHAVIOUR_ABSENT if is_absent else Reason.DENOMINATOR_UNCLEAR
-        sentence = (
-            f"It is not clear that the model does {one.name}: its read-out less that of everything "
-            f"ablated is {gate.estimate:.3g} on average after {gate.n} prompts, and shares of it "
-            "are undefined."
-        )
-        return self._decided().undefined(reason, sentence)
 
     @property
     def evidence(self) -> Mapping[str, Any]:

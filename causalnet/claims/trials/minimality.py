@@ -11,7 +11,15 @@ from causalnet.claims.circuits import place_error
 from causalnet.claims.hearing import Scores
 from causalnet.claims.kinds.minimality import MinimalClaim
 from causalnet.claims.trials.judging import inside, share_sequence
-from causalnet.claims.trials.protocol import EMPTY, WHOLE, Context, Gate, TrialBase, sign_of
+from causalnet.claims.trials.protocol import (
+    EMPTY,
+    WHOLE,
+    Context,
+    Gate,
+    TrialBase,
+    sign_of,
+    without_behaviour,
+)
 from causalnet.faithfulness import Member, Regime, Wanted
 from causalnet.statistics import Decision, Interval, Reason, TracePoint, Verdict
 from causalnet.statistics.mixture import MINIMUM_N
@@ -130,7 +138,7 @@ class MinimalTrial(TrialBase):
     def _look(self) -> None:
         gate = self._gate.decision()
         if gate.verdict is Verdict.REFUTED:
-            self._settled = self._undefined(gate)
+            self._settled = without_behaviour(self._decided(), gate)
         if gate.verdict is not Verdict.SUPPORTED:
             return
         _, estimate, interval = self._least(self._idle())
@@ -150,7 +158,7 @@ class MinimalTrial(TrialBase):
             return self._settled
         gate = self._gate.decision()
         if gate.verdict is not Verdict.SUPPORTED and self._n >= MINIMUM_N:
-            return self._undefined(gate)
+            return without_behaviour(self._decided(), gate)
         return self._decided()
 
     def _by_member(self) -> dict[Member, list[_Removal]]:
@@ -237,16 +245,6 @@ class MinimalTrial(TrialBase):
         no_interval = all(one.matters.interval is None for one in self._removals)
         has_enough = self._n >= MINIMUM_N
         return Reason.NO_SPREAD if no_interval and has_enough else Reason.TOO_FEW_PROMPTS
-
-    def _undefined(self, gate: Decision) -> Decision:
-        is_absent = gate.verdict is Verdict.REFUTED
-        reason = Reason.BEHAVIOUR_ABSENT if is_absent else Reason.DENOMINATOR_UNCLEAR
-        what = "There is no" if is_absent else "It is not clear that there is a"
-        sentence = (
-            f"{what} behaviour to take shares of: the whole model's read-out less that of "
-            f"everything ablated is {gate.estimate:.3g} on average after {gate.n} prompts."
-        )
-        return self._decided().undefined(reason, sentence)
 
     @property
     def evidence(self) -> Mapping[str, Any]:

@@ -16,7 +16,7 @@ from causalnet.claims.schema import ClaimFile
 from causalnet.claims.trials.judging import GATE_ALPHA, inside
 from causalnet.faithfulness import Member, Regime, Wanted
 from causalnet.interventions import Query
-from causalnet.statistics import BoundedJudge, Decision, MeanJudge
+from causalnet.statistics import BoundedJudge, Decision, MeanJudge, Reason, Verdict
 
 __all__ = [
     "EMPTY",
@@ -28,6 +28,7 @@ __all__ = [
     "Trial",
     "TrialBase",
     "sign_of",
+    "without_behaviour",
 ]
 
 WHOLE: Wanted = (Regime.MODEL, ())
@@ -195,6 +196,26 @@ class Gate:
     def decision(self) -> Decision:
         """Give the verdict on "the behaviour is there"."""
         return self._judge.decision()
+
+
+def without_behaviour(
+    decision: Decision, gate: Decision, behaviour: str = "a behaviour to take shares of"
+) -> Decision:
+    """Return a decision as UNDEFINED, with the figure of what there is.
+
+    Args:
+        decision: What was to be decided.
+        gate: The verdict on "the behaviour is there"; anything but SUPPORTED.
+        behaviour: What is not there, in words.
+    """
+    is_absent = gate.verdict is Verdict.REFUTED
+    what = "There is no" if is_absent else "It is not clear that there is"
+    named = behaviour.removeprefix("a ") if is_absent else behaviour
+    return decision.undefined(
+        Reason.BEHAVIOUR_ABSENT if is_absent else Reason.DENOMINATOR_UNCLEAR,
+        f"{what} {named}: the whole model's read-out less that of everything ablated is "
+        f"{gate.estimate:.3g} on average after {gate.n} prompts.",
+    )
 
 
 def sign_of(file: ClaimFile) -> float:

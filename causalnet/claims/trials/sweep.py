@@ -9,7 +9,15 @@ from numpy.typing import NDArray
 from causalnet.claims.hearing import Scores
 from causalnet.claims.kinds.minimality import SweepClaim
 from causalnet.claims.trials.judging import inside
-from causalnet.claims.trials.protocol import EMPTY, WHOLE, Context, Gate, TrialBase, sign_of
+from causalnet.claims.trials.protocol import (
+    EMPTY,
+    WHOLE,
+    Context,
+    Gate,
+    TrialBase,
+    sign_of,
+    without_behaviour,
+)
 from causalnet.faithfulness import Regime, Wanted
 from causalnet.statistics import Decision, Reason, SweepJudge, Verdict
 from causalnet.statistics.mixture import MINIMUM_N
@@ -140,14 +148,7 @@ class SweepTrial(TrialBase):
         is_open = gate.verdict is Verdict.INCONCLUSIVE and gate.n < MINIMUM_N
         if gate.verdict is Verdict.SUPPORTED or is_open:
             return decided
-        is_absent = gate.verdict is Verdict.REFUTED
-        why = Reason.BEHAVIOUR_ABSENT if is_absent else Reason.DENOMINATOR_UNCLEAR
-        return decided.undefined(
-            why,
-            "It is not clear that there is a behaviour to take shares of: the whole model's "
-            f"read-out less that of everything ablated is {gate.estimate:.3g} on average after "
-            f"{gate.n} prompts.",
-        )
+        return without_behaviour(decided, gate)
 
     def _share(self, name: str) -> float:
         whole = self._whole[name]
