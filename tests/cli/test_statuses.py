@@ -16,8 +16,9 @@ from causalnet.errors import InternalError, ModelNotFoundError
 from tests.cli.processes import COMMAND, causalnet
 
 SLEEPING = """
-import sys, time, typer
+import signal, sys, time, typer
 from causalnet.cli.door import run_command_line
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell started the tests
 commands = typer.Typer()
 
 @commands.command()
